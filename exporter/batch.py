@@ -1,0 +1,61 @@
+"""What sources hand over: rows as they were logged, and what could not be read of them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+RejectReason = Literal[
+    "unreadable",  # a line or a file that its format cannot read
+    "too_long",  # a line over the limit
+    "schema",  # a row without a column that is needed
+    "bad_time",  # no time, or one that cannot be read
+    "future",  # a time beyond what the clock allows
+    "too_old",  # a time before what is kept
+    "bad_id",  # no id where one is needed
+    "bad_prediction",  # neither an error nor a prediction that can be read
+    "bad_label",  # a label that cannot be read
+    "duplicate",  # an id that was counted before
+    "conflict",  # a second label that says otherwise
+    "orphan",  # a label whose prediction never came
+]
+"""Why a row was not counted; the closed list behind `ml_exporter_rows_rejected_total{reason}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows as logged: an Arrow record batch with the log's own column names."""
+
+    rows: pa.RecordBatch
+    origin: str
+    """Where they come from, as a person would look for it: a file's path, a table's name."""
+    first_row: int
+    """Place of the first row in its origin, from 1: the line in text, else the row."""
+    partition: str = ""
+    """What is in order by itself (a Kafka partition); event time advances by the slowest active one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that was not counted: where it stands, why, and a hash of it. Never its content, unless told to keep it."""
+
+    origin: str
+    row: int
+    reason: RejectReason
+    digest: str
+    """First 16 hex digits of the content's SHA-256."""
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll of a source gave."""
+
+    batches: tuple[Batch, ...]
+    rejects: tuple[Reject, ...]
+    cursor: bytes
+    """Where to go on; opaque to all but the source; committed together with what these batches count."""
+    exhausted: bool
+    """True if nothing more is there at the moment."""
+    backlog_bytes: int | None = None
+    """What is known to be there and still unread, in bytes; None where that cannot be known."""

@@ -1,0 +1,1 @@
+"""Time and work: poll, count, join, commit, evaluate."""

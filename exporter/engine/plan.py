@@ -1,0 +1,125 @@
+"""A validated configuration as the program uses it: plain values, durations in seconds, sources ready to open."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from exporter.metrics.evaluation import Objective, Thresholds
+from exporter.profile.columns import Columns
+from exporter.profile.layout import Task
+from exporter.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """A log: how to open it and what its columns mean."""
+
+    open: Callable[[], Source]
+    columns: Columns
+    description: str
+    """For people: what is read, such as `files logs/*.jsonl`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsPlan:
+    """Ground truth that comes later.
+
+    Attributes:
+        stream: the label log; None where labels stand in the prediction's own row.
+        wait: seconds a prediction waits for its label.
+        default: the label assumed when `wait` is over; None: the prediction stays unlabelled.
+        conflict: which of two different labels holds.
+    """
+
+    stream: StreamPlan | None
+    wait: int = 30 * 86400
+    default: str | float | None = None
+    conflict: Literal["first", "last"] = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOverride:
+    """What the configuration says of a feature instead of leaving it to the reference."""
+
+    type: Literal["numeric", "category"] | None = None
+    range: tuple[float, float] | None = None
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long panes are kept at each width: `pane` wide until `fine`, an hour wide until `hourly`, a day until `daily`."""
+
+    fine: int = 2 * 86400
+    hourly: int = 14 * 86400
+    daily: int = 120 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model.
+
+    Attributes:
+        windows: name as written → seconds, rising.
+        pane: seconds.
+        settle: wall clock: a window ends so many seconds ago.
+        max_jump: watermark clock: event time never advances more in one batch; later rows are *future*.
+        max_future: wall clock: rows later than now by more are *future*.
+        dedupe: seconds an id is remembered.
+        max_counter_age: rows older than so many seconds enter windows, not counters.
+        feature_names: None = all that the reference has.
+        references: version → file; "" = all others.
+        slice_values: dimension → how many values are told apart (the rest is *other*).
+    """
+
+    name: str
+    task: Task
+    predictions: StreamPlan
+    labels: LabelsPlan | None = None
+    owner: str = ""
+    tier: str = ""
+    classes: tuple[str, ...] = ()
+    decision_threshold: float = 0.5
+    references: Mapping[str, Path] = field(default_factory=dict)
+    reference_stream: StreamPlan | None = None
+    windows: Mapping[str, int] = field(default_factory=lambda: {"1h": 3600, "24h": 86400, "7d": 7 * 86400})
+    pane: int = 300
+    clock: Literal["wall", "watermark"] = "wall"
+    settle: int = 60
+    max_jump: int = 86400
+    max_future: int = 300
+    dedupe: int = 7 * 86400
+    max_counter_age: int = 3600
+    retention: Retention = field(default_factory=Retention)
+    feature_overrides: Mapping[str, FeatureOverride] = field(default_factory=dict)
+    excluded_features: tuple[str, ...] = ()
+    slice_values: Mapping[str, int] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    objectives: tuple[Objective, ...] = ()
+    series_budget: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """Where and how /metrics is served."""
+
+    host: str = "127.0.0.1"
+    port: int = 9877
+    web_config_file: Path | None = None
+    remote_reload: bool = False
+    """True: `/-/reload` and `/-/quit` are open to other machines too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole program."""
+
+    models: tuple[ModelPlan, ...]
+    state_dir: Path
+    server: ServerPlan = field(default_factory=ServerPlan)
+    cycle: float = 15.0
+    """Seconds from one snapshot to the next."""
+    keep_rejected_rows: bool = False
+    sources_digest: str = ""
+    """Hash of the configuration file, for the landing page."""

@@ -1,0 +1,119 @@
+"""What metrics are computed from: a window's counts beside the reference's, and what was learned so far."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from exporter.profile.reference import Reference
+from exporter.profile.vocabulary import Vocabulary
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service-level objective of a model: `objective` of the predictions are good.
+
+    Attributes:
+        latency_seconds: good = no error and answered within so many seconds; None: good = no error.
+    """
+
+    name: str
+    objective: float
+    latency_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What is called bad. All can be set for one model; `features` for one feature.
+
+    Attributes:
+        drift_effect: least bias-corrected Jensen-Shannon distance that counts as drift.
+        features: the same for single features.
+        false_discovery_rate: Benjamini-Hochberg q over all features of a model, version and window.
+        min_rows: rows a window needs before anything is said of its distributions.
+        min_labels: labels a window needs before anything is said of performance.
+        min_slice: rows below which a slice is not exposed (privacy and noise).
+        min_blocks: reference windows needed for a verdict.
+        quality_ratio: least rise of the share of bad values that counts.
+        performance: metric → (lower, upper), None where learned from the reference.
+        methods: drift distances exposed.
+    """
+
+    drift_effect: float = 0.04
+    features: Mapping[str, float] = field(default_factory=dict)
+    false_discovery_rate: float = 0.01
+    min_rows: int = 50
+    min_labels: int = 50
+    min_slice: int = 30
+    min_blocks: int = 20
+    quality_ratio: float = 0.01
+    performance: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    methods: tuple[str, ...] = ("jensen_shannon",)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of event time: (start, end] in Unix seconds; `name` as in the configuration."""
+
+    name: str
+    seconds: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One window of one version of one model.
+
+    Attributes:
+        counts: the window's sum of panes; `counts.layout is reference.layout` where there is a reference.
+        decided_at: event time of the evaluation (the window's end before alignment), Unix seconds.
+        vocabulary: names of slice slots (by dimension) and of error slots (`error`).
+        memo: results that several metrics share, computed once: use `once`.
+    """
+
+    model: str
+    version: str
+    window: Window
+    counts: Counts
+    reference: Reference | None
+    thresholds: Thresholds
+    vocabulary: Vocabulary
+    decided_at: float = 0.0
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        return self.counts.layout
+
+    def once(self, key: str, compute: Callable[["Evaluation"], T]) -> T:
+        """`compute(self)`, computed the first time only."""
+        if key not in self.memo:
+            self.memo[key] = compute(self)
+        result: T = self.memo[key]
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was learned of one version of one model since the state began.
+
+    Attributes:
+        total: counts of every row by processing time: what counters show.
+        watermark, last_prediction, last_label: event times in Unix seconds, None before the first.
+        first_prediction: event time of the version's first prediction.
+    """
+
+    model: str
+    version: str
+    total: Counts
+    vocabulary: Vocabulary
+    reference: Reference | None = None
+    objectives: tuple[Objective, ...] = ()
+    watermark: float | None = None
+    first_prediction: float | None = None
+    last_prediction: float | None = None
+    last_label: float | None = None

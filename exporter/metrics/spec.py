@@ -1,0 +1,101 @@
+"""What a metric is: its name and meaning on /metrics, and the function that computes it from counts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from exporter.metrics.evaluation import Evaluation, Facts
+from exporter.profile.bins import Floats
+
+Kind = Literal["gauge", "counter", "histogram"]
+
+
+class NoData(Exception):  # noqa: N818 - it is an answer, not an error
+    """The metric is undefined on these counts; its series stay absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """One histogram: `counts` (K,) by bucket, not cumulative, the last one for +Inf; `bounds` (K-1,)."""
+
+    bounds: tuple[float, ...]
+    counts: Floats
+    sum: float
+
+
+Sample = tuple[tuple[str, ...], float]
+"""Values of the metric's own labels (those after model, version and window), and the value. NaN is dropped."""
+HistogramSample = tuple[tuple[str, ...], HistogramValue]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMetric:
+    """A gauge computed for each model, version and window.
+
+    Attributes:
+        name: as on /metrics, with its unit.
+        help: one sentence for a person who sees it for the first time.
+        labels: its own labels, after `model`, `version`, `window`.
+        compute: yields samples; raises NoData where nothing can be said.
+        internal: used by no dashboard and no rule of the bundle, on purpose.
+        rank: what goes first when the model's series budget is exceeded: higher goes sooner.
+    """
+
+    name: str
+    help: str
+    compute: Callable[[Evaluation], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+    internal: bool = False
+    rank: int = 0
+
+    kind: Kind = "gauge"
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        return ("model", "version", "window", *self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class FactMetric:
+    """A metric of a model and version without a window: facts learned by processing time, and timestamps."""
+
+    name: str
+    kind: Kind
+    help: str
+    compute: Callable[[Facts], Iterable[Sample | HistogramSample]]
+    labels: tuple[str, ...] = ()
+    internal: bool = False
+    rank: int = 0
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        return ("model", "version", *self.labels)
+
+
+Metric = WindowMetric | FactMetric
+
+LABELS: Mapping[str, str] = {
+    "model": "the model's name in the configuration",
+    "version": "the version that made the prediction; `unversioned` where the log names none",
+    "window": "the window as written in the configuration, such as `24h`",
+    "feature": "the feature's name",
+    "method": "how two distributions are compared, by scipy's name",
+    "metric": "what performance is measured by, by scikit-learn's name",
+    "bound": "`lower` or `upper`",
+    "bin": "upper edge of a bin as text, `+Inf` last, or the category",
+    "class": "a predicted class",
+    "predicted": "the predicted class",
+    "actual": "the class that came true",
+    "error": "class of error, as logged",
+    "dimension": "a configured slice dimension",
+    "value": "a value of that dimension; `other` for all that had no place",
+    "check": "what is wrong with a feature's values: missing, invalid, out_of_range, unseen, constant, unit_change",
+    "slo": "a service-level objective by its name in the configuration",
+    "reference": "bins id of a reference",
+}
+"""Every label of a metric of this project and what it says: the table behind docs/metrics.md."""
+
+
+def describe(metric: Metric) -> dict[str, Any]:
+    """Name, kind, labels and help of a metric, for the docs and the contract tests."""
+    return {"name": metric.name, "kind": metric.kind, "labels": metric.all_labels, "help": metric.help}

@@ -1,0 +1,1 @@
+"""Mergeable counts: bins, the layout of a profile, counting rows into it, the reference."""

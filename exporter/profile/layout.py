@@ -1,0 +1,279 @@
+"""The layout of a profile: which counts there are and where each stands in one flat vector.
+
+A profile is one float64 vector for all rows and a narrower one for each slice value. Merging is adding. What stands
+where is said by the layout alone; two profiles can be added if their layouts have the same `id`.
+
+Parts (K = cells or classes, see bins.py), `·` marks those that slices have too:
+
+    rows·                (1,)        predictions, errors included
+    errors·              (E,)        by error class: slots of the vocabulary `error`, the last one is *other*
+    latency·             (L+1,)      histogram, by upper bound; last is +Inf
+    latency_sum·         (1,)        seconds
+    features             (ΣW,)       codes of every feature side by side (see `feature_span`)
+    feature_sums         (ΣW,)       Σx by code (numeric features; in multiples of the bins' unit)
+    score·               (Ks,)       binary: cells of the score; codes without missing and invalid, see score_bad
+    score_bad·           (2,)        scores missing, invalid
+    score_sum·           (1,)        Σ score
+    predicted·           (C+1,)      classification: predicted class, last is *other*
+    prediction·          (Kp,)       regression: cells of the predicted value
+    prediction_sum·      (1,)        regression: Σ prediction
+
+    labels·              (1,)        labels joined
+    outcomes·            (C+1, C+1)  classification: predicted × actual, last is *other*
+    score_actual·        (Ks, 2)     binary: score cell × actual (0 negative, 1 positive)
+    class_score_actual   (C, 64, 2)  multiclass with scores: class score cell (equal width on [0, 1]) × is it that class
+    score_terms·         (3,)        binary and multiclass: Σ squared error of the scores (Brier), Σ log loss, n with score
+    score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
+    error_terms·         (8,)        regression: n, Σ|e|, Σe², Σe, Σ|e/y|, n with y ≠ 0, Σy, Σy²   (e = prediction − y)
+    error_cells·         (Ke,)       regression: cells of e
+    actual·              (Ka,)       regression: cells of the actual value
+    label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf
+    label_delay_sum      (1,)        seconds
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import FIRST_CELL, CategoryBins, FeatureBins, NumericBins
+
+Task = Literal["binary", "multiclass", "regression"]
+
+LAYOUT_VERSION = 1
+ERROR_SLOTS = 16
+"""Error classes told apart, *other* among them."""
+CLASS_SCORE_CELLS = 64
+
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds; the config's latency objectives are added."""
+LABEL_DELAY_BOUNDS = (60.0, 600.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0, 7776000.0)
+"""Seconds: a minute to 90 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One named array of a profile."""
+
+    name: str
+    shape: tuple[int, ...]
+    sliced: bool
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that fixes a profile's shape. Equal ids mean that counts can be added.
+
+    Attributes:
+        classes: classification: the classes by name; binary: (negative, positive).
+        features: bins by feature name, in exposition order.
+        score_bins: binary: bins of the score of the positive class.
+        prediction_bins, error_bins, actual_bins: regression.
+        slices: dimension → how many values are told apart (the last slot is *other*).
+    """
+
+    task: Task
+    classes: tuple[str, ...] = ()
+    features: Mapping[str, FeatureBins] = field(default_factory=dict)
+    score_bins: NumericBins | None = None
+    prediction_bins: NumericBins | None = None
+    error_bins: NumericBins | None = None
+    actual_bins: NumericBins | None = None
+    class_scores: bool = False
+    latency_bounds: tuple[float, ...] = LATENCY_BOUNDS
+    label_delay_bounds: tuple[float, ...] = LABEL_DELAY_BOUNDS
+    slices: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits that change with anything that changes what a count means."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        parts = [
+            Part("rows", (1,), sliced=True),
+            Part("errors", (ERROR_SLOTS,), sliced=True),
+            Part("latency", (len(self.latency_bounds) + 1,), sliced=True),
+            Part("latency_sum", (1,), sliced=True),
+            Part("features", (self.feature_width,), sliced=False),
+            Part("feature_sums", (self.feature_width,), sliced=False),
+            Part("labels", (1,), sliced=True),
+            Part("label_delay", (len(self.label_delay_bounds) + 1,), sliced=False),
+            Part("label_delay_sum", (1,), sliced=False),
+        ]
+        if self.task == "regression":
+            if self.prediction_bins is not None:
+                parts.append(Part("prediction", (self.prediction_bins.cells,), sliced=True))
+            if self.error_bins is not None:
+                parts.append(Part("error_cells", (self.error_bins.cells,), sliced=True))
+            if self.actual_bins is not None:
+                parts.append(Part("actual", (self.actual_bins.cells,), sliced=True))
+            parts += [Part("prediction_sum", (1,), sliced=True), Part("error_terms", (8,), sliced=True)]
+            return tuple(parts)
+        known = len(self.classes) + 1
+        parts += [
+            Part("predicted", (known,), sliced=True),
+            Part("outcomes", (known, known), sliced=True),
+            Part("score_terms", (3,), sliced=True),
+        ]
+        if self.task == "binary" and self.score_bins is not None:
+            cells = self.score_bins.cells
+            parts += [
+                Part("score", (cells,), sliced=True),
+                Part("score_bad", (2,), sliced=True),
+                Part("score_sum", (1,), sliced=True),
+                Part("score_actual", (cells, 2), sliced=True),
+                Part("score_moments", (2, 2), sliced=True),
+            ]
+        if self.class_scores:
+            parts.append(Part("class_score_actual", (len(self.classes), CLASS_SCORE_CELLS, 2), sliced=False))
+        return tuple(parts)
+
+    @cached_property
+    def feature_width(self) -> int:
+        return sum(bins.width for bins in self.features.values())
+
+    @cached_property
+    def feature_span(self) -> dict[str, slice]:
+        """Where a feature's codes stand inside the parts `features` and `feature_sums`."""
+        spans, start = {}, 0
+        for name, bins in self.features.items():
+            spans[name] = slice(start, start + bins.width)
+            start += bins.width
+        return spans
+
+    @cached_property
+    def spans(self) -> dict[str, slice]:
+        """Where a part stands in the vector of all rows."""
+        return _spans(self.parts)
+
+    @cached_property
+    def slice_spans(self) -> dict[str, slice]:
+        """Where a part stands in the vector of a slice value."""
+        return _spans(tuple(part for part in self.parts if part.sliced))
+
+    @cached_property
+    def width(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @cached_property
+    def slice_width(self) -> int:
+        return sum(part.size for part in self.parts if part.sliced)
+
+    @cached_property
+    def slice_rows(self) -> int:
+        """Slots of all dimensions together."""
+        return sum(self.slices.values())
+
+    @cached_property
+    def slice_span(self) -> dict[str, slice]:
+        """Which rows of the slice matrix are a dimension's."""
+        spans, start = {}, 0
+        for dimension, slots in self.slices.items():
+            spans[dimension] = slice(start, start + slots)
+            start += slots
+        return spans
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {part.name: part.shape for part in self.parts}
+
+    def has(self, part: str) -> bool:
+        """True if profiles of this layout keep `part`."""
+        return part in self.spans
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` builds an equal layout."""
+        return {
+            "version": LAYOUT_VERSION,
+            "task": self.task,
+            "classes": list(self.classes),
+            "features": {name: _bins_to_json(bins) for name, bins in self.features.items()},
+            "feature_order": list(self.features),
+            "score_bins": _bins_to_json(self.score_bins),
+            "prediction_bins": _bins_to_json(self.prediction_bins),
+            "error_bins": _bins_to_json(self.error_bins),
+            "actual_bins": _bins_to_json(self.actual_bins),
+            "class_scores": self.class_scores,
+            "latency_bounds": list(self.latency_bounds),
+            "label_delay_bounds": list(self.label_delay_bounds),
+            "slices": dict(self.slices),
+            "slice_order": list(self.slices),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Layout":
+        """The layout that `to_json` described.
+
+        Raises:
+            ValueError: of another layout version, or not a layout.
+        """
+        if data.get("version") != LAYOUT_VERSION:
+            msg = f"layout version {data.get('version')!r}, this program reads {LAYOUT_VERSION}"
+            raise ValueError(msg)
+        features: dict[str, FeatureBins] = {}
+        for name in data["feature_order"]:
+            bins = _bins_from_json(data["features"][name])
+            if bins is None:
+                msg = f"feature {name!r} has no bins"
+                raise ValueError(msg)
+            features[name] = bins
+        return cls(
+            task=data["task"],
+            classes=tuple(data["classes"]),
+            features=features,
+            score_bins=_numeric_from_json(data["score_bins"]),
+            prediction_bins=_numeric_from_json(data["prediction_bins"]),
+            error_bins=_numeric_from_json(data["error_bins"]),
+            actual_bins=_numeric_from_json(data["actual_bins"]),
+            class_scores=data["class_scores"],
+            latency_bounds=tuple(data["latency_bounds"]),
+            label_delay_bounds=tuple(data["label_delay_bounds"]),
+            slices={dimension: data["slices"][dimension] for dimension in data["slice_order"]},
+        )
+
+
+def _spans(parts: tuple[Part, ...]) -> dict[str, slice]:
+    spans, start = {}, 0
+    for part in parts:
+        spans[part.name] = slice(start, start + part.size)
+        start += part.size
+    return spans
+
+
+def _bins_to_json(bins: FeatureBins | None) -> dict[str, Any] | None:
+    if bins is None:
+        return None
+    if isinstance(bins, NumericBins):
+        return {"type": "numeric", "edges": bins.edges.tolist(), "unit": bins.unit, "kind": bins.kind}
+    return {"type": "category", "values": list(bins.values), "rare": sorted(bins.rare)}
+
+
+def _bins_from_json(data: Mapping[str, Any] | None) -> FeatureBins | None:
+    if data is None:
+        return None
+    if data["type"] == "numeric":
+        edges: NDArray[np.float64] = np.array(data["edges"], dtype=np.float64)
+        return NumericBins(edges=edges, unit=float(data["unit"]), kind=data["kind"])
+    return CategoryBins(values=tuple(data["values"]), rare=frozenset(data["rare"]))
+
+
+def _numeric_from_json(data: Mapping[str, Any] | None) -> NumericBins | None:
+    bins = _bins_from_json(data)
+    if bins is None or isinstance(bins, NumericBins):
+        return bins
+    msg = "bins of a number are due, found those of a category"
+    raise ValueError(msg)
+
+
+__all__ = ["ERROR_SLOTS", "FIRST_CELL", "LABEL_DELAY_BOUNDS", "LATENCY_BOUNDS", "Layout", "Part", "Task"]

@@ -1,0 +1,74 @@
+"""A reference: the counts of a time when all was well, kept per time block, and the bins that it froze."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import Floats
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model's windows are measured against.
+
+    Attributes:
+        layout: frozen bins; its `id` is the bins id.
+        total: counts of all reference rows.
+        block_seconds: length of a time block; None if the reference has no time column.
+        block_starts: (K,) Unix seconds, rising; blocks without rows are absent.
+        blocks: (K, layout.width) counts by block.
+        model, version: what it was fitted for; version "" serves all versions without one of their own.
+        created: Unix seconds.
+        names: slice dimension or `error` → names in slot order, so that slots of the reference mean something.
+    """
+
+    layout: Layout
+    total: Counts
+    model: str
+    version: str = ""
+    created: float = 0.0
+    block_seconds: int | None = None
+    block_starts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    blocks: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timezone: str = "UTC"
+
+    @property
+    def id(self) -> str:
+        """The bins id."""
+        return self.layout.id
+
+    @cached_property
+    def _windows(self) -> dict[int, Floats]:
+        return {}
+
+    def windows(self, seconds: int) -> Floats:
+        """(K', layout.width) counts of the reference cut into windows of `seconds` that do not overlap.
+
+        Windows with less than half of the usual (median) number of rows are left out: they are cut by the
+        reference's ends or its gaps. (0, width) if the reference has no time, or coarser blocks than `seconds`.
+        """
+        known = self._windows
+        if seconds not in known:
+            known[seconds] = self._cut(seconds)
+        return known[seconds]
+
+    def _cut(self, seconds: int) -> Floats:
+        if self.block_seconds is None or seconds < self.block_seconds or len(self.block_starts) == 0:
+            return np.empty((0, self.layout.width))
+        number = (self.block_starts - self.block_starts[0]) // seconds
+        groups, inverse = np.unique(number, return_inverse=True)
+        sums = np.zeros((len(groups), self.layout.width))
+        np.add.at(sums, inverse, self.blocks)
+        rows = sums[:, self.layout.spans["rows"]].reshape(-1)
+        kept: Floats = sums[rows >= np.median(rows) / 2]
+        return kept
+
+    def part(self, counts: Floats, part: str) -> Floats:
+        """(K', *shape): one part of several vectors, as `windows` gives them."""
+        return counts[:, self.layout.spans[part]].reshape(len(counts), *self.layout.shapes[part])
