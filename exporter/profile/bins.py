@@ -140,7 +140,9 @@ def quantile_edges(sample: Floats, bins: int, *, low: float = 0.001, high: float
     else:
         edges = weighted_quantiles(values, counts.astype(FLOAT), np.linspace(0.0, 1.0, bins + 1), low=low, high=high)
     lowest = np.nextafter(edges[0], -np.inf)
-    return np.unique(np.concatenate(([lowest], edges)))
+    # The first quantile is the floor of the first bin, unless so much lies on it that it is a bin of its own.
+    upper = edges if len(values) <= bins or edges[0] == edges[1] else edges[1:]
+    return np.unique(np.concatenate(([lowest], upper)))
 
 
 def weighted_quantiles(values: Floats, weights: Floats, at: Floats, *, low: float = 0.0, high: float = 1.0) -> Floats:
