@@ -105,6 +105,7 @@ class Facts:
         total: counts of every row by processing time: what counters show.
         watermark, last_prediction, last_label: event times in Unix seconds, None before the first.
         first_prediction: event time of the version's first prediction.
+        thresholds: of the model; `min_slice` hides slices here too.
     """
 
     model: str
@@ -117,3 +118,4 @@ class Facts:
     first_prediction: float | None = None
     last_prediction: float | None = None
     last_label: float | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)

@@ -1,8 +1,9 @@
 """A reference: the counts of a time when all was well, kept per time block, and the bins that it froze."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class Reference:
     def id(self) -> str:
         """The bins id."""
         return self.layout.id
+
+    @cached_property
+    def _memo(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, compute: Callable[["Reference"], T]) -> T:
+        """`compute(self)`, computed the first time only: what follows from the reference alone is learned once."""
+        if key not in self._memo:
+            self._memo[key] = compute(self)
+        result: T = self._memo[key]
+        return result
 
     @cached_property
     def _windows(self) -> dict[int, Floats]:
