@@ -1,0 +1,50 @@
+"""Events and bad events of each service-level objective: what burn-rate rules divide."""
+
+from collections.abc import Iterator
+
+from exporter.metrics.evaluation import Facts, Objective
+from exporter.metrics.spec import FactMetric, Sample
+
+
+def events(facts: Facts, objective: Objective) -> tuple[float, float] | None:
+    """(all, bad) events of `objective`; None where they cannot be told.
+
+    Availability: every prediction is an event, a failed one is bad. Latency: an event is a failed prediction or one
+    whose latency is known; bad is a failed one or one above the threshold. The latency histogram holds answered
+    predictions only and has the threshold among its bounds; where it has not (counted under an older configuration),
+    or where no latency was ever logged, there is nothing to tell.
+    """
+    errors = float(facts.total["errors"].sum())
+    if objective.latency_seconds is None:
+        return facts.total.rows, errors
+    bounds, latency = facts.total.layout.latency_bounds, facts.total["latency"]
+    if objective.latency_seconds not in bounds or (facts.total.rows > errors and not latency.any()):
+        return None
+    slow = float(latency[bounds.index(objective.latency_seconds) + 1 :].sum())
+    return errors + float(latency.sum()), errors + slow
+
+
+def _all(facts: Facts) -> Iterator[Sample]:
+    for objective in facts.objectives:
+        if (found := events(facts, objective)) is not None:
+            yield (objective.name,), found[0]
+
+
+def _bad(facts: Facts) -> Iterator[Sample]:
+    for objective in facts.objectives:
+        if (found := events(facts, objective)) is not None:
+            yield (objective.name,), found[1]
+
+
+OBJECTIVES = (
+    FactMetric(
+        "ml_slo_events_total", "counter", "Predictions that a service-level objective judges.", _all, labels=("slo",)
+    ),
+    FactMetric(
+        "ml_slo_bad_events_total",
+        "counter",
+        "Predictions that failed a service-level objective: errors, or slower than its latency.",
+        _bad,
+        labels=("slo",),
+    ),
+)
