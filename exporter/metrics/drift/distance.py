@@ -1,0 +1,29 @@
+"""What a distance between two binned samples is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.metrics.drift.pair import Pair
+from exporter.profile.bins import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A number that says how far apart two distributions are.
+
+    Attributes:
+        name: scipy's or the field's snake_case name; the label `method`.
+        title: for people.
+        formula: in terms of p (window's shares) and q (reference's shares).
+        source: who defined it.
+        compute: (F,) values, NaN where it is undefined.
+        ordered: it needs an order of the bins: undefined for categories, and it gains from every bin there is
+            (the others are computed on the bins of the verdict, see merging.py).
+    """
+
+    name: str
+    title: str
+    formula: str
+    source: str
+    compute: Callable[[Pair], Floats]
+    ordered: bool = False
