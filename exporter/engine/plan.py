@@ -61,6 +61,8 @@ class ModelPlan:
     """One model.
 
     Attributes:
+        classes: multiclass: the classes; empty = those of the reference.
+        positive_class: binary: how logs write the positive class; None = 1, true and yes are recognised.
         windows: name as written → seconds, rising.
         pane: seconds.
         settle: wall clock: a window ends so many seconds ago.
@@ -68,7 +70,7 @@ class ModelPlan:
         max_future: wall clock: rows later than now by more are *future*.
         dedupe: seconds an id is remembered.
         max_counter_age: rows older than so many seconds enter windows, not counters.
-        feature_names: None = all that the reference has.
+        feature_columns: feature → column where they differ; for `predictions.columns.features` None (all of the reference).
         references: version → file; "" = all others.
         slice_values: dimension → how many values are told apart (the rest is *other*).
     """
@@ -80,6 +82,7 @@ class ModelPlan:
     owner: str = ""
     tier: str = ""
     classes: tuple[str, ...] = ()
+    positive_class: str | None = None
     decision_threshold: float = 0.5
     references: Mapping[str, Path] = field(default_factory=dict)
     reference_stream: StreamPlan | None = None
@@ -92,6 +95,7 @@ class ModelPlan:
     dedupe: int = 7 * 86400
     max_counter_age: int = 3600
     retention: Retention = field(default_factory=Retention)
+    feature_columns: Mapping[str, str] = field(default_factory=dict)
     feature_overrides: Mapping[str, FeatureOverride] = field(default_factory=dict)
     excluded_features: tuple[str, ...] = ()
     slice_values: Mapping[str, int] = field(default_factory=dict)
