@@ -41,7 +41,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import FIRST_CELL, CategoryBins, FeatureBins, NumericBins
+from exporter.profile.bins import CategoryBins, FeatureBins, NumericBins
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -97,6 +97,14 @@ class Layout:
     def id(self) -> str:
         """16 hex digits that change with anything that changes what a count means."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @cached_property
+    def bins_id(self) -> str:
+        """16 hex digits that change with the bins alone, not with slices or latency bounds."""
+        data = self.to_json()
+        for key in ("latency_bounds", "label_delay_bounds", "slices", "slice_order"):
+            del data[key]
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -243,6 +251,13 @@ class Layout:
         )
 
 
+def same_bins(one: object, other: object) -> bool:
+    """True if two sets of bins (or bounds, or classes) put every value into the same cell."""
+    if isinstance(one, NumericBins) and isinstance(other, NumericBins):
+        return np.array_equal(one.edges, other.edges) and one.unit == other.unit
+    return one == other
+
+
 def _spans(parts: tuple[Part, ...]) -> dict[str, slice]:
     spans, start = {}, 0
     for part in parts:
@@ -275,5 +290,3 @@ def _numeric_from_json(data: Mapping[str, Any] | None) -> NumericBins | None:
     msg = "bins of a number are due, found those of a category"
     raise ValueError(msg)
 
-
-__all__ = ["ERROR_SLOTS", "FIRST_CELL", "LABEL_DELAY_BOUNDS", "LATENCY_BOUNDS", "Layout", "Part", "Task"]

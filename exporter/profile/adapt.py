@@ -1,0 +1,94 @@
+"""Counts of one layout read as those of another: what means the same carries over, the rest starts at zero.
+
+Used where the bins stayed and something beside them changed (a latency objective, a slice dimension), and where a
+reference was fitted with other slices than the configuration now names.
+"""
+
+import numpy as np
+
+from exporter.profile.bins import FIRST_CELL, CategoryBins, FeatureBins, Floats, NumericBins
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout, same_bins
+from exporter.profile.reference import Reference
+
+_PLAIN = (
+    "rows", "errors", "labels", "latency_sum", "label_delay_sum", "predicted", "outcomes", "score_terms", "score_bad",
+    "score_sum", "score_moments", "prediction_sum", "error_terms",
+)  # fmt: skip
+_BINNED = {
+    "score": "score_bins",
+    "score_actual": "score_bins",
+    "prediction": "prediction_bins",
+    "error_cells": "error_bins",
+    "actual": "actual_bins",
+    "latency": "latency_bounds",
+    "label_delay": "label_delay_bounds",
+    "class_score_actual": "classes",
+}
+
+
+def adapt(counts: Counts, layout: Layout) -> Counts:
+    """`counts` as far as they mean the same in `layout`; new object, also where nothing changes."""
+    old = counts.layout
+    if old.id == layout.id:
+        return Counts(layout, counts.all.copy(), counts.by_slice.copy())
+    result = Counts(layout, adapt_vectors(counts.all[None, :], old, layout)[0], Counts.zero(layout).by_slice)
+    shared = [part for part in _shared_parts(old, layout) if part in layout.slice_spans]
+    for dimension, slots in layout.slices.items():
+        if old.slices.get(dimension) != slots:
+            continue
+        source, target = counts.by_slice[old.slice_span[dimension]], result.by_slice[layout.slice_span[dimension]]
+        for part in shared:
+            target[:, layout.slice_spans[part]] = source[:, old.slice_spans[part]]
+    return result
+
+
+def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:
+    """(K, old.width) → (K, layout.width)."""
+    result = np.zeros((len(vectors), layout.width))
+    for part in _shared_parts(old, layout):
+        result[:, layout.spans[part]] = vectors[:, old.spans[part]]
+    for part in ("features", "feature_sums"):
+        source, target = vectors[:, old.spans[part]], result[:, layout.spans[part]]
+        for name, bins in layout.features.items():
+            if name in old.features:
+                _copy_feature(source[:, old.feature_span[name]], target[:, layout.feature_span[name]], old.features[name], bins)
+    return result
+
+
+def _copy_feature(source: Floats, target: Floats, old: FeatureBins, new: FeatureBins) -> None:
+    if same_bins(old, new):
+        target[:] = source
+        return
+    # Missing and invalid mean the same in any bins; so do the ends that say out of range or unseen, for counters.
+    target[:, :FIRST_CELL] = source[:, :FIRST_CELL]
+    if isinstance(old, NumericBins) and isinstance(new, NumericBins):
+        target[:, [FIRST_CELL, -1]] = source[:, [FIRST_CELL, -1]]
+    elif isinstance(old, CategoryBins) and isinstance(new, CategoryBins):
+        target[:, -1] = source[:, -1]
+
+
+def _shared_parts(old: Layout, new: Layout) -> list[str]:
+    if old.task != new.task or old.classes != new.classes:
+        return ["rows", "errors", "labels", "latency_sum", "label_delay_sum"]
+    parts = [part for part in _PLAIN if old.has(part) and new.has(part)]
+    for part, attribute in _BINNED.items():
+        if old.has(part) and new.has(part) and same_bins(getattr(old, attribute), getattr(new, attribute)):
+            parts.append(part)
+    return parts
+
+
+def adapt_reference(reference: Reference, layout: Layout) -> Reference:
+    """The reference as one of `layout`, which has the same feature bins."""
+    return Reference(
+        layout=layout,
+        total=adapt(reference.total, layout),
+        model=reference.model,
+        version=reference.version,
+        created=reference.created,
+        block_seconds=reference.block_seconds,
+        block_starts=reference.block_starts,
+        blocks=adapt_vectors(reference.blocks, reference.layout, layout) if len(reference.block_starts) else reference.blocks,
+        names=reference.names,
+        timezone=reference.timezone,
+    )

@@ -1,0 +1,143 @@
+"""Counts and references as bytes: a magic word, a version, and what is needed to refuse what does not fit."""
+
+import hashlib
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from exporter.errors import ProfileMismatch, ReferenceFileError
+from exporter.profile.bins import Floats
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from exporter.profile.reference import Reference
+
+_COUNTS = struct.Struct("<4sB16sIII")
+_COUNTS_MAGIC = b"MLXC"
+_COUNTS_VERSION = 1
+
+_REFERENCE = struct.Struct("<5sHIQ32s")
+_REFERENCE_MAGIC = b"MLREF"
+REFERENCE_VERSION = 1
+_CODEC = "zstd"
+
+
+def pack(counts: Counts) -> bytes:
+    """Counts as bytes; `unpack` with the same layout gives them back, bit for bit."""
+    payload = np.concatenate((counts.all, counts.by_slice.reshape(-1))).tobytes()
+    head = _COUNTS.pack(
+        _COUNTS_MAGIC, _COUNTS_VERSION, counts.layout.id.encode(), len(counts.all), *counts.by_slice.shape
+    )
+    return head + _compress(payload)
+
+
+def packed_layout(data: bytes) -> str:
+    """Id of the layout that packed counts have.
+
+    Raises:
+        ProfileMismatch: not packed counts, or of a newer version.
+    """
+    if len(data) < _COUNTS.size or data[:4] != _COUNTS_MAGIC:
+        raise ProfileMismatch("not packed counts")
+    _, version, layout, *_ = _COUNTS.unpack_from(data)
+    if version != _COUNTS_VERSION:
+        raise ProfileMismatch(f"counts of version {version}; this program reads version {_COUNTS_VERSION}")
+    return str(layout.decode())
+
+
+def unpack(data: bytes, layout: Layout) -> Counts:
+    """The counts that `pack` made bytes of.
+
+    Raises:
+        ProfileMismatch: other bins, not packed counts, or of a newer version.
+    """
+    found = packed_layout(data)
+    if found != layout.id:
+        raise ProfileMismatch(f"counts with bins {found}, expected {layout.id}")
+    *_, width, rows, columns = _COUNTS.unpack_from(data)
+    values = _decompress(data[_COUNTS.size :], (width + rows * columns) * 8)
+    return Counts(layout, values[:width].copy(), values[width:].reshape(rows, columns).copy())
+
+
+def _compress(data: bytes) -> bytes:
+    return bytes(pa.Codec(_CODEC, 1).compress(data, asbytes=True))
+
+
+def _decompress(data: bytes, size: int) -> Floats:
+    if size == 0:
+        return np.empty(0)
+    return np.frombuffer(pa.Codec(_CODEC).decompress(data, decompressed_size=size, asbytes=True), dtype=np.float64)
+
+
+def pack_reference(reference: Reference) -> bytes:
+    """A reference as bytes; no raw row is in it, only bins and counts."""
+    header: dict[str, Any] = {
+        "layout": reference.layout.to_json(),
+        "model": reference.model,
+        "version": reference.version,
+        "created": reference.created,
+        "timezone": reference.timezone,
+        "block_seconds": reference.block_seconds,
+        "block_starts": reference.block_starts.tolist(),
+        "names": {kind: list(names) for kind, names in reference.names.items()},
+    }
+    head = _compress(json.dumps(header, separators=(",", ":")).encode())
+    size = len(json.dumps(header, separators=(",", ":")).encode())
+    total = np.concatenate((reference.total.all, reference.total.by_slice.reshape(-1)))
+    body = struct.pack("<I", size) + head + _compress(np.concatenate((total, reference.blocks.reshape(-1))).tobytes())
+    return _REFERENCE.pack(_REFERENCE_MAGIC, REFERENCE_VERSION, len(head), len(body), hashlib.sha256(body).digest()) + body
+
+
+def unpack_reference(data: bytes, where: str) -> Reference:
+    """The reference that `pack_reference` made bytes of.
+
+    Args:
+        data: the file's bytes.
+        where: its name, for messages.
+
+    Raises:
+        ReferenceFileError: not a reference, damaged, or of another version.
+    """
+    if len(data) < _REFERENCE.size or data[:5] != _REFERENCE_MAGIC:
+        raise ReferenceFileError(f"{where}: not a reference file; make one with `ml-exporter reference fit`")
+    _, version, head, length, digest = _REFERENCE.unpack_from(data)
+    if version != REFERENCE_VERSION:
+        raise ReferenceFileError(
+            f"{where}: reference of version {version}, this program reads {REFERENCE_VERSION}; "
+            "fit it again with `ml-exporter reference fit`"
+        )
+    body = data[_REFERENCE.size :]
+    if len(body) != length or hashlib.sha256(body).digest() != digest:
+        raise ReferenceFileError(f"{where}: damaged or cut off; fit it again with `ml-exporter reference fit`")
+    (size,) = struct.unpack_from("<I", body)
+    try:
+        header = json.loads(pa.Codec(_CODEC).decompress(body[4 : 4 + head], decompressed_size=size, asbytes=True))
+        return _reference(header, body[4 + head :])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReferenceFileError(f"{where}: {error}; fit it again with `ml-exporter reference fit`") from error
+
+
+def _reference(header: dict[str, Any], body: bytes) -> Reference:
+    layout = Layout.from_json(header["layout"])
+    starts = np.array(header["block_starts"], dtype=np.int64)
+    slices = layout.slice_rows * layout.slice_width
+    values = _decompress(body, (layout.width + slices + len(starts) * layout.width) * 8)
+    total = Counts(
+        layout,
+        values[: layout.width].copy(),
+        values[layout.width : layout.width + slices].reshape(layout.slice_rows, layout.slice_width).copy(),
+    )
+    return Reference(
+        layout=layout,
+        total=total,
+        model=header["model"],
+        version=header["version"],
+        created=header["created"],
+        block_seconds=header["block_seconds"],
+        block_starts=starts,
+        blocks=values[layout.width + slices :].reshape(len(starts), layout.width).copy(),
+        names={kind: tuple(names) for kind, names in header["names"].items()},
+        timezone=header["timezone"],
+    )

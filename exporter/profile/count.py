@@ -1,0 +1,312 @@
+"""Rows → counts, by (version, pane). No Python per row: codes, then `bincount`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import Floats, NumericBins, to_unit
+from exporter.profile.cells import Names
+from exporter.profile.counts import Counts
+from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
+from exporter.profile.rows import Rows
+from exporter.profile.vocabulary import Vocabulary
+
+PROBABILITY_UNIT = 2.0**-40
+"""Sums of scores, squared errors of scores and log losses are kept in multiples of this."""
+SECONDS_UNIT = 2.0**-20
+_LOG_FLOOR = float(np.finfo(np.float64).eps)
+"""Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
+_CELLS_AT_ONCE = 64
+"""(version, pane) cells counted together; more would cost memory, not time."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Predictions whose truth is known, ready to be counted; every array is (n,).
+
+    Attributes:
+        version: index into `versions`.
+        time: of the prediction, microseconds.
+        actual: class code or number; `prediction` and `score` as in Rows.
+        delay: seconds from prediction to label, NaN where unknown.
+        slots: (n, D) slice slot of each dimension, in the layout's order; -1 = none.
+        sign: weight of the row; negative takes an earlier label back.
+    """
+
+    versions: tuple[str, ...]
+    version: Ints
+    time: Ints
+    prediction: Floats
+    score: Floats
+    actual: Floats
+    delay: Floats
+    slots: Ints
+    sign: Floats
+    scores: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+CellKey = tuple[str, int]
+"""Version and the pane's start in Unix seconds."""
+
+
+def slice_slots(rows: Rows, layout: Layout, vocabulary: Vocabulary) -> Ints:
+    """(n, D) slot of each row in each dimension; new values get slots in the order of the rows. -1 = no value."""
+    slots = np.full((len(rows), len(layout.slices)), -1, dtype=np.int64)
+    for place, dimension in enumerate(layout.slices):
+        slots[:, place] = _slots(rows.slices.get(dimension), dimension, vocabulary, len(rows))
+    return slots
+
+
+def _slots(column: Names | None, kind: str, vocabulary: Vocabulary, n: int) -> Ints:
+    if column is None or not len(column.names):
+        return np.full(n, -1, dtype=np.int64)
+    used, first = np.unique(column.codes, return_index=True)
+    order = [int(code) for _, code in sorted(zip(first, used, strict=True)) if code >= 0]
+    table = np.full(len(column.names) + 1, -1, dtype=np.int64)
+    table[order] = vocabulary.slots(kind, [column.names[code] for code in order])
+    return table[column.codes]
+
+
+def count_rows(rows: Rows, slots: Ints, layout: Layout, vocabulary: Vocabulary, pane: int) -> dict[CellKey, Counts]:
+    """Counts of predictions by (version, pane start)."""
+    errors = _slots(rows.error, "error", vocabulary, len(rows))
+    result: dict[CellKey, Counts] = {}
+    for keys, members, cell in _cells(rows.version, rows.time, pane):
+        part = rows if members is None else rows.take(members)
+        chosen = slots if members is None else slots[members]
+        failed = errors if members is None else errors[members]
+        table = _Table(layout, len(keys), cell, chosen, part.weight)
+        _count_traffic(table, part, failed)
+        _count_features(table, part)
+        _count_outputs(table, part)
+        result.update(zip(keys, table.counts(), strict=True))
+    return result
+
+
+def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> dict[CellKey, Counts]:
+    """Counts of joined labels by (version, pane start) of their predictions."""
+    result: dict[CellKey, Counts] = {}
+    for keys, members, cell in _cells(Names(outcomes.version, outcomes.versions), outcomes.time, pane):
+        take = slice(None) if members is None else members
+        table = _Table(layout, len(keys), cell, outcomes.slots[take], outcomes.sign[take])
+        one = np.ones(len(cell))
+        table.add("labels", np.zeros(len(cell), dtype=np.int64))
+        delay = outcomes.delay[take]
+        known = np.isfinite(delay)
+        bounds = np.array(layout.label_delay_bounds)
+        table.add("label_delay", np.searchsorted(bounds, delay, side="left"), keep=known)
+        table.add("label_delay_sum", np.zeros(len(cell), dtype=np.int64), values=to_unit(np.where(known, delay, 0), SECONDS_UNIT))
+        prediction, actual = outcomes.prediction[take], outcomes.actual[take]
+        if layout.task == "regression":
+            _count_regression(table, prediction, actual, one)
+        else:
+            score = outcomes.score[take]
+            scores = None if outcomes.scores is None else outcomes.scores[take]
+            _count_classes(table, prediction, actual, score, scores)
+        result.update(zip(keys, table.counts(), strict=True))
+    return result
+
+
+def _cells(version: Names, time: Ints, pane: int) -> Iterator[tuple[list[CellKey], NDArray[np.intp] | None, Ints]]:
+    """Rows by (version, pane): the keys of some cells, which rows they hold (None = all) and each row's cell."""
+    panes = time // (pane * 1_000_000)
+    if len(panes) == 0:
+        return
+    low = int(panes.min())
+    wide = int(panes.max()) - low + 1
+    joint = version.codes * wide + (panes - low)
+    used, cell = np.unique(joint, return_inverse=True)
+    keys = [(version.names[int(code) // wide], (int(code) % wide + low) * pane) for code in used]
+    if len(keys) <= _CELLS_AT_ONCE:
+        yield keys, None, cell
+        return
+    order = np.argsort(cell, kind="stable")
+    ordered = cell[order]
+    for start in range(0, len(keys), _CELLS_AT_ONCE):
+        stop = start + _CELLS_AT_ONCE
+        members = order[np.searchsorted(ordered, start) : np.searchsorted(ordered, stop)]
+        yield keys[start:stop], members, cell[members] - start
+
+
+class _Table:
+    """Counts of several cells at once; adds a part to all rows and to every dimension's slices."""
+
+    def __init__(self, layout: Layout, cells: int, cell: Ints, slots: Ints, weight: Floats | None) -> None:
+        self.layout = layout
+        self.cells = cells
+        self.cell = cell
+        self.weight = weight
+        self._all = np.zeros((cells, layout.width))
+        self._slices = np.zeros((cells, layout.slice_rows, layout.slice_width))
+        self._rows: list[tuple[int, NDArray[np.bool_] | None, Ints]] = []
+        for place, span in enumerate(layout.slice_span.values()):
+            chosen = slots[:, place]
+            width = span.stop - span.start
+            keep = chosen >= 0
+            whole = None if keep.all() else keep
+            index = cell * width + chosen
+            self._rows.append((span.start, whole, index if whole is None else index[keep]))
+
+    def add(self, part: str, code: Ints, *, keep: NDArray[np.bool_] | None = None, values: Floats | None = None) -> None:
+        """Adds 1 (or `values`) at `code` (n,) of a part, for the rows that `keep` marks, to all rows and slices."""
+        if keep is not None and keep.all():
+            keep = None
+        weights = self._weights(values)
+        width = self.layout.spans[part].stop - self.layout.spans[part].start
+        self._all[:, self.layout.spans[part]] += _bincount(self.cell, code, self.cells, width, weights, keep)
+        span = self.layout.slice_spans.get(part)
+        if span is None:
+            return
+        for (start, whole, index), rows in zip(self._rows, self.layout.slice_span.values(), strict=True):
+            slots = rows.stop - rows.start
+            chosen = keep if whole is None else (whole if keep is None else whole & keep)
+            # `index` already lacks the rows without a slot.
+            inner = None if keep is None else (keep if whole is None else keep[whole])
+            picked = index if inner is None else index[inner]
+            counted = _bincount_picked(picked, code if chosen is None else code[chosen], self.cells * slots, width,
+                                       None if weights is None else (weights if chosen is None else weights[chosen]))
+            self._slices[:, start : start + slots, span] += counted.reshape(self.cells, slots, width)
+
+    def _weights(self, values: Floats | None) -> Floats | None:
+        if values is None:
+            return self.weight
+        return values if self.weight is None else values * self.weight
+
+    def counts(self) -> list[Counts]:
+        return [Counts(self.layout, self._all[i], self._slices[i]) for i in range(self.cells)]
+
+
+def _bincount(
+    cell: Ints, code: NDArray[np.integer], cells: int, width: int, weights: Floats | None, keep: NDArray[np.bool_] | None
+) -> Floats:
+    if keep is not None:
+        cell, code = cell[keep], code[keep]
+        weights = None if weights is None else weights[keep]
+    return _bincount_picked(cell, code, cells, width, weights).reshape(cells, width)
+
+
+def _bincount_picked(cell: Ints, code: NDArray[np.integer], cells: int, width: int, weights: Floats | None) -> Floats:
+    index = code if cells == 1 else cell * width + code
+    return np.bincount(index, weights, minlength=cells * width).astype(np.float64, copy=False)
+
+
+def _count_traffic(table: _Table, rows: Rows, errors: Ints) -> None:
+    zero = np.zeros(len(rows), dtype=np.int64)
+    table.add("rows", zero)
+    if (errors >= 0).any():
+        table.add("errors", np.maximum(errors, 0), keep=errors >= 0)
+    known = ~np.isnan(rows.latency)
+    if known.any():
+        latency = np.where(known, rows.latency, 0.0)
+        bounds = np.array(table.layout.latency_bounds)
+        table.add("latency", np.searchsorted(bounds, latency, side="left"), keep=known)
+        table.add("latency_sum", zero, values=to_unit(latency, SECONDS_UNIT), keep=known)
+
+
+def _count_features(table: _Table, rows: Rows) -> None:
+    layout = table.layout
+    counts = table._all[:, layout.spans["features"]]  # noqa: SLF001 - one module, and no slices to serve
+    sums = table._all[:, layout.spans["feature_sums"]]  # noqa: SLF001
+    for name, (codes, values) in rows.features.items():
+        span, bins = layout.feature_span[name], layout.features[name]
+        index = codes if table.cells == 1 else table.cell * bins.width + codes
+        size = table.cells * bins.width
+        counts[:, span] = np.bincount(index, table.weight, minlength=size).reshape(table.cells, bins.width)
+        if values is not None and isinstance(bins, NumericBins):
+            weights = to_unit(np.where(codes > 1, values, 0.0), bins.unit)
+            weights = weights if table.weight is None else weights * table.weight
+            sums[:, span] = np.bincount(index, weights, minlength=size).reshape(table.cells, bins.width)
+
+
+def _count_outputs(table: _Table, rows: Rows) -> None:
+    layout = table.layout
+    zero = np.zeros(len(rows), dtype=np.int64)
+    given = ~np.isnan(rows.prediction)
+    if layout.task != "regression":
+        table.add("predicted", np.where(given, rows.prediction, 0).astype(np.int64), keep=given)
+    elif layout.prediction_bins is not None:
+        table.add("prediction", cell_codes(layout.prediction_bins, rows.prediction), keep=given)
+        unit = layout.prediction_bins.unit
+        table.add("prediction_sum", zero, values=to_unit(np.where(given, rows.prediction, 0), unit), keep=given)
+    if layout.score_bins is not None and layout.has("score"):
+        known = ~np.isnan(rows.score)
+        table.add("score", cell_codes(layout.score_bins, rows.score), keep=known)
+        table.add("score_sum", zero, values=to_unit(np.where(known, rows.score, 0), PROBABILITY_UNIT), keep=known)
+        failed = rows.error.codes >= 0
+        table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
+
+
+def cell_codes(bins: NumericBins, values: Floats) -> Ints:
+    """(n,) cells of finite values, from 0; NaN gives 0 and must be left out by the caller."""
+    return np.maximum(bins.codes(values).astype(np.int64) - 2, 0)
+
+
+def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Floats, scores: Floats | None) -> None:
+    layout = table.layout
+    known = len(layout.classes) + 1
+    given = ~np.isnan(prediction)
+    code = np.where(given, prediction, 0).astype(np.int64)
+    true = actual.astype(np.int64)
+    table.add("outcomes", code * known + true, keep=given)
+    if layout.score_bins is not None and layout.has("score_actual"):
+        usable = ~np.isnan(score) & (true < 2)  # noqa: PLR2004 - negative or positive
+        probability = np.where(usable, score, 0.5)
+        positive = np.minimum(true, 1)
+        table.add("score_actual", cell_codes(layout.score_bins, probability) * 2 + positive, keep=usable)
+        table.add("score_moments", positive * 2, values=to_unit(probability, PROBABILITY_UNIT), keep=usable)
+        table.add("score_moments", positive * 2 + 1, values=to_unit(probability**2, PROBABILITY_UNIT), keep=usable)
+        _count_score_terms(table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable)
+    if scores is not None and layout.class_scores:
+        usable = ~np.isnan(scores).any(axis=1) & (true < len(layout.classes))
+        filled = np.where(usable[:, None], scores, 0.0)
+        truth = np.minimum(true, len(layout.classes) - 1)
+        hit = truth[:, None] == np.arange(len(layout.classes))
+        bucket = np.minimum((filled * CLASS_SCORE_CELLS).astype(np.int64), CLASS_SCORE_CELLS - 1)
+        for index in range(len(layout.classes)):
+            place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
+            table.add("class_score_actual", place, keep=usable)
+        chosen = filled[np.arange(len(truth)), truth] / np.where(usable, filled.sum(axis=1), 1.0)
+        _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), chosen, usable)
+
+
+def _count_score_terms(table: _Table, squared: Floats, of_truth: Floats, usable: NDArray[np.bool_]) -> None:
+    zero = np.zeros(len(squared), dtype=np.int64)
+    loss = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
+    for place, values in enumerate((squared, loss)):
+        table.add("score_terms", zero + place, values=to_unit(values, PROBABILITY_UNIT), keep=usable)
+    table.add("score_terms", zero + 2, keep=usable)
+
+
+def _count_regression(table: _Table, prediction: Floats, actual: Floats, one: Floats) -> None:
+    layout = table.layout
+    given = ~np.isnan(prediction)
+    error = np.where(given, prediction - actual, 0.0)
+    unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
+    nonzero = actual != 0
+    ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
+    # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
+    unit_of_squares = unit * unit * 2.0**30
+    terms = (
+        one,
+        to_unit(np.abs(error), unit),
+        to_unit(error**2, unit_of_squares),
+        to_unit(error, unit),
+        to_unit(ratio, PROBABILITY_UNIT),
+        nonzero.astype(np.float64),
+        to_unit(actual, unit),
+        to_unit(actual**2, unit_of_squares),
+    )
+    zero = np.zeros(len(one), dtype=np.int64)
+    for place, values in enumerate(terms):
+        table.add("error_terms", zero + place, values=values, keep=given)
+    if layout.error_bins is not None:
+        table.add("error_cells", cell_codes(layout.error_bins, error), keep=given)
+    if layout.actual_bins is not None:
+        table.add("actual", cell_codes(layout.actual_bins, actual))

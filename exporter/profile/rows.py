@@ -1,0 +1,322 @@
+"""Rows as logged → plain arrays of what counts need. What cannot be used is set aside with its reason."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from exporter.batch import Batch, Reject, RejectReason
+from exporter.profile.bins import MISSING, CategoryBins, Codes, FeatureBins, Floats, NumericBins
+from exporter.profile.cells import (
+    INVALID_NAME,
+    NO_TIME,
+    Bools,
+    Names,
+    constant,
+    find_column,
+    read_names,
+    read_numbers,
+    read_times,
+    recode,
+)
+from exporter.profile.columns import SECONDS_OF_UNIT, Columns
+from exporter.profile.ids import Hashes, Key, hash_ids
+from exporter.profile.layout import Layout
+
+UNVERSIONED = "unversioned"
+_YES = frozenset({"1", "true", "yes", "y", "t", "positive"})
+_NO = frozenset({"0", "false", "no", "n", "f", "negative", "-1"})
+
+
+@dataclass(slots=True)
+class Rows:
+    """Predictions ready to be counted; every array is (n,) unless said.
+
+    Attributes:
+        time: microseconds since the epoch.
+        ids, has_id: keyed hashes, and where there is an id.
+        latency: seconds, NaN where unknown.
+        error: names of error classes, -1 where the prediction succeeded.
+        score: probability of the positive class, NaN where missing; `score_bad` where it is no number in [0, 1].
+        prediction: class code (C = other, NaN = none) or number.
+        scores: (n, C) class probabilities, None where the log has none.
+        slices: dimension → names.
+        features: feature → (codes (n,), values (n,) or None for categories).
+        weight: None = each row counts once.
+        label, label_time: the truth where it stands in the row (NaN, NO_TIME = none yet); None where there is no such column.
+    """
+
+    time: NDArray[np.int64]
+    version: Names
+    error: Names
+    latency: Floats
+    score: Floats
+    score_bad: Bools
+    prediction: Floats
+    ids: Hashes | None = None
+    has_id: Bools | None = None
+    scores: Floats | None = None
+    slices: dict[str, Names] = field(default_factory=dict)
+    features: dict[str, tuple[Codes, Floats | None]] = field(default_factory=dict)
+    weight: Floats | None = None
+    label: Floats | None = None
+    label_time: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, keep: NDArray[np.intp] | Bools) -> "Rows":
+        """Some of the rows."""
+        return Rows(
+            time=self.time[keep],
+            version=Names(self.version.codes[keep], self.version.names),
+            error=Names(self.error.codes[keep], self.error.names),
+            latency=self.latency[keep],
+            score=self.score[keep],
+            score_bad=self.score_bad[keep],
+            prediction=self.prediction[keep],
+            ids=None if self.ids is None else self.ids[keep],
+            has_id=None if self.has_id is None else self.has_id[keep],
+            scores=None if self.scores is None else self.scores[keep],
+            slices={name: Names(column.codes[keep], column.names) for name, column in self.slices.items()},
+            features={
+                name: (codes[keep], None if values is None else values[keep])
+                for name, (codes, values) in self.features.items()
+            },
+            weight=None if self.weight is None else self.weight[keep],
+            label=None if self.label is None else self.label[keep],
+            label_time=None if self.label_time is None else self.label_time[keep],
+        )
+
+
+@dataclass(slots=True)
+class LabelRows:
+    """Labels ready to be joined: hashed id, value (class code or number), when it was learned (NO_TIME = unknown)."""
+
+    ids: Hashes
+    value: Floats
+    time: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a model's logs are read: roles, task, and the key of id hashes."""
+
+    columns: Columns
+    layout: Layout
+    decision_threshold: float = 0.5
+    key: Key = (0, 0)
+    keep_rows: bool = False
+
+
+def class_table(classes: tuple[str, ...]) -> dict[str, int]:
+    """Name as logged → class code. The usual words for yes and no stand for a binary model's two classes."""
+    table = {name: code for code, name in enumerate(classes)}
+    if len(classes) == 2:  # noqa: PLR2004 - negative and positive
+        for words in (_NO, _YES):
+            owner = next((code for code, name in enumerate(classes) if name.lower() in words), None)
+            if owner is not None:
+                for word in words:
+                    table.setdefault(word, owner)
+    return table
+
+
+def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, list[Reject]]:
+    """Rows that can be counted, and rejects for those that cannot: no time, or neither an error nor a prediction."""
+    columns, layout, rows = reading.columns, reading.layout, batch.rows
+    n = rows.num_rows
+    time = _times(rows, columns.time, columns.timezone)
+    score, score_bad = _score(rows, columns, n)
+    error = _names(rows, columns.error, n)
+    decoded = Rows(
+        time=time,
+        version=_version(rows, columns.version, n),
+        error=error,
+        latency=_latency(rows, columns, n),
+        score=score,
+        score_bad=score_bad,
+        prediction=_prediction(rows, reading, score, n),
+        scores=_class_scores(rows, columns, layout, n),
+        slices={dimension: _names(rows, column, n) for dimension, column in columns.slices.items()},
+        features={name: _feature(rows, columns, name, bins, n) for name, bins in layout.features.items()},
+        weight=_weight(rows, columns.weight),
+    )
+    if columns.id is not None:
+        decoded.ids, decoded.has_id = _ids(rows, columns.id, reading.key, n)
+    if columns.label is not None:
+        decoded.label = _labels(rows, columns.label, layout, n)
+        decoded.label_time = _times(rows, columns.label_time, columns.timezone)
+    if decoded.scores is not None and columns.prediction is None:
+        decoded.prediction = np.where(np.isnan(decoded.scores).all(axis=1), np.nan, _argmax(decoded.scores))
+    bad_time = time == NO_TIME
+    silent = ~bad_time & (error.codes < 0) & np.isnan(decoded.prediction) & np.isnan(score) & ~score_bad
+    rejects = _rejects(batch, bad_time, "bad_time", reading) + _rejects(batch, silent, "bad_prediction", reading)
+    bad = bad_time | silent
+    return (decoded.take(~bad) if bad.any() else decoded), rejects
+
+
+def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, list[Reject]]:
+    """Labels that can be joined, and rejects for those without an id or with a value that cannot be read."""
+    columns, n = reading.columns, batch.rows.num_rows
+    ids, has_id = _ids(batch.rows, columns.id or "", reading.key, n)
+    value = _labels(batch.rows, columns.label or "", reading.layout, n)
+    time = _times(batch.rows, columns.label_time or columns.time, columns.timezone)
+    bad_label = has_id & np.isnan(value)
+    rejects = _rejects(batch, ~has_id, "bad_id", reading) + _rejects(batch, bad_label, "bad_label", reading)
+    good = has_id & ~bad_label
+    return LabelRows(ids[good], value[good], time[good]), rejects
+
+
+def _argmax(scores: Floats) -> Floats:
+    return np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=1).astype(np.float64)
+
+
+def _times(rows: pa.RecordBatch, name: str | None, timezone: str) -> NDArray[np.int64]:
+    column = None if name is None else find_column(rows, name)
+    return np.full(rows.num_rows, NO_TIME, dtype=np.int64) if column is None else read_times(column, timezone)
+
+
+def _names(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
+    column = None if name is None else find_column(rows, name)
+    return Names(np.full(n, -1, dtype=np.int64), ()) if column is None else read_names(column)
+
+
+def _version(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
+    found = _names(rows, name, n)
+    if not len(found.names):
+        return constant(UNVERSIONED, n)
+    if (found.codes >= 0).all():
+        return found
+    names = (*found.names, UNVERSIONED)
+    return Names(np.where(found.codes < 0, len(found.names), found.codes), names)
+
+
+def _numbers(rows: pa.RecordBatch, name: str | None, n: int) -> tuple[Floats, Bools]:
+    column = None if name is None else find_column(rows, name)
+    if column is None:
+        return np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
+    return read_numbers(column)
+
+
+def _score(rows: pa.RecordBatch, columns: Columns, n: int) -> tuple[Floats, Bools]:
+    score, bad = _numbers(rows, columns.score, n)
+    with np.errstate(invalid="ignore"):
+        bad = bad | (score < 0) | (score > 1)
+    return np.where(bad, np.nan, score), bad
+
+
+def _latency(rows: pa.RecordBatch, columns: Columns, n: int) -> Floats:
+    seconds, _ = _numbers(rows, columns.latency, n)
+    seconds = seconds * SECONDS_OF_UNIT[columns.latency_unit]
+    with np.errstate(invalid="ignore"):
+        return np.where((seconds >= 0) & np.isfinite(seconds), seconds, np.nan)
+
+
+def _prediction(rows: pa.RecordBatch, reading: Reading, score: Floats, n: int) -> Floats:
+    name, layout = reading.columns.prediction, reading.layout
+    if layout.task == "regression":
+        values, _ = _numbers(rows, name, n)
+        return np.where(np.isfinite(values), values, np.nan)
+    if name is None:
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isnan(score), np.nan, (score >= reading.decision_threshold).astype(np.float64))
+    return _classes(rows, name, layout, n)
+
+
+def _classes(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:
+    names = _names(rows, name, n)
+    codes = recode(names, class_table(layout.classes), other=len(layout.classes), none=-1).astype(np.float64)
+    return np.where(codes < 0, np.nan, codes)
+
+
+def _labels(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:
+    if layout.task != "regression":
+        return _classes(rows, name, layout, n)
+    values, _ = _numbers(rows, name, n)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _class_scores(rows: pa.RecordBatch, columns: Columns, layout: Layout, n: int) -> Floats | None:
+    if not layout.class_scores or not columns.scores:
+        return None
+    scores = np.full((n, len(layout.classes)), np.nan)
+    for code, name in enumerate(layout.classes):
+        values, _ = _numbers(rows, columns.scores.get(name), n)
+        with np.errstate(invalid="ignore"):
+            scores[:, code] = np.where((values >= 0) & (values <= 1), values, np.nan)
+    return scores
+
+
+def feature_column(columns: Columns, name: str) -> str:
+    """The log's column of a feature."""
+    return name if columns.features is None else columns.features.get(name, name)
+
+
+def _feature(
+    rows: pa.RecordBatch, columns: Columns, name: str, bins: FeatureBins, n: int
+) -> tuple[Codes, Floats | None]:
+    column = find_column(rows, feature_column(columns, name))
+    if column is None:
+        return np.full(n, MISSING, dtype=np.uint8), np.zeros(n) if isinstance(bins, NumericBins) else None
+    if isinstance(bins, NumericBins):
+        values, invalid = read_numbers(column)
+        return bins.codes(values, invalid), values
+    return category_codes(read_names(column), bins), None
+
+
+def category_codes(column: Names, bins: CategoryBins) -> Codes:
+    """(n,) codes of a category; lists and objects are invalid."""
+    table = {name: code for code, name in enumerate(bins.values, start=2)}
+    table[INVALID_NAME] = 1
+    if bins.rare:
+        for name in column.names:
+            if name not in table and rare_hash(name) in bins.rare:
+                table[name] = bins.other
+    return recode(column, table, other=bins.unseen, none=MISSING).astype(np.uint8)
+
+
+def rare_hash(name: str) -> int:
+    """48 bits of a rare category's name: enough to know it again, not to read it."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6, person=b"ml-exporter-rare").digest(), "big")
+
+
+def _weight(rows: pa.RecordBatch, name: str | None) -> Floats | None:
+    if name is None:
+        return None
+    values, _ = _numbers(rows, name, rows.num_rows)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(values) & (values >= 0), values, 1.0)
+
+
+def _ids(rows: pa.RecordBatch, name: str, key: Key, n: int) -> tuple[Hashes, Bools]:
+    column = find_column(rows, name)
+    if column is None or pa.types.is_null(column.type) or pa.types.is_nested(column.type):
+        return np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.bool_)
+    return hash_ids(column, key)
+
+
+def _rejects(batch: Batch, mask: Bools, reason: RejectReason, reading: Reading) -> list[Reject]:
+    return [reject_row(batch, int(row), reason, keep=reading.keep_rows) for row in np.flatnonzero(mask)]
+
+
+def reject_row(batch: Batch, row: int, reason: RejectReason, *, keep: bool) -> Reject:
+    """What is noted of a row that was not counted: its place, the reason and a hash of its content."""
+    content = repr(batch.rows.slice(row, 1).to_pylist()[0])
+    digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+    return Reject(batch.origin, batch.first_row + row, reason, digest, content if keep else None)
+
+
+def origin_counts(rejects: list[Reject]) -> Mapping[str, int]:
+    """How many rejects for each reason."""
+    counts: dict[str, int] = {}
+    for reject in rejects:
+        counts[reject.reason] = counts.get(reject.reason, 0) + 1
+    return counts
+
+
