@@ -1,0 +1,89 @@
+"""The demo's commands: parse, call, turn errors into one line."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from demo.errors import DemoError
+from demo.incidents import DEFAULT_START_SECONDS, INCIDENTS, parse_schedule
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+CacheOption = Annotated[Path, typer.Option("--cache", help="Where models, references and runs are kept.")]
+SpeedOption = Annotated[float, typer.Option("--speed", help="Seconds of 2013 in one second; 8640 is a day in 10 s.", min=1)]
+CACHE = Path(".cache/demo")
+
+
+def main() -> None:
+    """Runs the command line; errors a person can mend are one line on standard error and exit code 2."""
+    try:
+        app()
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C or SIGTERM sets."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return stop
+
+
+@app.command()
+def train(cache: CacheOption = CACHE) -> None:
+    """Train the models and write their reference logs, unless they are in the cache; tell how good they are."""
+    from demo.train import ensure  # noqa: PLC0415 - scikit-learn takes seconds to import
+
+    workshop = ensure(cache, console)
+    table = Table("model", "on", "measure", "value", title=f"models in {workshop.folder}")
+    for label, measures in workshop.report().items():
+        for measure, value in measures.items():
+            where, name = measure.split(".")
+            table.add_row(label, where.replace("_", " "), name, f"{value:.4f}")
+    console.print(table)
+
+
+@app.command()
+def replay(
+    out: Annotated[Path, typer.Option(help="Folder for logs, status and control file.")],
+    cache: CacheOption = CACHE,
+    speed: SpeedOption = 8640.0,
+    first_day: str = "2013-04-01",
+    last_day: str = "2013-12-31",
+    incident: Annotated[list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
+) -> None:
+    """Write the prediction and label logs as time goes by."""
+    from demo.replay import Paths, Replay  # noqa: PLC0415 - scikit-learn takes seconds to import
+    from demo.train import ensure  # noqa: PLC0415
+    from exporter.clock import SystemClock  # noqa: PLC0415
+
+    schedule = parse_schedule(incident or ())
+    workshop = ensure(cache, console)
+    out.mkdir(parents=True, exist_ok=True)
+    replayed = Replay(workshop, Paths(out), speed=speed, first_day=first_day, last_day=last_day, schedule=schedule)
+    replayed.run(SystemClock(), stop_on_signals(), wait=not fast)
+
+
+@app.command()
+def incidents() -> None:
+    """List the incidents."""
+    table = Table("name", "what happens", "models", "told by", "lasts")
+    for each in INCIDENTS:
+        table.add_row(each.name, each.what, ", ".join(each.models), ", ".join(each.alerts), f"{each.seconds:g} s")
+    console.print(table)
+    console.print(f"Schedule: --incident NAME@{DEFAULT_START_SECONDS:g}s+60s. While it runs: python -m demo incident start NAME")
