@@ -18,7 +18,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 console = Console()
 
 CacheOption = Annotated[Path, typer.Option("--cache", help="Where models, references and runs are kept.")]
-SpeedOption = Annotated[float, typer.Option("--speed", help="Seconds of 2013 in one second; 8640 is a day in 10 s.", min=1)]
+SpeedOption = Annotated[
+    float, typer.Option("--speed", help="Seconds of 2013 in one second; 8640 is a day in 10 s.", min=1)
+]
 CACHE = Path(".cache/demo")
 
 
@@ -58,13 +60,15 @@ def train(cache: CacheOption = CACHE) -> None:
 
 
 @app.command()
-def replay(
+def replay(  # noqa: PLR0917 - the options of a command
     out: Annotated[Path, typer.Option(help="Folder for logs, status and control file.")],
     cache: CacheOption = CACHE,
     speed: SpeedOption = 8640.0,
     first_day: str = "2013-04-01",
     last_day: str = "2013-12-31",
-    incident: Annotated[list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")] = None,
+    incident: Annotated[
+        list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
 ) -> None:
     """Write the prediction and label logs as time goes by."""
@@ -86,4 +90,6 @@ def incidents() -> None:
     for each in INCIDENTS:
         table.add_row(each.name, each.what, ", ".join(each.models), ", ".join(each.alerts), f"{each.seconds:g} s")
     console.print(table)
-    console.print(f"Schedule: --incident NAME@{DEFAULT_START_SECONDS:g}s+60s. While it runs: python -m demo incident start NAME")
+    console.print(
+        f"Schedule: --incident NAME@{DEFAULT_START_SECONDS:g}s+60s. While it runs: python -m demo incident start NAME"
+    )

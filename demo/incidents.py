@@ -73,7 +73,9 @@ def lose_departure_delay(flights: pa.Table, rows: Mask) -> pa.Table:
 
 def give_kilometres(flights: pa.Table, rows: Mask) -> pa.Table:
     """`distance` is in kilometres in these rows."""
-    flights = flights.set_column(flights.schema.get_field_index("distance"), "distance", flights["distance"].cast("float64"))
+    flights = flights.set_column(
+        flights.schema.get_field_index("distance"), "distance", flights["distance"].cast("float64")
+    )
     return put(flights, "distance", rows, pc.round(pc.multiply(flights["distance"], KILOMETRES_PER_MILE), 1))
 
 
@@ -198,7 +200,9 @@ def parse_schedule(texts: Iterable[str]) -> tuple[tuple[Incident, float, float],
     for text in texts:
         match = SCHEDULE.fullmatch(text.strip())
         if match is None:
-            raise DemoError(f"{text!r} is no incident's schedule; write NAME, NAME@START or NAME@START+LENGTH, such as errors@120s+60s")
+            raise DemoError(
+                f"{text!r} is no incident's schedule; write NAME, NAME@START or NAME@START+LENGTH as in errors@120s+60s"
+            )
         incident = find(match["name"])
         start = parse_seconds(match["start"]) if match["start"] else DEFAULT_START_SECONDS
         length = parse_seconds(match["length"]) if match["length"] else incident.seconds

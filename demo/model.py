@@ -57,6 +57,9 @@ class Model:
         if len(features) == 0:
             return np.empty(0)
         matrix = self.encoder.encode(features)
+        answer: Floats
         if self.name == "flight_delay":
-            return np.round(self.estimator.predict_proba(matrix)[:, 1], 5)
-        return np.round(self.estimator.predict(matrix), 2)
+            answer = np.round(self.estimator.predict_proba(matrix)[:, 1], 5)
+        else:
+            answer = np.round(self.estimator.predict(matrix), 2)
+        return answer

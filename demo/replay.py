@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import orjson
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from demo import data
 from demo.data import NEW_YORK
@@ -140,7 +140,13 @@ class Replay:
             for phase, at in (("start", each.start), ("end", each.end)):
                 if at <= now and (number, phase) not in self._told:
                     self._told.add((number, phase))
-                    line = {"incident": each.incident.name, "number": number, "phase": phase, "wall": wall, "event_time": at}
+                    line = {
+                        "incident": each.incident.name,
+                        "number": number,
+                        "phase": phase,
+                        "wall": wall,
+                        "event_time": at,
+                    }
                     with self.paths.incidents.open("ab") as file:
                         file.write(orjson.dumps(line) + b"\n")
         self._rotate(now)

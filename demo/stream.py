@@ -66,7 +66,8 @@ class Stream:
             if each.incident.features and (mask := each.mask(times)).any():
                 flights = each.incident.features(flights, mask)
         versions = np.array(
-            [version_of(self.name, int(at), host) for at, host in zip(times, self.hosts[rows], strict=True)], dtype=object
+            [version_of(self.name, int(at), host) for at, host in zip(times, self.hosts[rows], strict=True)],
+            dtype=object,
         )
         value = np.empty(len(flights))
         latency = np.empty(len(flights))
@@ -126,6 +127,12 @@ class Stream:
                 stamp = pc.cast(answered.flights["time"], pa.timestamp("us", NEW_YORK))
                 rows = logs.prediction_log(self.name, answered, stamp)
                 # One file's rows have one type, whatever an incident did to a column.
-                files.write(rows.set_column(rows.schema.get_field_index("distance"), "distance", rows["distance"].cast("float64")), times, now)
+                files.write(
+                    rows.set_column(
+                        rows.schema.get_field_index("distance"), "distance", rows["distance"].cast("float64")
+                    ),
+                    times,
+                    now,
+                )
 
         return write_files

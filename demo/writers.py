@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
+from pyarrow import csv
 
-from demo.data import NEW_YORK, Integers, seconds, utc_offset
+from demo.data import NEW_YORK, Integers, utc_offset
 
 
 class LineLog:
