@@ -1,0 +1,121 @@
+"""The kinds of values that the configuration is made of, each with its own reading and its own words."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from exporter.config.likeness import did_you_mean
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PRINTABLE_LIMIT = 128
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+
+
+def parse_seconds(value: Any) -> float:
+    """Seconds of `90s`, `5m`, `1h30m`, `7d`, `250ms`, or of bare seconds.
+
+    Raises:
+        ValueError: it is not a duration; says how one is written.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        text = str(value).strip()
+        parts = _PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise ValueError("is not a duration; write it like 90s, 5m, 1h or 7d")
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not 0 <= seconds < 100 * 365 * 86400:
+        raise ValueError("is not a duration that can be waited for; write it like 90s, 5m, 1h or 7d")
+    return seconds
+
+
+def _whole_seconds(value: Any) -> int:
+    seconds = parse_seconds(value)
+    if seconds != int(seconds):
+        raise ValueError("must be whole seconds, such as 1s or 5m")
+    return int(seconds)
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be longer than 0, such as 5m")
+    return value
+
+
+def _text(value: Any) -> Any:
+    """Numbers and truth values as text: `positive_class: 1` and `"1"` mean the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return getattr(value, "text", None) or str(value)
+    return value
+
+
+def _printable(value: str) -> str:
+    if value != value.strip() or not value.isprintable() or len(value) > _PRINTABLE_LIMIT:
+        raise ValueError(f"must be printable text of at most {_PRINTABLE_LIMIT} characters without blanks around it")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; give a name or take the line out")
+    return value
+
+
+def check_name(value: str) -> str:
+    """`value` where it can be a label value, a folder's name and a part of a URL.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not NAME.fullmatch(value):
+        raise ValueError("is not a good name; use letters, digits, `_`, `-` and `.`, at most 64, such as flight_delay")
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        hint = did_you_mean(value, available_timezones()) or "use an IANA name such as UTC or Europe/Vienna"
+        raise ValueError(f"is no time zone; {hint}") from None
+    return value
+
+
+def _resolved(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, (str, Path)):
+        return value
+    if not str(value).strip():
+        raise ValueError("is empty; give a path or take the line out")
+    directory = (info.context or {}).get("directory", Path())
+    return directory / Path(value).expanduser()
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, (str, int, float)) else value
+
+
+Duration = Annotated[int, BeforeValidator(_whole_seconds), AfterValidator(_positive)]
+"""Whole seconds, at least one."""
+DurationOrZero = Annotated[int, BeforeValidator(_whole_seconds)]
+"""Whole seconds, 0 allowed."""
+FineDuration = Annotated[float, BeforeValidator(parse_seconds), AfterValidator(_positive)]
+"""Seconds with fractions, more than 0."""
+Text = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)]
+"""Text; numbers and truth values are taken as they were written."""
+Printable = Annotated[str, BeforeValidator(_text), AfterValidator(_printable)]
+"""Text that makes a decent label value."""
+Dimension = Annotated[Text, AfterValidator(_printable)]
+Name = Annotated[Text, AfterValidator(check_name)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+FilePath = Annotated[Path, BeforeValidator(_resolved)]
+"""A path; a relative one starts at the configuration file's directory."""
+Ratio = Annotated[float, Field(gt=0, lt=1)]
+Names = Annotated[list[Text], BeforeValidator(_as_list)]
+"""A list of texts; one text stands for a list of one."""
