@@ -1,0 +1,141 @@
+"""How much a metric varies while all is well, learned from the reference's own windows, and the band that follows.
+
+Rows of one day share its weather: labels come in clusters, and a metric swings from window to window by more than
+its sampling error says. So the variance of a window's value is taken apart into
+
+    between     what differs from window to window: the variance of the reference windows' values about the
+                reference's, less their mean sampling variance; on its bad side alone where that is larger, as bad
+                days are further off than good ones
+    sampling    variance of one label (sampling variance on the whole reference × its labels) / the window's labels
+
+and a window is beyond the band where it is off by more than z √((1 + 1/K) between + sampling), z being Student's t
+quantile with K - 1 degrees of freedom at `FALSE_RATE` for K reference windows. With fewer than `min_blocks` windows
+of the length, windows half as long are asked, and so on: they vary at least as much. Where the reference has no
+time, or too little of it, there is sampling error alone, widened by `SAFETY`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+from exporter.metrics.evaluation import Thresholds
+from exporter.metrics.performance.estimate import Estimate
+from exporter.metrics.performance.metric import PerformanceMetric
+from exporter.metrics.performance.parts import Parts, of_counts, of_windows
+from exporter.metrics.spec import NoData
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+FALSE_RATE = 5e-4
+"""Share of windows beyond a side of the band while all is well: one in 2000, before significance is asked for too."""
+SAFETY = 1.5
+"""Widens the band where only sampling error is known: labels in clusters vary by more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Between:
+    """What differs from window to window.
+
+    Attributes:
+        below, above: variance on either side of the reference's value.
+        windows: how many windows say so; 0: none, only sampling is known.
+        labels: of such a window, in the median.
+    """
+
+    below: float = 0.0
+    above: float = 0.0
+    windows: int = 0
+    labels: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """What a reference says of one metric.
+
+    Attributes:
+        value: the metric on the whole reference; NaN where undefined.
+        bias: of `value` by noise.
+        of_label: sampling variance of one label; NaN where the counts do not tell.
+        between: variance between windows.
+    """
+
+    value: float
+    bias: float
+    of_label: float
+    between: _Between
+
+
+UNKNOWN = Variation(value=np.nan, bias=0.0, of_label=np.nan, between=_Between())
+
+
+def variation(reference: Reference, metric: PerformanceMetric, seconds: int, thresholds: Thresholds) -> Variation:
+    """How `metric` varies over the reference in windows of `seconds`; learned once for a reference."""
+    least, blocks = thresholds.min_labels, thresholds.min_blocks
+    key = ("performance", metric.name, seconds, least, blocks)
+    return reference.once(key, lambda learned_from: _learn(learned_from, metric, seconds, least, blocks))
+
+
+def _learn(reference: Reference, metric: PerformanceMetric, seconds: int, least: int, blocks: int) -> Variation:
+    parts = of_counts(reference.total)
+    try:
+        whole = metric.compute(parts)
+    except NoData:
+        return UNKNOWN
+    value, labels = float(whole.value[0]), float(parts.labels[0])
+    if not np.isfinite(value):
+        return UNKNOWN
+    bias, of_label = float(whole.bias[0]), float(whole.variance[0]) * labels
+    while reference.block_seconds is not None and seconds >= reference.block_seconds:
+        windows = of_windows(reference, seconds)
+        found = _between(metric.compute(windows), windows, value, least)
+        if found is not None and found.windows >= blocks:
+            return Variation(value, bias, of_label, found)
+        seconds //= 2
+    return Variation(value, bias, of_label, _Between())
+
+
+def _between(estimates: Estimate, windows: Parts, value: float, least: int) -> _Between | None:
+    """What the windows say that have at least `least` labels; None if there are not even two."""
+    use = (windows.labels >= least) & np.isfinite(estimates.value)
+    if use.sum() <= 1:
+        return None
+    off = estimates.value[use] - estimates.bias[use] - value
+    sampling = np.nan_to_num(estimates.variance[use])
+    below, above = off < 0, off > 0
+    both = _excess(off, sampling)
+    return _Between(
+        below=max(both, _excess(off[below], sampling[below])),
+        above=max(both, _excess(off[above], sampling[above])),
+        windows=len(off),
+        labels=float(np.median(windows.labels[use])),
+    )
+
+
+def _excess(off: Floats, sampling: Floats) -> float:
+    """Mean square of `off` less the mean sampling variance."""
+    if len(off) == 0:
+        return 0.0
+    return max(float(np.mean(off * off) - np.mean(sampling)), 0.0)
+
+
+def learned_band(metric: PerformanceMetric, known: Variation, labels: float, bias: float) -> tuple[float, float]:
+    """(lower, upper) of a window with so many labels; NaN for a side that is not bad, or of which nothing is known.
+
+    `bias` is that of the window's own value: an error measure that noise alone lifts has its band lifted too. Where
+    the counts do not tell sampling error, the windows' variance holds it, and grows as labels get fewer than theirs.
+    """
+    between, counted = known.between, np.isfinite(known.of_label)
+    sampling = known.of_label / labels if counted else 0.0
+    if not np.isfinite(known.value) or (between.windows == 0 and sampling == 0.0):
+        return np.nan, np.nan
+    centre = known.value + bias - known.bias
+    z = float(student.isf(FALSE_RATE, between.windows - 1 if between.windows else np.inf))
+    z *= 1.0 if between.windows else SAFETY
+    spread = (1.0 + 1.0 / max(between.windows, 1)) * (1.0 if counted else max(1.0, between.labels / labels))
+    lower = centre - z * np.sqrt(spread * between.below + sampling)
+    upper = centre + z * np.sqrt(spread * between.above + sampling)
+    return (
+        np.nan if metric.better == "lower" else max(lower, -np.inf if metric.low is None else metric.low),
+        np.nan if metric.better == "higher" else min(upper, np.inf if metric.high is None else metric.high),
+    )

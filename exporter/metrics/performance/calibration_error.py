@@ -1,0 +1,55 @@
+"""Calibration error: how far scores are from the share of positives among rows with such a score."""
+
+import numpy as np
+
+from exporter.metrics.performance.estimate import Estimate, Z
+from exporter.metrics.performance.metric import PerformanceMetric
+from exporter.metrics.performance.parts import Parts, divide
+from exporter.metrics.performance.scores import scores
+from exporter.profile.bins import Floats
+
+BINS = 12
+
+
+def calibration_error(parts: Parts) -> Estimate:
+    """Σ_b (n_b / n) |mean score_b - share of positives_b| over about 12 bins of equal mass.
+
+    Neighbouring score cells are merged until each bin holds about a twelfth of the rows (a cell is never split). Mean
+    scores are those of the cells' typical scores. Where n is small the error is mostly noise, on average
+    Σ_b (n_b / n) √(2 v_b / π) with v_b = share (1 - share) / n_b: the `bias`, by which thresholds are lifted and the
+    interval is lowered. Variance: Σ_b (n_b / n)² v_b.
+    """
+    found = scores(parts)
+    rows = found.negatives + found.positives
+    n = rows.sum(axis=1)
+    middle = divide(np.cumsum(rows, axis=1) - rows / 2, n[:, None])
+    number = np.nan_to_num(np.minimum(np.floor(middle * BINS), BINS - 1)).astype(np.intp)
+    member = (number[..., None] == np.arange(BINS)).astype(np.float64)
+    count = _merge(rows, member)
+    mean = divide(_merge(rows * found.typical, member), count)
+    share = divide(_merge(found.positives, member), count)
+    weight = divide(count, n[:, None])
+    value = np.where(n > 0, np.nan_to_num(weight * np.abs(mean - share)).sum(axis=1), np.nan)
+    smooth = divide(_merge(found.positives, member) + 1, count + 2)
+    spread = np.nan_to_num(weight * np.sqrt(divide(smooth * (1 - smooth), count)))
+    bias = np.where(n > 0, (spread * np.sqrt(2 / np.pi)).sum(axis=1), np.nan)
+    variance = np.where(n > 0, (spread * spread).sum(axis=1), np.nan)
+    half = Z * np.sqrt(variance)
+    lower, upper = np.clip(value - np.minimum(bias, value) - half, 0, 1), np.clip(value + half, 0, 1)
+    return Estimate(value, variance, lower, upper, bias)
+
+
+def _merge(cells: Floats, member: Floats) -> Floats:
+    merged: Floats = np.einsum("mk,mkb->mb", cells, member)
+    return merged
+
+
+CALIBRATION_ERROR = PerformanceMetric(
+    name="calibration_error",
+    tasks=("binary",),
+    better="lower",
+    title="Expected calibration error",
+    formula="Σ_b (n_b / n) |mean score_b - share of positives_b| over 12 bins of equal mass",
+    source="M. P. Naeini, G. F. Cooper, M. Hauskrecht, AAAI 2015; bins of equal mass from score cells",
+    compute=calibration_error,
+)
