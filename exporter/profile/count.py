@@ -202,7 +202,8 @@ def _count_traffic(table: _Table, rows: Rows, errors: Ints) -> None:
     table.add("rows", zero)
     if (errors >= 0).any():
         table.add("errors", np.maximum(errors, 0), keep=errors >= 0)
-    known = ~np.isnan(rows.latency)
+    # How long a failure took says nothing of how fast answers are, and an objective must not count it twice.
+    known = ~np.isnan(rows.latency) & (errors < 0)
     if known.any():
         latency = np.where(known, rows.latency, 0.0)
         bounds = np.array(table.layout.latency_bounds)

@@ -7,7 +7,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
 
     rows·                (1,)        predictions, errors included
     errors·              (E,)        by error class: slots of the vocabulary `error`, the last one is *other*
-    latency·             (L+1,)      histogram, by upper bound; last is +Inf
+    latency·             (L+1,)      histogram of answered predictions (no error), by upper bound; last is +Inf
     latency_sum·         (1,)        seconds
     features             (ΣW,)       codes of every feature side by side (see `feature_span`)
     feature_sums         (ΣW,)       Σx by code (numeric features; in multiples of the bins' unit)
