@@ -8,7 +8,7 @@ from exporter.profile.bins import Floats
 
 
 def statistic(pair: Pair) -> tuple[Floats, Floats]:
-    """(F,) χ² of the table {window, reference} × bins and its degrees of freedom; bins empty on both sides are left out."""
+    """(F,) χ² of the table {window, reference} × bins and its degrees of freedom; bins empty in both are left out."""
     total = pair.window + pair.reference
     n, m = pair.n[:, None], pair.m[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -21,7 +21,7 @@ def statistic(pair: Pair) -> tuple[Floats, Floats]:
 
 
 def pvalue(pair: Pair) -> Floats:
-    """(F,) probability of a χ² at least so large if both samples are of one distribution; NaN with less than two bins."""
+    """(F,) probability of a χ² at least so large if both are of one distribution; NaN with less than two bins."""
     value, freedom = statistic(pair)
     p: Floats = np.where(freedom > 0, chdtrc(np.maximum(freedom, 1.0), value), np.nan)
     return p

@@ -8,7 +8,7 @@ from exporter.profile.bins import Floats
 
 
 def divergence(p: Floats, q: Floats) -> Floats:
-    """(F,) Jensen-Shannon divergence in bits, in [0, 1], of shares (F, B): ½ Σ p log₂(p/m) + ½ Σ q log₂(q/m), m = (p+q)/2."""
+    """(F,) ½ Σ p log₂(p/m) + ½ Σ q log₂(q/m), m = (p+q)/2, of shares (F, B): bits, in [0, 1]."""
     middle = (p + q) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log2(p / middle), 0.0) + np.where(q > 0, q * np.log2(q / middle), 0.0)
@@ -28,6 +28,6 @@ JENSEN_SHANNON = Distance(
     name="jensen_shannon",
     title="Jensen-Shannon distance",
     formula="√(½ Σ p log₂(p/m) + ½ Σ q log₂(q/m)), m = (p+q)/2",
-    source="Lin, Divergence measures based on the Shannon entropy, 1991; Endres & Schindelin, 2003 (the root is a metric)",
+    source="Lin, Divergence measures based on the Shannon entropy, 1991; the root: Endres & Schindelin, 2003",
     compute=compute,
 )

@@ -1,4 +1,4 @@
-"""Population stability index: what credit risk has used for decades; recomputable in PromQL from the window's counts."""
+"""Population stability index: what credit risk has used for decades; recomputable in PromQL from window counts."""
 
 import numpy as np
 

@@ -18,13 +18,13 @@ def compute(pair: Pair) -> Floats:
     if pair.window_at is None or pair.reference_at is None:
         return np.full(len(pair.n), np.nan)
     moved = _moved(pair, pair.window_at, pair.reference_at)
-    sd = reference_sd(pair)
+    sd = reference_deviation(pair)
     with np.errstate(invalid="ignore", divide="ignore"):
         result: Floats = np.where(pair.ordered & (sd > 0), moved / sd, np.nan)
     return result
 
 
-def reference_sd(pair: Pair) -> Floats:
+def reference_deviation(pair: Pair) -> Floats:
     """(F,) standard deviation of the reference's bin means, weighted by their counts."""
     if pair.reference_at is None:
         return np.full(len(pair.m), np.nan)
@@ -41,16 +41,14 @@ def _moved(pair: Pair, window_at: Floats, reference_at: Floats) -> Floats:
     low, high = np.fmin(a, b), np.fmax(a, b)
     # An empty bin has no place of its own: it is put where the bin before it ends, and adds nothing there.
     passed = np.maximum.accumulate(np.where(np.isnan(high), -np.inf, high), axis=1)
-    low = np.where(np.isnan(low), passed, low)
+    start = np.where(np.isnan(low), passed, low)
     cdf_p, cdf_q = np.cumsum(pair.p, axis=1), np.cumsum(pair.q, axis=1)
     before_p, before_q = cdf_p - pair.p, cdf_q - pair.q
     # Between the two steps of one bin the lower one has been taken alone.
     within = np.abs(np.where(a < b, cdf_p - before_q, before_p - cdf_q))
-    inside = np.where(
-        np.isnan(high) | np.isnan(a) | np.isnan(b), 0.0, within * (high - np.where(np.isnan(low), 0.0, low))
-    )
+    inside = np.where(np.isnan(a) | np.isnan(b), 0.0, within * (high - low))
     with np.errstate(invalid="ignore"):
-        gap = np.maximum(low[:, 1:] - passed[:, :-1], 0.0)
+        gap = np.maximum(start[:, 1:] - passed[:, :-1], 0.0)
     between = np.where(np.isfinite(gap), np.abs(cdf_p - cdf_q)[:, :-1] * np.where(np.isfinite(gap), gap, 0.0), 0.0)
     moved: Floats = inside.sum(axis=1) + between.sum(axis=1)
     return moved

@@ -1,0 +1,142 @@
+"""What the verdicts on windows of one length need from a reference, prepared once for each size of window."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exporter.metrics.drift import cycles
+from exporter.metrics.drift.between import NONE, Between, between
+from exporter.metrics.drift.memo import remember
+from exporter.metrics.drift.merging import Groups, merge, merged
+from exporter.metrics.drift.null import NullMoments
+from exporter.metrics.drift.pair import PSEUDO_COUNT, Mask
+from exporter.metrics.drift.variables import Kind, Variables
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+_STEPS = 2
+"""Sizes are rounded down to powers of two of so many steps each: groups change seldom, and most results are kept."""
+_KEPT_TABLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Groups and null of F variables for windows of about one size.
+
+    Attributes:
+        places: (used cells,) of a flat (F, G) table: the group of each used cell, in row order.
+        used: (F, G) False in padding.
+        reference: (F, G) counts.
+        windows: (F,) windows of the reference that the null rests on; 0 where rows are taken to be independent.
+        comparable: (F,) False where there is one cell only.
+    """
+
+    places: Groups
+    used: Mask
+    reference: Floats
+    moments: NullMoments
+    windows: Floats
+    comparable: Mask
+
+    def merge(self, counts: Floats, used: Mask) -> Floats:
+        """(F, G) counts of the groups from counts (F, B) of the cells."""
+        flat = np.bincount(self.places, weights=counts[used], minlength=self.used.size).astype(np.float64)
+        return flat.reshape(self.used.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One variable at one size."""
+
+    groups: Groups
+    reference: Floats
+    between: Between
+
+
+@dataclass(slots=True)
+class Nulls:
+    """Nulls of one reference, kind and window length.
+
+    Attributes:
+        counts: (F, B) of the reference.
+        timed: the reference has a time column: rows are not taken to be independent.
+        untestable: (F,) cycles longer than the window.
+        limit: (F,) the size at which groups are chosen at most: the reference must fill them too.
+    """
+
+    variables: Variables
+    counts: Floats
+    windows: Floats
+    timed: bool
+    untestable: Mask
+    limit: Floats
+    _columns: dict[tuple[int, int], _Column] = field(default_factory=dict)
+    _tables: dict[tuple[int, ...], Prepared] = field(default_factory=dict)
+
+    def at(self, n: Floats) -> Prepared:
+        """Groups and null for windows with n rows (F,) of each variable."""
+        size = np.maximum(np.minimum(n, self.limit), 1.0)
+        steps = tuple(np.floor(_STEPS * np.log2(size)).astype(int).tolist())
+        table = self._tables.get(steps)
+        if table is None:
+            if len(self._tables) >= _KEPT_TABLES:
+                self._tables.clear()
+            table = self._tables[steps] = self._prepare(steps)
+        return table
+
+    def _prepare(self, steps: tuple[int, ...]) -> Prepared:
+        columns = [self._column(number, step) for number, step in enumerate(steps)]
+        widths = [len(column.reference) for column in columns]
+        used = np.arange(max(widths)) < np.array(widths)[:, None]
+        reference = np.zeros(used.shape)
+        reference[used] = np.concatenate([column.reference for column in columns])
+        smoothed = np.where(used, reference + PSEUDO_COUNT, 0.0)
+        spreads = [column.between for column in columns]
+        return Prepared(
+            places=np.concatenate([column.groups + row * used.shape[1] for row, column in enumerate(columns)]),
+            used=used,
+            reference=reference,
+            moments=NullMoments(
+                shares=smoothed / smoothed.sum(axis=1, keepdims=True),
+                power_sums=np.array([each.power_sums for each in spreads]).T,
+                freedom=np.array([each.freedom for each in spreads]),
+                spread=np.array([each.spread for each in spreads]),
+            ),
+            windows=np.array([float(each.windows) for each in spreads]),
+            comparable=np.array(widths) > 1,
+        )
+
+    def _column(self, number: int, step: int) -> _Column:
+        known = self._columns.get((number, step))
+        if known is None:
+            counts = self.counts[number, : self.variables.cells[number]]
+            size = 2.0 ** (step / _STEPS)
+            groups = merge(
+                counts / max(float(counts.sum()), 1.0) * size, ordered=bool(self.variables.ordered[number])
+            )
+            blocks = merged(self.variables.counts_of(number, self.windows), groups) if self.timed else None
+            spread = NONE if blocks is None else between(blocks) or NONE
+            known = self._columns[number, step] = _Column(groups, merged(counts, groups), spread)
+        return known
+
+
+def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: int) -> Nulls:
+    """The nulls of a reference for windows of `seconds`, prepared at the first call."""
+
+    def prepare() -> Nulls:
+        counts = variables.counts(reference.total.all)
+        windows = reference.windows(seconds)
+        limit = counts.sum(axis=1)
+        if len(windows):
+            sizes = [np.median(variables.counts_of(row, windows).sum(axis=1)) for row in range(len(limit))]
+            limit = np.minimum(limit, np.array(sizes))
+        return Nulls(
+            variables=variables,
+            counts=counts,
+            windows=windows,
+            timed=reference.block_seconds is not None,
+            untestable=cycles.untestable(reference, kind, variables, seconds),
+            limit=limit,
+        )
+
+    return remember(reference, ("nulls", kind, seconds), prepare)

@@ -1,0 +1,122 @@
+"""Has it drifted? Effect, noise floor, p-value and verdict for every variable of a window.
+
+*Effect* = √max(0, JS² − E₀JS²): the Jensen-Shannon distance less what windows without drift have anyway, be it from
+few rows or because days differ. *Detected* = effect over its threshold **and** significant, by Benjamini and Hochberg
+over all variables tested together. The first keeps trifles out at a million rows, the second noise at a hundred.
+
+The null (null.py) is two-sample: n rows of the window, m of the reference, and what differs between windows of the
+reference of the same length (between.py). No verdict is given where it cannot be known: a reference with a time column
+but less than `min_blocks` windows of that length, or a cycle longer than the window (cycles.py). There the effect is
+still given, less the noise that is known; without any window of the reference that is the noise of independent rows,
+so days that differ show as effect.
+
+Windows are evaluated every cycle and overlap. The promise, at most `false_discovery_rate` of calm windows with any
+variable detected, is about windows that do not overlap: a day has one 24 h window, looked at 5,760 times. A chance
+crossing lasts as long as the rows that caused it stay, up to a window's length; alerts wait by `for`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.metrics.drift.false_discovery import rejected
+from exporter.metrics.drift.jensen_shannon import divergence
+from exporter.metrics.drift.null import FLOOR_QUANTILE, null
+from exporter.metrics.drift.nulls import Nulls, nulls_of
+from exporter.metrics.drift.pair import Pair
+from exporter.metrics.drift.variables import Kind, Variables, variables_of
+from exporter.metrics.evaluation import Evaluation, Thresholds
+from exporter.metrics.spec import NoData
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Answers for F variables; NaN where there is none.
+
+    Attributes:
+        pair: both sides in the groups of the verdict; rows without enough data are empty.
+        full: both sides in all cells.
+        effect: (F,) bias-corrected Jensen-Shannon distance.
+        noise_floor: (F,) plug-in distance that calm windows of this size stay under in 99 of 100 cases.
+        threshold: (F,) least effect that counts.
+        pvalue: (F,) NaN where not tested.
+        detected: (F,) 0 or 1, NaN where not tested.
+    """
+
+    variables: Variables
+    pair: Pair
+    full: Pair
+    effect: Floats
+    noise_floor: Floats
+    threshold: Floats
+    pvalue: Floats
+    detected: Floats
+
+
+def verdicts(evaluation: Evaluation, kind: Kind) -> Verdicts:
+    """The verdicts on all variables of a kind, tested together.
+
+    Raises:
+        NoData: no reference, nothing of that kind is kept, or too few rows.
+    """
+    found = evaluation.once(f"drift {kind}", lambda each: _judge(each, kind))
+    if found is None:
+        raise NoData
+    return found
+
+
+def _judge(evaluation: Evaluation, kind: Kind) -> Verdicts | None:
+    reference, thresholds = evaluation.reference, evaluation.thresholds
+    if reference is None or reference.id != evaluation.layout.id:
+        return None
+    least = thresholds.min_labels if kind == "labels" else thresholds.min_rows
+    if (evaluation.counts.labels if kind == "labels" else evaluation.counts.rows) < least:
+        return None
+    variables = variables_of(reference, kind)
+    if variables is None:
+        return None
+    nulls = nulls_of(reference, kind, variables, evaluation.window.seconds)
+    full = variables.pair(evaluation.counts, reference.total)
+    return judge(variables, full, nulls, thresholds, least=max(least, 1))
+
+
+def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds, *, least: int) -> Verdicts:
+    """The verdicts on `full`; variables with less than `least` values in the window have none."""
+    enough = (full.n >= least) & (full.m > 0)
+    n, m = np.maximum(full.n, least), np.maximum(full.m, 1.0)
+    prepared = nulls.at(n)
+    window = np.where(enough[:, None], prepared.merge(full.window, variables.used), 0.0)
+    pair = Pair(window, prepared.reference, prepared.used, variables.ordered)
+    expected = null(prepared.moments, n, m)
+    squared = divergence(pair.p, pair.q)
+    comparable = enough & prepared.comparable
+    effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean, 0.0)), np.nan)
+    tested = comparable & ~nulls.untestable
+    if nulls.timed:
+        tested &= prepared.windows >= thresholds.min_blocks
+    pvalue = np.where(tested, expected.pvalue(squared), np.nan)
+    threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
+    drifted = rejected(pvalue, thresholds.false_discovery_rate) & (effect > threshold)
+    return Verdicts(
+        variables=variables,
+        pair=pair,
+        full=full,
+        effect=effect,
+        noise_floor=np.where(tested, np.sqrt(expected.quantile(FLOOR_QUANTILE)), np.nan),
+        threshold=threshold,
+        pvalue=pvalue,
+        detected=np.where(tested, drifted, np.nan),
+    )
+
+
+def reference_of(evaluation: Evaluation) -> Reference:
+    """The evaluation's reference.
+
+    Raises:
+        NoData: it has none.
+    """
+    if evaluation.reference is None:
+        raise NoData
+    return evaluation.reference
