@@ -1,5 +1,7 @@
 """Average precision: the area under the curve of precision over recall."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from exporter.metrics.performance.estimate import Estimate, logistic
@@ -15,19 +17,23 @@ def average_precision(parts: Parts) -> Estimate:
     Within a cell with t positives and f negatives below TP and FP others, rows are taken to be in random order: the
     j-th positive meets j f / (t + 1) of the negatives, so its precision is (TP + j) / (TP + j + FP + j f / (t + 1));
     the sum over j is taken as the integral from ½ to t + ½. Cells that hold one score each are a tie instead, as in
-    scikit-learn: (TP + t) / (TP + t + FP + f) for all. Variance by the delta method on the cells.
+    scikit-learn: (TP + t) / (TP + t + FP + f) for all. Variance by the delta method on the cells; near 1, where that
+    is blind, at least that of a share of the positives, and the upper end is 1.
     """
-    found = scores(parts)
-    hits, misses = found.positives[:, ::-1], found.negatives[:, ::-1]  # highest score first
+    cells = scores(parts)
+    hits, misses = cells.positives[:, ::-1], cells.negatives[:, ::-1]  # highest score first
     total = hits.sum(axis=1)
     above, false = np.cumsum(hits, axis=1) - hits, np.cumsum(misses, axis=1) - misses
     spread = _in_random_order(hits, misses, above, false)
     tie = np.nan_to_num(divide(above + hits, above + hits + false + misses)) * hits
-    summed = np.where(found.tied[:, None], tie, spread)
+    summed = np.where(cells.tied[:, None], tie, spread)
     value = divide(summed.sum(axis=1), total)
     variance = _variance(hits, misses, divide(summed, hits), value, total)
     about = divide(value * total + 0.5, total + 1)
-    return logistic(value, np.maximum(variance, divide(about * (1 - about), (total + 1) ** 2)), about)
+    near = (1 - value) * total < 1
+    at_end = np.where(near, divide(about * (1 - about), total), 0.0)
+    found = logistic(value, np.maximum(variance, at_end), about)
+    return replace(found, upper=np.where(near, 1.0, found.upper))
 
 
 def _in_random_order(hits: Floats, misses: Floats, above: Floats, false: Floats) -> Floats:

@@ -136,6 +136,6 @@ def learned_band(metric: PerformanceMetric, known: Variation, labels: float, bia
     lower = centre - z * np.sqrt(spread * between.below + sampling)
     upper = centre + z * np.sqrt(spread * between.above + sampling)
     return (
-        np.nan if metric.better == "lower" else max(lower, -np.inf if metric.low is None else metric.low),
-        np.nan if metric.better == "higher" else min(upper, np.inf if metric.high is None else metric.high),
+        np.nan if metric.better == "lower" else max(float(lower), -np.inf if metric.low is None else metric.low),
+        np.nan if metric.better == "higher" else min(float(upper), np.inf if metric.high is None else metric.high),
     )
