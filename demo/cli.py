@@ -1,5 +1,6 @@
 """The demo's commands: parse, call, turn errors into one line."""
 
+import json
 import signal
 import sys
 import threading
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.errors import DemoError
-from demo.incidents import DEFAULT_START_SECONDS, INCIDENTS, parse_schedule
+from demo.incidents import DEFAULT_INCIDENT, DEFAULT_START_SECONDS, INCIDENTS, find, parse_schedule
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+steering = typer.Typer(help="Start or stop an incident in the running demo.", no_args_is_help=True)
+app.add_typer(steering, name="incident")
 console = Console()
 
 CacheOption = Annotated[Path, typer.Option("--cache", help="Where models, references and runs are kept.")]
@@ -93,3 +96,64 @@ def incidents() -> None:
     console.print(
         f"Schedule: --incident NAME@{DEFAULT_START_SECONDS:g}s+60s. While it runs: python -m demo incident start NAME"
     )
+
+
+@app.command()
+def run(  # noqa: PLR0917 - the options of a command
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", envvar="DEMO_SECONDS", help="End after so long; else with Ctrl-C.")
+    ] = None,
+    speed: SpeedOption = 8640.0,
+    incident: Annotated[
+        list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
+    ] = None,
+    calm: Annotated[bool, typer.Option("--calm", help="No incident, unless one is named or started.")] = False,
+    exporter_port: int = 9877,
+    prometheus_port: int = 9090,
+    alertmanager_port: int = 9093,
+    receiver_port: int = 9095,
+    grafana_port: int = 3000,
+    grafana: Annotated[bool, typer.Option(help="Start Grafana where it is installed.")] = True,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Replay the flights, watch the models, deliver the pages."""
+    from demo import run as demo  # noqa: PLC0415 - scikit-learn takes seconds to import
+    from demo.ports import Ports  # noqa: PLC0415
+    from exporter.clock import SystemClock  # noqa: PLC0415
+
+    schedule = tuple(incident or (() if calm else (DEFAULT_INCIDENT,)))
+    parse_schedule(schedule)  # a mistake is told before anything starts
+    ports = Ports(exporter_port, prometheus_port, alertmanager_port, receiver_port, grafana_port)
+    stop = stop_on_signals()
+    demo.run(demo.Options(cache, ports, speed, seconds, schedule, grafana), console, SystemClock(), stop)
+
+
+@steering.command("start")
+def start_incident(
+    name: str,
+    seconds: Annotated[float | None, typer.Option(help="How long it lasts; else until it is stopped.")] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """An incident starts now in the running demo."""
+    find(name)
+    command(cache, {"do": "start", "incident": name, "seconds": seconds})
+
+
+@steering.command("stop")
+def stop_incident(name: str, cache: CacheOption = CACHE) -> None:
+    """An incident ends now in the running demo."""
+    find(name)
+    command(cache, {"do": "stop", "incident": name})
+
+
+def command(cache: Path, what: dict[str, str | float | None]) -> None:
+    """The running replay has been told; it obeys within a second.
+
+    Raises:
+        DemoError: no demo has run with this cache.
+    """
+    pointer = cache / "current"
+    if not pointer.exists():
+        raise DemoError("no demo has run here yet: start it with make demo, or name its cache with --cache")
+    with (Path(pointer.read_text().strip()) / "control.jsonl").open("a") as file:
+        file.write(json.dumps(what) + "\n")

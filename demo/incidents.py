@@ -23,6 +23,8 @@ FLIPPED_CARRIER = "UA"
 RENAMED_CARRIERS = {"UA": "UAL", "AA": "AAL"}
 KILOMETRES_PER_MILE = 1.609344
 DEFAULT_START_SECONDS = 120.0
+DEFAULT_INCIDENT = "missing_feature@120s+60s"
+"""What `make demo` shows: the departure delay goes missing, the models answer on, and answer badly."""
 
 
 @dataclass(frozen=True, slots=True)
