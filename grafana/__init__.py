@@ -1,0 +1,1 @@
+"""What Grafana gets: provisioning, dashboards, and the program that writes the dashboards."""

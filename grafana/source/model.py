@@ -1,0 +1,200 @@
+"""Model: is it right, for whom is it not, what does it say, how does it serve."""
+
+from grafana_foundation_sdk.models import dashboard
+
+from grafana.source import knobs, navigation
+from grafana.source.layout import Place, Row, Timing, board
+from grafana.source.panels import by_name, dashed, heat, light, override, shades, tile, timeline, trend
+from grafana.source.signals import drift, outputs, performance, quality, slo, state
+from grafana.source.tables import VERDICT, Column, grid, transform
+from grafana.source.distributions import distribution
+
+
+
+def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
+    """The interval drawn as a band between its bounds; the row is repeated by version, so that each has its own."""
+    hidden = {"legend": True, "tooltip": False, "viz": False}
+    bound = {"custom.lineWidth": 0, "custom.hideFrom": hidden, "color": {"mode": "fixed", "fixedColor": knobs.NOW}}
+    return [
+        override("byFrameRefID", "A", {"color": {"mode": "fixed", "fixedColor": knobs.NOW}}),
+        override("byFrameRefID", "B", bound | {"custom.fillBelowTo": "lower", "custom.fillOpacity": 18}),
+        override("byFrameRefID", "C", bound),
+        override(
+            "byFrameRefID",
+            "D",
+            {**dashed(knobs.REFERENCE), "custom.lineStyle": {"fill": "dot", "dash": [2, 6]}, "custom.lineWidth": 2},
+        ),
+        override("byFrameRefID", "E", dashed(knobs.THRESHOLD, width=2)),
+    ]
+
+
+def _metrics() -> list[Column]:
+    return [
+        Column("Verdict", kind="state", mappings=VERDICT, width=110),
+        Column("Metric", label="metric"),
+        Column("Version", label="version"),
+        Column("Value", decimals=3),
+        *(Column(name, decimals=3) for name in ("From", "To", "Reference", "At least", "At most")),
+    ]
+
+
+def _slices() -> list[Column]:
+    harm = [(None, "text"), (knobs.SLICE_WARNING, knobs.WARNING), (knobs.SLICE_BAD, knobs.BAD)]
+    return [
+        Column("Slice", label="value"),
+        Column("By", label="dimension"),
+        Column("Version", label="version"),
+        Column("Worse by", unit="percentunit", decimals=0, thresholds=harm, kind="text"),
+        Column("Value", decimals=3),
+        Column("Predictions", unit="short"),
+    ]
+
+
+def _now() -> Row:
+    numbers = (performance.HEADLINE, drift.DRIFTED, quality.PROBLEMS, performance.COVERAGE_NOW)
+    return Row(
+        1,
+        "",
+        [
+            *(Place(2 + index, light(state.worst_light(aspect)), 4, 3) for index, aspect in enumerate(state.ASPECTS)),
+            *(Place(8 + index, tile(signal, [(None, "text")], names=True), 4, 4) for index, signal in enumerate(numbers)),
+            Place(12, tile(outputs.TRAFFIC_NOW, [(None, "text")], names=True), 4, 4),
+            Place(13, tile(outputs.LATENCY_NOW, [(None, "text")], names=True), 4, 4),
+            Place(14, timeline(state.ASPECTS_OVER_TIME), 24, 7),
+        ],
+    )
+
+
+def build(timing: Timing) -> dashboard.Dashboard:
+    """The dashboard `ml-model`."""
+    rows = [
+        _now(),
+        Row(
+            20,
+            "Performance of version $version",
+            [Place(21, trend(performance.OVER_TIME, overrides=_band()), 8, 9, repeat="metric")],
+            repeat="version",
+        ),
+        Row(
+            22,
+            "Performance in full",
+            [
+                Place(
+                    23,
+                    grid(
+                        performance.ALL_METRICS,
+                        _metrics(),
+                        sort=[("Verdict", True), ("Metric", False)],
+                        hidden=("model", "window", "instance", "job", "__name__"),
+                    ),
+                    16,
+                    9,
+                ),
+                Place(24, _outcomes(), 8, 9),
+            ],
+        ),
+        Row(
+            30,
+            "Slices: for whom is it wrong?",
+            [
+                Place(
+                    31,
+                    grid(
+                        performance.SLICES,
+                        _slices(),
+                        sort=[("Worse by", True)],
+                        hidden=("model", "window", "instance", "job", "__name__", "metric"),
+                    ),
+                    10,
+                    11,
+                ),
+                Place(
+                    32,
+                    timeline(
+                        performance.SLICES_OVER_TIME,
+                        [(None, knobs.OK), (knobs.SLICE_WARNING, knobs.WARNING), (knobs.SLICE_BAD, knobs.BAD)],
+                    ),
+                    14,
+                    11,
+                ),
+            ],
+        ),
+        Row(
+            40,
+            "Labels: can it be judged?",
+            [
+                Place(41, trend(performance.COVERAGE, minimum=0, maximum=1, overrides=[override("byName", "expected", dashed(knobs.REFERENCE, width=2))]), 8, 8),
+                Place(42, trend(performance.DELAY, minimum=0), 8, 8),
+                Place(43, heat(performance.DELAY_HEAT), 8, 8),
+            ],
+        ),
+        Row(
+            50,
+            "What it says",
+            [
+                Place(51, distribution(outputs.SCORES), 8, 8),
+                Place(52, heat(outputs.SCORES_HEAT), 8, 8),
+                Place(
+                    53,
+                    trend(
+                        outputs.OUTPUT_DRIFT,
+                        colours=(knobs.NOW, knobs.SERIES[1]),
+                        minimum=0,
+                        overrides=[
+                            override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
+                            override("byName", "noise floor", dashed(knobs.NOISE)),
+                        ],
+                    ),
+                    8,
+                    8,
+                ),
+            ],
+        ),
+        Row(
+            60,
+            "How it serves",
+            [
+                Place(61, trend(outputs.TRAFFIC, stacked=True, minimum=0), 8, 8),
+                Place(62, trend(outputs.ERRORS, stacked=True, color=shades(knobs.BAD), minimum=0), 8, 8),
+                Place(
+                    63,
+                    trend(
+                        slo.PACE,
+                        color=by_name(),
+                        minimum=0,
+                        overrides=[
+                            override("byName", "sustainable", dashed(knobs.WARNING)),
+                            override("byName", "too fast", dashed(knobs.BAD)),
+                        ],
+                    ),
+                    8,
+                    8,
+                ),
+                Place(64, trend(outputs.LATENCY, minimum=0), 12, 8),
+                Place(65, heat(outputs.LATENCY_HEAT), 12, 8),
+            ],
+        ),
+    ]
+    return board(
+        navigation.MODEL,
+        "ML model",
+        "One model: is it right, for whom is it not, do labels come, what does it say, how does it serve.",
+        rows,
+        [
+            navigation.model(many=False),
+            navigation.version(),
+            navigation.window(timing),
+            navigation.metric(),
+            navigation.dimension(),
+            navigation.slice_metric(),
+        ],
+        [navigation.to_fleet(), navigation.to_drift()],
+        timing,
+        knobs.MODEL,
+    )
+
+
+def _outcomes() -> dashboard.Panel:
+    """Predicted × actual as a matrix; regression's errors have no such labels and stay a list."""
+    matrix = transform("groupingToMatrix", columnField="actual", rowField="predicted", valueField="Value", emptyValue="zero")
+    return grid(performance.OUTCOMES, [], extra=[matrix])

@@ -1,0 +1,141 @@
+"""Variables and links that the dashboards share, under the same names, so that a choice travels with a click."""
+
+from grafana_foundation_sdk.models import dashboard
+
+from grafana.source import knobs
+from grafana.source.layout import Timing, link, variable
+
+FLEET, MODEL, DRIFT = "ml-fleet", "ml-model", "ml-drift-quality"
+
+ANY = ".*"
+"""*All* as a regular expression, where values that come or go within the time range belong to it."""
+
+
+def model(*, many: bool) -> dashboard.VariableModel:
+    return variable(
+        "model",
+        "Model",
+        'label_values(ml_model_info{owner=~"$owner"}, model)' if many else "label_values(ml_model_info, model)",
+        "Models of the exporter's configuration.",
+        multi=many,
+        everything="" if many else None,
+    )
+
+
+def owner() -> dashboard.VariableModel:
+    return variable(
+        "owner",
+        "Owner",
+        "label_values(ml_model_info, owner)",
+        "Who is responsible, as configured.",
+        multi=True,
+        everything=ANY,
+    )
+
+
+def version() -> dashboard.VariableModel:
+    return variable(
+        "version",
+        "Version",
+        f"label_values(ml_window_predictions{{{knobs.MODEL}}}, version)",
+        "Versions with traffic. What can be added up is, over the chosen ones; distances and metrics are shown for each.",
+        multi=True,
+        everything=ANY,
+    )
+
+
+def window(timing: Timing) -> dashboard.VariableModel:
+    return variable(
+        "window",
+        "Window",
+        # The longer, the more predictions: their order is the windows'.
+        f"query_result(sort(max by (window) (ml_window_predictions{{{knobs.MODEL}}})))",
+        "Stretch of event time that verdicts, drift and performance speak of. Short sees sooner, long sees smaller changes.",
+        regex='/window="([^"]+)"/',
+        sort=dashboard.VariableSort.DISABLED,
+        current=timing.window,
+    )
+
+
+def metric() -> dashboard.VariableModel:
+    return variable(
+        "metric",
+        "Metric",
+        f"label_values(ml_performance{{{knobs.MODEL}}}, metric)",
+        "Performance metrics shown over time.",
+        multi=True,
+        everything="",
+        current=knobs.FIRST_METRICS,
+    )
+
+
+def slice_metric() -> dashboard.VariableModel:
+    name = "ml_slice_performance"
+    return variable(
+        "slice_metric",
+        "Slice metric",
+        f'query_result(sort_desc(max by (metric) ({name}{{{knobs.MODEL},metric=~"{knobs.HEADLINE}"}}) * 0 + 1'
+        f" or max by (metric) ({name}{{{knobs.MODEL}}}) * 0))",
+        "The metric by which slices are compared.",
+        regex='/metric="([^"]+)"/',
+        sort=dashboard.VariableSort.DISABLED,
+    )
+
+
+def dimension() -> dashboard.VariableModel:
+    return variable(
+        "dimension",
+        "Slice by",
+        f"label_values(ml_window_slice_predictions{{{knobs.MODEL}}}, dimension)",
+        "Configured slice dimensions.",
+        multi=True,
+        everything=ANY,
+    )
+
+
+def feature() -> dashboard.VariableModel:
+    return variable(
+        "feature",
+        "Features",
+        f"label_values(ml_feature_missing_ratio{{{knobs.MODEL}}}, feature)",
+        "Features in the maps, tables and charts.",
+        multi=True,
+        everything=ANY,
+    )
+
+
+def focus() -> dashboard.VariableModel:
+    ratio = f"ml_feature_drift_effect{{{knobs.WINDOW_OF}}} / ml_feature_drift_threshold{{{knobs.WINDOW_OF}}}"
+    return variable(
+        "focus",
+        "Look closer at",
+        f"query_result(sort_desc(max by (feature) ({ratio})"
+        f" or max by (feature) (ml_feature_missing_ratio{{{knobs.WINDOW_OF}}}) * 0 - 1))",
+        "Features looked at one by one, most drifted first.",
+        regex='/feature="([^"]+)"/',
+        sort=dashboard.VariableSort.DISABLED,
+        multi=True,
+        everything="",
+        current=(),
+    )
+
+
+def to_fleet() -> dashboard.DashboardLink:
+    return link("Fleet", FLEET, "All models, worst first.")
+
+
+def to_model() -> dashboard.DashboardLink:
+    return link("Model", MODEL, "Performance, labels, scores, traffic and slices of the chosen model.")
+
+
+def to_drift() -> dashboard.DashboardLink:
+    return link("Drift & quality", DRIFT, "Features of the chosen model, now and in the reference.")
+
+
+def drill(uid: str, *, model_field: str = "Model", version_field: str = "") -> str:
+    """A link of a table's row to a dashboard, for the row's model and version and this dashboard's window and time."""
+    version_of = f"&var-version=${{__data.fields[{version_field}]}}" if version_field else ""
+    return (
+        f"/d/{uid}?var-datasource=${{datasource}}&var-model=${{__data.fields[{model_field}]}}{version_of}"
+        "&var-window=${window}&${__url_time_range}"
+    )

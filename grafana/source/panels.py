@@ -1,0 +1,331 @@
+"""Signals as panels: one function a kind of picture, each with this project's habits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from grafana_foundation_sdk.models import barchart, common, dashboard, heatmap, prometheus, stat, statetimeline, timeseries
+
+from grafana.source import knobs
+from grafana.source.signal import Query, Signal
+
+SOURCE = common.DataSourceRef(type_val="prometheus", uid=knobs.DATASOURCE)
+Properties = Mapping[str, Any]
+Steps = Sequence[tuple[float | None, str]]
+
+
+def targets(queries: Sequence[Query]) -> list[Any]:
+    """The queries as Prometheus targets A, B, C …"""
+    return [
+        prometheus.Dataquery(
+            datasource=SOURCE,
+            editor_mode=prometheus.QueryEditorMode.CODE,
+            expr=query.expr,
+            format_val=prometheus.PromQueryFormat(query.format),
+            instant=query.instant,
+            range_val=not query.instant,
+            legend_format=query.legend or "__auto",
+            ref_id=ref_id(index),
+        )
+        for index, query in enumerate(queries)
+    ]
+
+
+def ref_id(index: int) -> str:
+    """A, B, … Z, AA."""
+    return chr(ord("A") + index) if index < 26 else "A" + chr(ord("A") + index - 26)  # noqa: PLR2004 - letters
+
+
+def steps(of: Steps) -> dashboard.ThresholdsConfig:
+    """Absolute thresholds: (from this value on, colour); the first one from None."""
+    return dashboard.ThresholdsConfig(
+        mode=dashboard.ThresholdsMode.ABSOLUTE,
+        steps=[dashboard.Threshold(value=value, color=colour) for value, colour in of],
+    )
+
+
+def state_mapping() -> list[Any]:
+    """Numbers of verdicts as words and colours; no number at all is *unknown*."""
+    words = {
+        str(int(state)): dashboard.ValueMappingResult(
+            text=knobs.STATE_TEXTS[state], color=knobs.STATE_COLOURS[state], index=int(state)
+        )
+        for state in knobs.State
+    }
+    nothing = dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.UNKNOWN], color=knobs.UNKNOWN, index=9)
+    return [
+        dashboard.ValueMap(options=words),
+        dashboard.SpecialValueMap(
+            options=dashboard.DashboardSpecialValueMapOptions(
+                match=dashboard.SpecialValueMatch.NULL_AND_NAN, result=nothing
+            )
+        ),
+    ]
+
+
+def fixed(colour: str) -> dashboard.FieldColor:
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.FIXED, fixed_color=colour)
+
+
+def shades(colour: str) -> dashboard.FieldColor:
+    """Series of one meaning, such as versions: told apart by lightness."""
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.SHADES, fixed_color=colour)
+
+
+def by_thresholds() -> dashboard.FieldColor:
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
+
+
+def by_name() -> dashboard.FieldColor:
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+
+
+def override(matcher: str, of: str, properties: Properties) -> Any:
+    """Properties of the fields that match: `byName`, `byRegexp` or `byFrameRefID`."""
+    return dashboard.DashboardFieldConfigSourceOverrides(
+        matcher=dashboard.MatcherConfig(id_val=matcher, options=of),
+        properties=[dashboard.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()],
+    )
+
+
+def panel(
+    kind: str,
+    signal: Signal,
+    *,
+    options: object,
+    custom: object = None,
+    color: dashboard.FieldColor | None = None,
+    thresholds: Steps | None = None,
+    mappings: list[Any] | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    overrides: Sequence[Any] = (),
+    transformations: Sequence[dashboard.DataTransformerConfig] = (),
+    points: int | None = None,
+) -> dashboard.Panel:
+    """A panel of any kind, without id and place."""
+    return dashboard.Panel(
+        type_val=kind,
+        title=signal.title,
+        description=signal.description,
+        datasource=SOURCE,
+        targets=targets(signal.queries),
+        max_data_points=points,
+        transformations=list(transformations) or None,
+        options=options,
+        field_config=dashboard.FieldConfigSource(
+            defaults=dashboard.FieldConfig(
+                unit=signal.unit,
+                decimals=signal.decimals,
+                no_value=signal.unknown,
+                color=color or by_thresholds(),
+                thresholds=steps(thresholds or [(None, knobs.NOW)]),
+                mappings=mappings,
+                min_val=minimum,
+                max_val=maximum,
+                custom=custom,
+            ),
+            overrides=list(overrides),
+        ),
+    )
+
+
+def legend(*, calcs: Sequence[str] = (), show: bool = True, right: bool = False) -> common.VizLegendOptions:
+    """A legend below or right of the picture; a table where it also calculates."""
+    return common.VizLegendOptions(
+        display_mode=common.LegendDisplayMode.TABLE if calcs else common.LegendDisplayMode.LIST,
+        placement=common.LegendPlacement.RIGHT if right else common.LegendPlacement.BOTTOM,
+        show_legend=show,
+        calcs=list(calcs),
+    )
+
+
+def tooltip() -> common.VizTooltipOptions:
+    return common.VizTooltipOptions(mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING)
+
+
+def tile(
+    signal: Signal, thresholds: Steps | None = None, *, background: bool = False, names: bool = False
+) -> dashboard.Panel:
+    """A number to be read across the room; a verdict where `background`."""
+    return panel(
+        "stat",
+        signal,
+        options=stat.Options(
+            graph_mode=common.BigValueGraphMode.NONE,
+            color_mode=common.BigValueColorMode.BACKGROUND_SOLID if background else common.BigValueColorMode.VALUE,
+            justify_mode=common.BigValueJustifyMode.CENTER if background else common.BigValueJustifyMode.AUTO,
+            text_mode=common.BigValueTextMode.VALUE_AND_NAME if names else common.BigValueTextMode.VALUE,
+            orientation=common.VizOrientation.AUTO,
+            wide_layout=True,
+            reduce_options=common.ReduceDataOptions(calcs=["last"], fields="", values=False),
+            text=common.VizTextDisplayOptions(title_size=13, value_size=22 if background or names else 30),
+        ),
+        thresholds=thresholds,
+        mappings=state_mapping() if background else None,
+    )
+
+
+def light(signal: Signal) -> dashboard.Panel:
+    """A verdict: ok, unknown, warning, bad."""
+    return tile(signal, [(None, knobs.UNKNOWN)], background=True)
+
+
+def trend(
+    signal: Signal,
+    *,
+    color: dashboard.FieldColor | None = None,
+    colours: Sequence[str] = (),
+    stacked: bool = False,
+    fill: int = 0,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    overrides: Sequence[Any] = (),
+    calcs: Sequence[str] = (),
+    right: bool = False,
+    label: str | None = None,
+    log: bool = False,
+) -> dashboard.Panel:
+    """Values over time; `colours` by query where each query is one thing."""
+    return panel(
+        "timeseries",
+        signal,
+        options=timeseries.Options(legend=legend(calcs=calcs, right=right), tooltip=tooltip()),
+        custom=common.GraphFieldConfig(
+            draw_style=common.GraphDrawStyle.LINE,
+            line_interpolation=common.LineInterpolation.LINEAR,
+            line_width=2,
+            fill_opacity=fill or (40 if stacked else 0),
+            show_points=common.VisibilityMode.NEVER,
+            span_nulls=False,
+            axis_label=label,
+            scale_distribution=common.ScaleDistributionConfig(type_val=common.ScaleDistribution.LOG, log=10)
+            if log
+            else None,
+            stacking=common.StackingConfig(mode=common.StackingMode.NORMAL, group="A") if stacked else None,
+        ),
+        color=color or shades(knobs.NOW),
+        minimum=minimum,
+        maximum=maximum,
+        overrides=[
+            *(
+                override("byFrameRefID", ref_id(index), {"color": {"mode": "fixed", "fixedColor": colour}})
+                for index, colour in enumerate(colours)
+            ),
+            *overrides,
+        ],
+    )
+
+
+def dashed(colour: str, *, width: int = 1) -> Properties:
+    """A line to compare with, not a measurement."""
+    return {
+        "color": {"mode": "fixed", "fixedColor": colour},
+        "custom.lineWidth": width,
+        "custom.lineStyle": {"fill": "dash", "dash": [8, 6]},
+        "custom.fillOpacity": 0,
+    }
+
+
+def timeline(signal: Signal, thresholds: Steps | None = None, *, show_value: bool = False) -> dashboard.Panel:
+    """Rows over time, one colour a stretch; verdicts unless `thresholds` are given. Nothing drawn = unknown."""
+    return panel(
+        "state-timeline",
+        signal,
+        options=statetimeline.Options(
+            show_value=common.VisibilityMode.AUTO if show_value else common.VisibilityMode.NEVER,
+            row_height=0.85,
+            merge_values=True,
+            align_value=common.TimelineValueAlignment.CENTER,
+            legend=legend(),
+            tooltip=common.VizTooltipOptions(
+                mode=common.TooltipDisplayMode.SINGLE, sort=common.SortOrder.NONE
+            ),
+            per_page=60,
+        ),
+        custom=statetimeline.FieldConfig(line_width=0, fill_opacity=90, span_nulls=False),
+        thresholds=thresholds or [(None, knobs.UNKNOWN)],
+        mappings=None if thresholds else state_mapping(),
+        points=240,
+    )
+
+
+def heat(signal: Signal, *, count_unit: str = "short") -> dashboard.Panel:
+    """A histogram over time."""
+    return panel(
+        "heatmap",
+        signal,
+        options=heatmap.Options(
+            calculate=False,
+            color=heatmap.HeatmapColorOptions(
+                mode=heatmap.HeatmapColorMode.SCHEME,
+                scheme=knobs.HEAT,
+                fill=knobs.NOW,
+                scale=heatmap.HeatmapColorScale.EXPONENTIAL,
+                exponent=0.5,
+                steps=64,
+                reverse=False,
+            ),
+            filter_values=heatmap.FilterValueRange(le=1e-9),
+            rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
+            cell_gap=0,
+            cell_values=heatmap.CellValues(unit=count_unit, decimals=0),
+            y_axis=heatmap.YAxisConfig(
+                unit=signal.unit, decimals=signal.decimals, axis_placement=common.AxisPlacement.LEFT
+            ),
+            legend=heatmap.HeatmapLegend(show=True),
+            tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=True),
+        ),
+        points=120,
+    )
+
+
+def bars(signal: Signal, x: str, colours: Mapping[str, str], transformations: Sequence[Any]) -> dashboard.Panel:
+    """Distributions side by side: bins of `x` in order, one colour a series name."""
+    return panel(
+        "barchart",
+        signal,
+        options=barchart.Options(
+            x_field=x,
+            orientation=common.VizOrientation.VERTICAL,
+            x_tick_label_rotation=-45,
+            x_tick_label_max_length=10,
+            x_tick_label_spacing=0,
+            show_value=common.VisibilityMode.NEVER,
+            bar_width=0.95,
+            group_width=0.8,
+            stacking=common.StackingMode.NONE,
+            legend=legend(),
+            tooltip=tooltip(),
+        ),
+        custom=barchart.FieldConfig(line_width=0, fill_opacity=85),
+        color=fixed(knobs.NOW),
+        minimum=0,
+        overrides=[
+            override("byName", name, {"color": {"mode": "fixed", "fixedColor": colour}})
+            for name, colour in colours.items()
+        ],
+        transformations=transformations,
+    )
+
+
+def alert_list(title: str, description: str) -> dashboard.Panel:
+    """Alerts of the chosen data source that fire or wait, by severity and model."""
+    return dashboard.Panel(
+        type_val="alertlist",
+        title=title,
+        description=description,
+        datasource=SOURCE,
+        options={
+            "alertInstanceLabelFilter": '{severity!="none"}',
+            "alertName": "",
+            "dashboardAlerts": False,
+            "datasource": knobs.DATASOURCE,
+            "groupBy": [],
+            "groupMode": "default",
+            "maxItems": 20,
+            "showInstances": True,
+            "sortOrder": 3,
+            "stateFilter": {"error": True, "firing": True, "noData": False, "normal": False, "pending": False},
+            "viewMode": "list",
+        },
+    )

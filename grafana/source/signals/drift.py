@@ -1,0 +1,128 @@
+"""Which features are distributed otherwise than in the reference, how sure that is, and how they look."""
+
+from grafana.source import knobs
+from grafana.source.knobs import WINDOW_OF
+from grafana.source.signal import Query, Signal, columns, lines, values
+from grafana.source.signals.outputs import in_order
+from grafana.source.signals.state import drifted
+
+CHOSEN = f'{WINDOW_OF},feature=~"$feature"'
+FOCUS = f'{WINDOW_OF},feature=~"$focus"'
+
+
+def over_threshold(selector: str) -> str:
+    return f"ml_feature_drift_effect{{{selector}}} / ml_feature_drift_threshold{{{selector}}}"
+
+
+DRIFTED = Signal(
+    title="Drifted features",
+    unit="none",
+    description="Features whose drift exceeds its threshold and is not chance (false discoveries held at 1 %), beside the number"
+    " that could be tested. Untested features are unknown, not ok.",
+    queries=values(
+        ("drifted", f"sum(ml_feature_drift_detected{{{WINDOW_OF}}})"),
+        ("tested", f"sum(ml_tested_features{{{WINDOW_OF}}})"),
+    ),
+    decimals=0,
+    unknown="unknown",
+)
+
+OUTPUTS = Signal(
+    title="Predictions and labels",
+    unit="none",
+    description="Drift of what the model says and of what comes true, over its threshold: 1 is the threshold.",
+    queries=values(
+        ("predictions", _prediction := f"max(ml_prediction_drift_effect{{{WINDOW_OF}}} / ml_prediction_drift_threshold{{{WINDOW_OF}}})"),
+        ("labels", _prediction.replace("ml_prediction", "ml_label")),
+    ),
+    decimals=2,
+    unknown="unknown",
+)
+
+ROWS = Signal(
+    title="Rows in the window",
+    unit="short",
+    description="Predictions that the window speaks of, beside what windows of this length had in the reference. Much fewer:"
+    " volume fell, and small drifts can no longer be seen.",
+    queries=values(
+        ("now", f"sum(ml_window_predictions{{{WINDOW_OF}}})"),
+        ("reference", f"max(ml_window_reference_predictions{{{WINDOW_OF}}})"),
+    ),
+    unknown="unknown",
+)
+
+HEAT = Signal(
+    title="Drift of each feature over time: effect over threshold",
+    unit="none",
+    description="How far each feature (and predictions, labels) is from the reference, over its threshold: 1 is the threshold."
+    " Effect is the Jensen-Shannon distance without what chance adds. Nothing drawn: unknown, too few rows. Several that"
+    " turn together: one upstream cause. Click a line in the table below to look closer.",
+    queries=(
+        Query(over_threshold(CHOSEN), "{{feature}} · {{version}}"),
+        *(
+            Query(over_threshold(WINDOW_OF).replace("ml_feature", f"ml_{name}"), f"({name}s) · {{{{version}}}}")
+            for name in ("prediction", "label")
+        ),
+    ),
+    decimals=2,
+    unknown="Unknown: too few rows in this window.",
+)
+
+RANKED = Signal(
+    title="Features, most drifted first",
+    unit="none",
+    description="Effect over threshold decides the order; *detected* also needs the p-value to survive the correction for the"
+    " number of features. Noise floor: what calm windows of the reference reach. Unknown: no verdict, too few rows or too"
+    " short a reference. Click a feature to see its distribution below.",
+    queries=columns(
+        ("Over threshold", over_threshold(CHOSEN)),
+        ("Drift", f"ml_feature_drift_detected{{{CHOSEN}}}"),
+        ("Effect", f"ml_feature_drift_effect{{{CHOSEN}}}"),
+        ("Threshold", f"ml_feature_drift_threshold{{{CHOSEN}}}"),
+        ("Noise floor", f"ml_feature_drift_noise_floor{{{CHOSEN}}}"),
+        ("p-value", f"ml_feature_drift_pvalue{{{CHOSEN}}}"),
+        ("Quality", f"max without (check) (ml_feature_quality_detected{{{CHOSEN}}})"),
+        ("Missing", f"ml_feature_missing_ratio{{{CHOSEN}}}"),
+        ("Invalid", f"ml_feature_invalid_ratio{{{CHOSEN}}}"),
+        ("Out of range", f"ml_feature_out_of_range_ratio{{{CHOSEN}}}"),
+        ("Unseen", f"ml_feature_unseen_ratio{{{CHOSEN}}}"),
+        ("Unit factor", f"ml_feature_unit_change_factor{{{CHOSEN}}}"),
+    ),
+    unknown="Unknown: too few rows in this window.",
+)
+
+DISTRIBUTION = Signal(
+    title="$focus: now and reference",
+    unit="percentunit",
+    description="Share of the window's valid values in each bin (named by its upper edge) or category, beside the reference."
+    " All moved by a factor: a unit changed; one bin grew: a default value; a category grew: traffic shifted.",
+    queries=columns(
+        (
+            "now",
+            in_order(
+                f"sum by (bin) (ml_window_feature_observations{{{FOCUS}}})"
+                f" / scalar(sum(ml_window_feature_observations{{{FOCUS}}}))"
+            ),
+        ),
+        ("reference", in_order(f'avg by (bin) (ml_feature_reference_ratio{{{knobs.VERSION},feature=~"$focus"}})')),
+    ),
+    decimals=1,
+    unknown="Unknown: no valid value in this window, or the feature is not among those shown (series budget).",
+)
+
+DISTANCE = Signal(
+    title="$focus: drift",
+    unit="none",
+    description="Effect (Jensen-Shannon distance without what chance adds) over time beside its threshold (dashed), and the plain"
+    " distance beside the noise floor (dotted), which 99 of 100 calm windows of the reference keep below.",
+    queries=lines(
+        ("effect {{version}}", f"ml_feature_drift_effect{{{FOCUS}}}"),
+        ("threshold", f"min by (feature) (ml_feature_drift_threshold{{{FOCUS}}})"),
+        ("plain distance {{version}}", f'ml_feature_drift{{{FOCUS},method="jensen_shannon"}}'),
+        ("noise floor", f"max by (feature) (ml_feature_drift_noise_floor{{{FOCUS}}})"),
+    ),
+    decimals=3,
+    unknown="Unknown: too few rows in this window.",
+)
+
+VERDICTS = f"max by (feature, version) ({drifted(CHOSEN)})"

@@ -1,0 +1,195 @@
+"""All models at once, in numbers, and the exporter that measures them."""
+
+from grafana.source import knobs
+from grafana.source.knobs import FLEET_VERSION, FLEET_WINDOW, MODEL, RATE
+from grafana.source.signal import Query, Signal, columns, lines, values
+from grafana.source.signals.state import BY, every
+
+MODELS = Signal(
+    title="Models",
+    unit="none",
+    description="Models configured in the exporter, whether they have traffic or not.",
+    queries=values(("models", f"count(count by (model) (ml_model_info{{{MODEL}}}))")),
+    decimals=0,
+    unknown="none scraped",
+)
+
+PREDICTIONS = Signal(
+    title="Predictions a second",
+    unit="reqps",
+    description="All models together, as read by the exporter.",
+    queries=values(("predictions", f"sum(rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}]))")),
+    unknown="unknown",
+)
+
+
+def headline(name: str) -> str:
+    return f'sum by (model, version, metric) ({name}{{{FLEET_WINDOW},metric=~"{knobs.HEADLINE}"}})'
+
+
+NUMBERS = Signal(
+    title="The numbers behind",
+    unit="none",
+    description="What the verdicts rest on, in the chosen window; traffic, errors and latency now. Empty = unknown. Performance is"
+    " the headline metric of the task. Click a model to see why.",
+    queries=columns(
+        ("Traffic", f"sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) or on (model, version) {every(FLEET_WINDOW)} * 0"),
+        ("Performance", headline("ml_performance")),
+        ("Threshold", headline("ml_performance_threshold")),
+        ("Drifted", f"max {BY} (ml_drifted_features_ratio{{{FLEET_WINDOW}}})"),
+        ("Quality", f"sum {BY} (ml_feature_quality_detected{{{FLEET_WINDOW}}})"),
+        ("Labels", f"max {BY} (ml_label_coverage_ratio{{{FLEET_WINDOW}}})"),
+        ("Expected", f"max {BY} (ml_label_coverage_expected_ratio{{{FLEET_WINDOW}}})"),
+        (
+            "Behind",
+            f"max {BY} (ml_window_predictions{{{FLEET_WINDOW}}}) * 0 + on (model) group_left ()"
+            f' max by (model) (ml_exporter_source_lag_seconds{{{MODEL},source="predictions"}})',
+        ),
+        (
+            "Errors",
+            f"sum {BY} (rate(ml_prediction_errors_total{{{FLEET_VERSION}}}[{RATE}]))"
+            f" / sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}]))",
+        ),
+        (
+            "Latency p99",
+            "histogram_quantile(0.99, sum by (model, version, le)"
+            f" (rate(ml_prediction_latency_seconds_bucket{{{FLEET_VERSION}}}[{RATE}])))",
+        ),
+    ),
+    unknown="No model: is the exporter scraped, and does a model match the variables?",
+)
+
+ALERTS_OVER_TIME = Signal(
+    title="Alerts over time",
+    unit="none",
+    description="What fired when: red pages, orange opens a ticket. Nothing drawn and no line called *none fires*: the rules are"
+    " not loaded or not evaluated, so silence means nothing.",
+    queries=(
+        Query(
+            f'max by (alertname, model) (3 * ALERTS{{{MODEL},alertstate="firing",severity="critical"}}'
+            f' or 2 * ALERTS{{{MODEL},alertstate="firing",severity="warning"}})',
+            "{{alertname}} · {{model}}",
+        ),
+        Query('0 * max(ALERTS{alertstate="firing",severity="none"})', "rules are evaluated"),
+    ),
+)
+
+UP = Signal(
+    title="Exporter",
+    unit="none",
+    description="Version of the exporter that is scraped. Nothing: it is down or not scraped, and every verdict above is old.",
+    queries=values(("{{version}}", "max by (version) (ml_exporter_build_info)")),
+    unknown="down or not scraped",
+)
+
+CYCLE_AGE = Signal(
+    title="Last cycle ago",
+    unit="s",
+    description="Time since the exporter last measured. Growing: it is stuck or overloaded; see its log.",
+    queries=values(("age", "time() - max(ml_exporter_last_cycle_timestamp_seconds)")),
+    decimals=0,
+    unknown="unknown",
+)
+
+CONFIG = Signal(
+    title="Last reload",
+    unit="none",
+    description="Whether the last reload of the configuration was good. Bad: the old one stays in force; `ml-exporter check`"
+    " says what is wrong.",
+    queries=values(("reload", "3 * (1 - min(ml_exporter_config_last_reload_successful))")),
+    unknown=knobs.STATE_TEXTS[knobs.State.UNKNOWN],
+)
+
+FAILURES = Signal(
+    title="Failed metrics",
+    unit="none",
+    description="Metrics that could not be computed in the time shown, by an error in the exporter. Report it with the log.",
+    queries=values(("failures", "sum(increase(ml_exporter_metric_failures_total[$__range]))")),
+    decimals=0,
+    unknown="unknown",
+)
+
+DROPPED = Signal(
+    title="Dropped series",
+    unit="none",
+    description="Series left out in the time shown because a model's budget was used up: raise `series_budget` or name fewer"
+    " features and slices.",
+    queries=values(("series", f"sum(increase(ml_exporter_series_dropped_total{{{MODEL}}}[$__range]))")),
+    decimals=0,
+    unknown="unknown",
+)
+
+SERIES = Signal(
+    title="Series",
+    unit="short",
+    description="Series that the exporter shows to Prometheus for these models.",
+    queries=values(("series", f"sum(ml_exporter_series{{{MODEL}}})")),
+    unknown="unknown",
+)
+
+SOURCES = Signal(
+    title="Sources",
+    unit="none",
+    description="Where predictions and labels come from. Bad: it cannot be read, retried with growing pauses. Behind: how old the"
+    " newest row is. Backlog: bytes yet to be read. Rejected: rows that could not be understood.",
+    queries=columns(
+        ("State", f"3 * (1 - max by (model, source) (ml_exporter_source_up{{{MODEL}}}))"),
+        ("Behind", f"max by (model, source) (ml_exporter_source_lag_seconds{{{MODEL}}})"),
+        (
+            "Last read",
+            f"time() - max by (model, source) (ml_exporter_source_last_success_timestamp_seconds{{{MODEL}}})",
+        ),
+        ("Backlog", f"max by (model, source) (ml_exporter_source_backlog_bytes{{{MODEL}}})"),
+        ("Rows", f"sum by (model, source) (rate(ml_exporter_rows_total{{{MODEL}}}[{RATE}]))"),
+        (
+            "Rejected",
+            f"sum by (model, source) (rate(ml_exporter_rows_rejected_total{{{MODEL}}}[{RATE}]))"
+            f" / sum by (model, source) (rate(ml_exporter_rows_total{{{MODEL}}}[{RATE}]))",
+        ),
+    ),
+    unknown="No source: is the exporter scraped?",
+)
+
+CYCLE = Signal(
+    title="Length of a cycle",
+    unit="s",
+    description="Time to read, count, measure and render. Near the configured cycle: fewer features or slices, or another machine.",
+    queries=lines(
+        ("p50", f"histogram_quantile(0.5, sum by (le) (rate(ml_exporter_cycle_seconds_bucket[{RATE}])))"),
+        ("p99", f"histogram_quantile(0.99, sum by (le) (rate(ml_exporter_cycle_seconds_bucket[{RATE}])))"),
+    ),
+    unknown="The exporter is not scraped.",
+)
+
+WAITING = Signal(
+    title="Waiting to be joined",
+    unit="short",
+    description="Predictions that wait for their label, and labels that wait for their prediction. Labels growing: the ids do not"
+    " match, or predictions are lost.",
+    queries=lines(
+        ("predictions of {{model}}", f"ml_exporter_predictions_waiting{{{MODEL}}}"),
+        ("labels of {{model}}", f"ml_exporter_labels_unmatched{{{MODEL}}}"),
+    ),
+    unknown="The exporter is not scraped.",
+)
+
+STATE_SIZE = Signal(
+    title="State on disk",
+    unit="bytes",
+    description="What the exporter keeps for these models. Bounded by retention; growing for ever: see `retention`.",
+    queries=lines(("{{model}}", f"ml_exporter_state_bytes{{{MODEL}}}")),
+    unknown="The exporter is not scraped.",
+)
+
+REJECTED = Signal(
+    title="Rejected rows by reason",
+    unit="cps",
+    description="Rows a second that could not be understood, by reason. Each is noted with its place in the exporter's log.",
+    queries=lines(
+        (
+            "{{model}} {{source}}: {{reason}}",
+            f"sum by (model, source, reason) (rate(ml_exporter_rows_rejected_total{{{MODEL}}}[{RATE}]))",
+        )
+    ),
+    unknown="No row was ever rejected.",
+)

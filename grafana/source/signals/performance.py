@@ -1,0 +1,170 @@
+"""How right a model is, when its labels are there, and where it is wrong."""
+
+from grafana.source import knobs
+from grafana.source.knobs import WINDOW_OF
+from grafana.source.signal import Query, Signal, columns, lines, values
+
+HEADLINE = Signal(
+    title="Headline metric",
+    unit="none",
+    description="The metric that stands for the task (accuracy; mean absolute error for regression) beside its threshold, worst"
+    " of the chosen versions. All metrics with their intervals are in the table below.",
+    queries=values(
+        ("{{metric}}", f'max by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
+        ("threshold", f'max by (bound) (ml_performance_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
+    ),
+    decimals=3,
+    unknown="unknown: too few labels",
+)
+
+METRIC = f'{knobs.WINDOW_OF},metric=~"$metric"'
+
+OVER_TIME = Signal(
+    title="$metric",
+    unit="none",
+    description="The metric over the window, with its 95 % interval (band), the reference's value (dotted) and the threshold"
+    " (dashed): learned from windows of the reference, or configured. Harm is certain where the whole band is beyond"
+    " the threshold. A gap: too few labels. Falls without drift: the concept changed, retrain; falls with bad data: repair.",
+    queries=lines(
+        ("{{version}}", f"ml_performance{{{METRIC}}}"),
+        ("upper {{version}}", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
+        ("lower {{version}}", f'ml_performance_bound{{{METRIC},bound="lower"}}'),
+        ("reference", f"max by (model, metric) (ml_performance_reference{{{METRIC}}})"),
+        ("threshold ({{bound}})", f"max by (model, metric, bound) (ml_performance_threshold{{{METRIC}}})"),
+    ),
+    decimals=3,
+    unknown="Unknown: too few labels in this window. Choose a longer window.",
+)
+
+ALL_METRICS = Signal(
+    title="All metrics",
+    unit="none",
+    description="Every metric of the window beside its interval, the reference and the threshold; degraded ones first."
+    " Unknown: too few labels, or no threshold can be learned from so short a reference.",
+    queries=columns(
+        ("Value", f"ml_performance{{{WINDOW_OF}}}"),
+        ("Verdict", f"ml_performance_degraded{{{WINDOW_OF}}}"),
+        ("From", f'sum without (bound) (ml_performance_bound{{{WINDOW_OF},bound="lower"}})'),
+        ("To", f'sum without (bound) (ml_performance_bound{{{WINDOW_OF},bound="upper"}})'),
+        ("Reference", f"ml_performance_reference{{{WINDOW_OF}}}"),
+        ("At least", f'sum without (bound) (ml_performance_threshold{{{WINDOW_OF},bound="lower"}})'),
+        ("At most", f'sum without (bound) (ml_performance_threshold{{{WINDOW_OF},bound="upper"}})'),
+    ),
+    unknown="Unknown: too few labels in this window.",
+)
+
+COVERAGE = Signal(
+    title="Labels: there and expected",
+    unit="percentunit",
+    description="Share of the window's predictions whose truth is known, beside the share expected at this age from the"
+    " reference's delays. Below what is expected: the labels' source is late or loses some, and performance may be biased.",
+    queries=lines(
+        ("expected", f"max by (model) (ml_label_coverage_expected_ratio{{{WINDOW_OF}}})"),
+        ("there, {{version}}", f"ml_label_coverage_ratio{{{WINDOW_OF}}}"),
+    ),
+    decimals=0,
+    unknown="Unknown: no predictions in this window.",
+)
+
+COVERAGE_NOW = Signal(
+    title="Label coverage",
+    unit="percentunit",
+    description="Share of the window's predictions whose truth is known, beside the share expected at this age.",
+    queries=values(
+        ("there", f"sum(ml_window_labels{{{WINDOW_OF}}}) / (sum(ml_window_predictions{{{WINDOW_OF}}}) > 0)"),
+        ("expected", f"max(ml_label_coverage_expected_ratio{{{WINDOW_OF}}})"),
+    ),
+    decimals=0,
+    unknown="unknown",
+)
+
+
+def delay(quantile: float) -> str:
+    return (
+        f"histogram_quantile({quantile}, sum by (le)"
+        f" (rate(ml_label_delay_seconds_bucket{{{knobs.VERSION}}}[{knobs.RATE}])))"
+    )
+
+
+DELAY = Signal(
+    title="Label delay",
+    unit="s",
+    description="How long after its prediction a label arrives, for labels arriving now. Longer delays: choose a longer"
+    " window for performance, and ask whoever makes the labels.",
+    queries=lines(("half", delay(0.5)), ("9 of 10", delay(0.9)), ("99 of 100", delay(0.99))),
+    decimals=0,
+    unknown="No label arrived in this time.",
+)
+
+DELAY_HEAT = Signal(
+    title="Label delay, all labels",
+    unit="s",
+    description="Labels that arrived, by their delay. A dark gap: none arrived; a second band: another source, or a backlog.",
+    queries=(
+        Query(
+            f"sum by (le) (increase(ml_label_delay_seconds_bucket{{{knobs.VERSION}}}[{knobs.RATE}]))",
+            "{{le}}",
+            format="heatmap",
+        ),
+    ),
+    decimals=0,
+    unknown="No label arrived in this time.",
+)
+
+SLICE = f'{knobs.WINDOW_OF},dimension=~"$dimension",metric="$slice_metric"'
+WHOLE = f'{knobs.WINDOW_OF},metric="$slice_metric"'
+
+
+def slice_harm() -> str:
+    """How much worse a slice is than the whole, relative to the whole; the metric's polarity is minded."""
+    lower = f'metric=~"{knobs.LOWER_IS_BETTER}"'
+    higher = f'metric!~"{knobs.LOWER_IS_BETTER}"'
+    part, whole = f"ml_slice_performance{{{SLICE}", f"ml_performance{{{WHOLE}"
+    on = "on (model, version, window, metric) group_left ()"
+    worse = f"({part},{lower}}} - {on} {whole},{lower}}})"
+    less = f"-({part},{higher}}} - {on} {whole},{higher}}})"
+    return f"({worse} or {less}) / {on} abs({whole}}})"
+
+
+SLICES = Signal(
+    title="Slices, worst first",
+    unit="none",
+    description="The chosen metric on each part of the traffic; *Worse by* compares with the whole, relative. Small slices jump"
+    " by chance: mind the number of predictions. One slice bad alone: its data or its concept changed; review it first.",
+    queries=columns(
+        ("Worse by", slice_harm()),
+        ("Value", f"ml_slice_performance{{{SLICE}}}"),
+        (
+            "Predictions",
+            f"ml_slice_performance{{{SLICE}}} * 0 + on (model, version, window, dimension, value) group_left ()"
+            f' ml_window_slice_predictions{{{knobs.WINDOW_OF},dimension=~"$dimension"}}',
+        ),
+    ),
+    unknown="No slices: none are configured, or each has too few labels to be shown.",
+)
+
+SLICES_OVER_TIME = Signal(
+    title="Slices over time: worse than the whole by",
+    unit="percentunit",
+    description="How much worse each slice is than the whole, relative to the whole, in the chosen metric. Nothing drawn:"
+    " too few labels. A slice that turns while others do not: something changed for it alone.",
+    queries=(Query(slice_harm(), "{{value}} ({{dimension}}) {{version}}"),),
+    decimals=0,
+    unknown="No slices: none are configured, or each has too few labels to be shown.",
+)
+
+OUTCOMES = Signal(
+    title="How it errs",
+    unit="percentunit",
+    description="Classification: share of the labelled predictions by what was said (line) and what came true (column);"
+    " off the diagonal it was wrong. Regression: size and bias of the errors. Which error grew says which cost grows.",
+    queries=columns(
+        (
+            "Value",
+            f"sum by (predicted, actual) (ml_window_outcomes{{{WINDOW_OF}}})"
+            f" / scalar(sum(ml_window_outcomes{{{WINDOW_OF}}}))"
+            ' or max by (metric) (ml_performance{' + WINDOW_OF + ',metric=~"mean_error|median_absolute_error|absolute_error_p.*"})',
+        ),
+    ),
+    unknown="Unknown: no labels in this window.",
+)

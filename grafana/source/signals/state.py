@@ -1,0 +1,156 @@
+"""Verdicts: ok, unknown, warning, bad, for each question and for a model as a whole."""
+
+from grafana.source import knobs
+from grafana.source.knobs import State
+from grafana.source.signal import Query, Signal, columns, values
+
+ASPECTS = ("Performance", "Drift", "Data quality", "Labels", "Freshness", "Service")
+
+BY = "by (model, version)"
+
+
+def every(selector: str) -> str:
+    """1 for each model and version with a window, and for each model that has none (version `none`): *unknown* by default."""
+    model = selector.split(",", maxsplit=1)[0]
+    nothing = f'label_replace(max by (model) (ml_model_info{{{model}}}), "version", "none", "", "")'
+    return f"(max {BY} (ml_window_predictions{{{selector}}}) * 0 + 1 or on (model) {nothing})"
+
+
+def verdict(aspect: str, selector: str) -> str:
+    """The aspect's state where something is known, by model and version.
+
+    Args:
+        selector: labels of a windowed metric; the model's matcher comes first.
+    """
+    model, facts = selector.split(",", maxsplit=1)[0], selector.removesuffix(',window="$window"')
+    bad, warning = int(State.BAD), int(State.WARNING)
+    return {
+        "Performance": f"{bad} * max {BY} (ml_performance_degraded{{{selector}}})",
+        "Drift": f"{warning} * max {BY} ({drifted(selector)})",
+        "Data quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
+        "Labels": f"{warning} * max {BY} (ml_label_coverage_ratio{{{selector}}}"
+        f" < bool {knobs.COVERAGE_LEAST} * ml_label_coverage_expected_ratio{{{selector}}})",
+        "Freshness": f"max {BY} (ml_window_predictions{{{selector}}}) * 0 + on (model) group_left () max by (model) ("
+        f'{bad} * (1 - ml_exporter_source_up{{{model},source="predictions"}}) or on (model)'
+        f' {warning} * (ml_exporter_source_lag_seconds{{{model},source="predictions"}} > bool {knobs.LAG_MOST_SECONDS}))',
+        "Service": f"max {BY} ({warning} * ({pace(facts)} > bool {knobs.BURN_WARNING})"
+        f" + ({pace(facts)} > bool {knobs.BURN_BAD}))",
+    }[aspect]
+
+
+def drifted(selector: str) -> str:
+    """0 or 1 for each feature, and for predictions and labels as if they were features."""
+    outputs = " or ".join(
+        f'label_replace(ml_{name}_drift_detected{{{selector}}}, "feature", "({name}s)", "", "")'
+        for name in ("prediction", "label")
+    )
+    return f"ml_feature_drift_detected{{{selector}}} or {outputs}"
+
+
+def pace(facts: str) -> str:
+    """How many times faster than allowed the error budget is spent, by model, version and objective."""
+    bad, all_of = (
+        f"sum by (model, version, slo) (rate({name}{{{facts}}}[{knobs.BURN}]))"
+        for name in ("ml_slo_bad_events_total", "ml_slo_events_total")
+    )
+    return f"({bad} / ({all_of} > 0) / on (model, slo) group_left () (1 - max by (model, slo) (ml_slo_objective_ratio)))"
+
+
+def known(aspect: str, selector: str) -> str:
+    """The aspect's state of every model and version; *unknown* where the exporter says nothing."""
+    return f"({verdict(aspect, selector)} or on (model, version) {every(selector)})"
+
+
+def overall(selector: str) -> str:
+    """The worst state over all aspects, by model and version."""
+    parts = " or ".join(
+        f'label_replace({known(aspect, selector)}, "aspect", "{aspect}", "", "")' for aspect in ASPECTS
+    )
+    return f"max {BY} ({parts})"
+
+
+MEANING = {
+    "Performance": "Bad: at least one metric lies beyond its threshold, with significance. Unknown: too few labels"
+    " in this window. Look at the interval and at the slices, then at drift and quality for the cause.",
+    "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the reference,"
+    " by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for this window."
+    " Drift alone is no harm: look whether performance follows.",
+    "Data quality": "Warning: missing, invalid, out-of-range or unseen values, a constant feature or a changed unit,"
+    " beyond what the reference shows. Mostly a broken pipeline: repair it before retraining.",
+    "Labels": f"Warning: less than {knobs.COVERAGE_LEAST:.0%} of the labels expected at this age have come."
+    " Performance then speaks for a part only. Unknown: no label has ever been expected. Look at the labels' source.",
+    "Freshness": "Bad: the exporter cannot read the predictions. Warning: what it reads is old."
+    " All other verdicts then speak of the past.",
+    "Service": f"Pace at which the error budget of availability and latency is spent: warning above"
+    f" {knobs.BURN_WARNING:g}×, bad above {knobs.BURN_BAD:g}× the sustainable pace. Unknown: no objective, or no traffic.",
+}
+
+QUESTION = {
+    "Performance": "Is it right?",
+    "Drift": "Same world as at training?",
+    "Data quality": "Is the data sound?",
+    "Labels": "Do labels arrive?",
+    "Freshness": "Is it up to date?",
+    "Service": "Fast and available?",
+}
+
+
+def worst_light(aspect: str) -> Signal:
+    """The aspect's verdict over the chosen versions."""
+    return Signal(
+        title=QUESTION[aspect],
+        unit="none",
+        description=f"{aspect}, the worst of the chosen versions. {MEANING[aspect]}",
+        queries=values((aspect, f"max({known(aspect, knobs.WINDOW_OF)})")),
+        unknown=knobs.STATE_TEXTS[State.UNKNOWN],
+    )
+
+
+def models_in(state: State) -> Signal:
+    """How many models and versions are in a state."""
+    words = {
+        State.BAD: ("Bad", "are wrong too often, unreachable, or spend their error budget too fast: look at them now"),
+        State.WARNING: ("Warning", "have drift, bad data, missing labels or old data: look at them today"),
+        State.UNKNOWN: ("Unknown", "cannot be judged: no data, too few rows or labels. Unknown is not ok"),
+        State.OK: ("Ok", "are fine in every respect that is measured"),
+    }[state]
+    return Signal(
+        title=words[0],
+        unit="none",
+        description=f"Versions of models that {words[1]}. Each counts once, by its worst verdict in the chosen window.",
+        queries=values((words[0], f"count({overall(knobs.FLEET_WINDOW)} == {int(state)}) or vector(0)")),
+        decimals=0,
+    )
+
+
+FLEET = Signal(
+    title="Models, worst first",
+    unit="none",
+    description="One line a model and version; State is the worst of its six verdicts. "
+    + " ".join(f"{aspect}: {MEANING[aspect]}" for aspect in ASPECTS),
+    queries=columns(
+        (
+            "State",
+            f"{overall(knobs.FLEET_WINDOW)} * on (model) group_left (owner, tier, task)"
+            f" max by (model, owner, tier, task) (ml_model_info{{{knobs.MODEL}}})",
+        ),
+        *((aspect, known(aspect, knobs.FLEET_WINDOW)) for aspect in ASPECTS),
+    ),
+    unknown="No model: is the exporter scraped, and does a model match the variables?",
+)
+
+SINCE = Signal(
+    title="Since when",
+    unit="none",
+    description="The worst verdict of each model and version over time: where a colour begins is when to look for a cause."
+    " Nothing drawn: the exporter was not scraped.",
+    queries=(Query(overall(knobs.FLEET_WINDOW), "{{model}} · {{version}}"),),
+)
+
+ASPECTS_OVER_TIME = Signal(
+    title="What went wrong first",
+    unit="none",
+    description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually nearer to the"
+    " cause: quality before drift = a pipeline; drift before performance = the world; performance alone = the concept.",
+    queries=tuple(Query(f"max({known(aspect, knobs.WINDOW_OF)})", aspect) for aspect in ASPECTS),
+)
