@@ -59,26 +59,33 @@ def _retention_faults(model: ModelSection) -> Iterator[Fault]:
     if kept.fine < model.pane:
         yield (
             ("retention", "fine"),
-            f"is shorter than a pane ({written(model.pane)}); use at least {written(model.pane)}",
+            f"{written(kept.fine)} is shorter than a pane ({written(model.pane)}); use at least {written(model.pane)}",
         )
     if kept.hourly < kept.fine:
         yield (
             ("retention", "hourly"),
-            f"is shorter than `fine` ({written(kept.fine)}); use at least {written(kept.fine)}",
+            f"{written(kept.hourly)} is shorter than `fine` ({written(kept.fine)}); use at least {written(kept.fine)}",
         )
     if kept.daily < kept.hourly:
         yield (
             ("retention", "daily"),
-            f"is shorter than `hourly` ({written(kept.hourly)}); use at least {written(kept.hourly)}",
+            (
+                f"{written(kept.daily)} is shorter than `hourly` ({written(kept.hourly)}); "
+                f"use at least {written(kept.hourly)}"
+            ),
         )
     longest, seconds = max(model.windows.items(), key=lambda item: item[1])
     if kept.daily < seconds:
-        yield ("retention", "daily"), f"does not reach back over the window {longest}; use at least {written(seconds)}"
+        yield (
+            ("retention", "daily"),
+            f"{written(kept.daily)} does not reach back over the window {longest}; use at least {written(seconds)}",
+        )
     if model.labels is not None and kept.daily < model.labels.wait:
         yield (
             ("retention", "daily"),
             (
-                f"is shorter than `labels.wait` ({written(model.labels.wait)}): late labels would find no counts to join; "
+                f"{written(kept.daily)} is shorter than `labels.wait` ({written(model.labels.wait)}): "
+                f"late labels would find no counts to join; "
                 f"use at least {written(model.labels.wait)}"
             ),
         )

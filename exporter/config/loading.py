@@ -38,7 +38,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     check = _Check(str(path), path.parent, list(reading.problems))
     settings = check.settings(root)
     if settings is None or check.problems:
-        raise ConfigError(_in_order(check.problems))
+        raise ConfigError(_in_order(check.problems, str(path)))
     return make_plan(settings, content)
 
 
@@ -118,9 +118,11 @@ class _Check:
             ]
             return None
         for at, message in model_faults(model):
-            where, _ = locate(entry, at)
+            where, rest = locate(entry, at)
             if not where.told:
-                self._tell(where, message)
+                # A default that does not fit is told by its own key, at the line that it would stand under.
+                keys = rest if where.is_mapping else ()
+                self._tell(Entry((*where.path, *keys), where.line, None), message)
         return model
 
     def _tell(self, entry: Entry, message: str) -> None:
@@ -169,12 +171,12 @@ def _text(content: bytes, path: Path) -> str:
     return text
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
+def _in_order(problems: list[Problem], file: str) -> list[Problem]:
     """By line, as a person mends them."""
     unique = list(dict.fromkeys(problems))
 
     def line(problem: Problem) -> int:
-        number = problem.where.rsplit(": ", 1)[0].rsplit(":", 1)[-1]
+        number = problem.where.removeprefix(f"{file}:").split(":", 1)[0]
         return int(number) if number.isdigit() else 0
 
     return sorted(unique, key=line)

@@ -36,9 +36,12 @@ def _windows(value: Any) -> Any:
         return value
     windows: dict[str, int] = {}
     for each in value if isinstance(value, list) else [value]:
-        seconds = parse_seconds(each) if isinstance(each, (str, int, float)) else 0.0
+        try:
+            seconds = parse_seconds(each)
+        except ValueError as error:
+            raise ValueError(f"`{each}` {error}") from None
         if seconds < 1 or seconds != int(seconds):
-            raise ValueError(f"{each!r} is not a duration of whole seconds; write windows like [1h, 24h, 7d]")
+            raise ValueError(f"`{each}` is not a duration of whole seconds; write windows like [1h, 24h, 7d]")
         name = str(each) if isinstance(each, str) and not each.isdigit() else f"{int(seconds)}s"
         same = [other for other, known in windows.items() if known == int(seconds)]
         if same:

@@ -11,6 +11,31 @@ from exporter.metrics.performance.registry import BY_TASK
 Fault = tuple[Path, str]
 
 
+_SHORT_NAMES = {
+    "js": "jensen_shannon",
+    "jsd": "jensen_shannon",
+    "psi": "population_stability_index",
+    "kl": "kullback_leibler",
+    "ks": "kolmogorov_smirnov",
+    "tv": "total_variation",
+    "mae": "mean_absolute_error",
+    "rmse": "root_mean_squared_error",
+    "mape": "mean_absolute_percentage_error",
+    "bias": "mean_error",
+    "auc": "roc_auc",
+    "mcc": "matthews_corrcoef",
+    "brier": "brier_score",
+    "ece": "calibration_error",
+    "ap": "average_precision",
+}
+"""What people call them → their names here, which are those of scipy and scikit-learn."""
+
+
+def _hint(name: str, known: list[str]) -> str:
+    short = _SHORT_NAMES.get(name.lower())
+    return f"did you mean `{short}`?" if short in known else suggest(name, known)
+
+
 def threshold_faults(model: ModelSection) -> Iterator[Fault]:
     """Thresholds of metrics and methods that do not exist, and bounds that leave nothing between."""
     known = [each.name for each in BY_TASK[model.task]]
@@ -22,7 +47,7 @@ def threshold_faults(model: ModelSection) -> Iterator[Fault]:
             fix = (
                 f"it is one of {' and '.join(others)} models, this one is {model.task}"
                 if others
-                else suggest(metric, known)
+                else _hint(metric, known)
             )
             yield at, f"no such metric; {fix}"
         if bounds.lower is None and bounds.upper is None:
@@ -34,7 +59,7 @@ def threshold_faults(model: ModelSection) -> Iterator[Fault]:
             yield at, f"`lower` ({bounds.lower:g}) must be less than `upper` ({bounds.upper:g}); swap them"
     for index, method in enumerate(model.thresholds.methods):
         if method not in distances:
-            yield ("thresholds", "methods", index), f"no such drift method `{method}`; {suggest(method, distances)}"
+            yield ("thresholds", "methods", index), f"no such drift method `{method}`; {_hint(method, distances)}"
         elif method in model.thresholds.methods[:index]:
             yield ("thresholds", "methods", index), f"`{method}` stands twice; keep one"
 

@@ -100,6 +100,10 @@ def locate(root: Entry, location: Path) -> tuple[Entry, tuple[str | int, ...]]:
     return entry, tuple(missing)
 
 
+_CORE = "tag:yaml.org,2002:"
+_TAGS = frozenset(_CORE + kind for kind in ("null", "bool", "int", "float", "str", "map", "seq", "merge"))
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the few plain types of YAML 1.2: `no`, `12:30` and `2024-01-01` are text, `007` too."""
 
@@ -117,7 +121,7 @@ for _tag, _pattern, _first in (
     ),
     ("merge", r"^<<$", ["<"]),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+    _Loader.add_implicit_resolver(f"{_CORE}{_tag}", re.compile(_pattern), _first)
 
 
 @dataclass(slots=True)
@@ -188,6 +192,9 @@ class Reading:
         if any(node is each for each in above):
             raise yaml.MarkedYAMLError(problem="an alias that holds itself", problem_mark=node.start_mark)
         above = (*above, node)
+        if node.tag not in _TAGS:
+            self.tell(line, path, f"the tag `{node.tag.replace(_CORE, '!!')}` is not supported; leave it out")
+            return Entry(path, line, None, told=True)
         if isinstance(node, yaml.MappingNode):
             return Entry(path, line, self._mapping(loader, node, path, above))
         if isinstance(node, yaml.SequenceNode):
@@ -209,7 +216,7 @@ class Reading:
                 self.tell(line, path, "a key must be plain text, not a list or a mapping; quote it if text is meant")
                 continue
             key = key_node.value
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == f"{_CORE}merge":
                 for entry in self._merged(loader, value_node, path, line, above):
                     merged = {**entry.value, **merged}
                 continue
@@ -242,7 +249,7 @@ class Reading:
         tag = node.tag
         if expanded.text != written and isinstance(node, yaml.ScalarNode) and node.style is None:
             tag = loader.resolve(yaml.ScalarNode, expanded.text, (True, False))  # type: ignore[no-untyped-call]  # PyYAML's stubs
-        kind = tag.removeprefix("tag:yaml.org,2002:")
+        kind = tag.removeprefix(_CORE)
         if kind == "null":
             return Entry(path, line, None, written)
         if kind == "bool":
@@ -253,9 +260,6 @@ class Reading:
             number = WrittenFloat(expanded.text.replace(".inf", "inf").replace(".nan", "nan").lower())
             number.text = expanded.text
             return Entry(path, line, number, written)
-        if kind != "str" and node.tag.startswith("!"):
-            self.tell(line, path, f"tags such as `{node.tag}` are not supported; leave it out")
-            return Entry(path, line, None, written, told=True)
         return Entry(path, line, expanded.text, written)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from exporter.config.likeness import did_you_mean
 
@@ -25,8 +25,8 @@ def parse_seconds(value: Any) -> float:
         seconds = float(value)
     else:
         text = str(value).strip()
-        parts = _PART.findall(text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
+        parts = _PART.findall(f"{text}s" if text.isascii() and text.isdigit() else text)
+        if not parts or "".join(number + unit for number, unit in parts) not in (text, f"{text}s"):
             raise ValueError("is not a duration; write it like 90s, 5m, 1h or 7d")
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if not 0 <= seconds < 100 * 365 * 86400:
@@ -97,6 +97,13 @@ def _resolved(value: Any, info: ValidationInfo) -> Any:
     return directory / Path(value).expanduser()
 
 
+def _share(value: float) -> float:
+    if not 0 < value < 1:
+        percent = f"; {value:g} % is written {value / 100:g}" if 1 < value < 100 else ""  # noqa: PLR2004 - per cent
+        raise ValueError(f"must be more than 0 and less than 1{percent}")
+    return value
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, (str, int, float)) else value
 
@@ -116,6 +123,7 @@ Name = Annotated[Text, AfterValidator(check_name)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 FilePath = Annotated[Path, BeforeValidator(_resolved)]
 """A path; a relative one starts at the configuration file's directory."""
-Ratio = Annotated[float, Field(gt=0, lt=1)]
+Ratio = Annotated[float, AfterValidator(_share)]
+"""More than 0, less than 1."""
 Names = Annotated[list[Text], BeforeValidator(_as_list)]
 """A list of texts; one text stands for a list of one."""

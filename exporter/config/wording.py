@@ -1,21 +1,16 @@
 """pydantic's errors in words for a person: where, what is wrong, what to do."""
 
-import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from exporter.config.flow import flow
 from exporter.config.likeness import did_you_mean, likely, suggest
 from exporter.config.shape import field_at, keys_at, sections
 from exporter.config.tree import Entry, Path, dotted, locate
 from exporter.errors import Problem
-
-_PLAIN = re.compile(r"[\w./][\w./:%+-]*(?: [\w./%+-]+)*")
-"""Text that YAML takes for text without quotes, inside brackets too."""
-_WORDS = ("null", "true", "false", "yes", "no", "on", "off")
 
 _BOUNDS = {
     "greater_than": "greater than {gt:g}",
@@ -41,7 +36,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Entry, fil
         # A key that is there under a wrong name is told by that name.
         if entry.told or (missing and (location[:-1], location[-1]) in misspelt):
             continue
-        path = (*entry.path, *rest[-1:]) if missing else entry.path
+        path = (*entry.path, *rest[-1:]) if missing and isinstance(location[-1], str) else entry.path
         message = _message(details, model, entry)
         # Members of a union each complain of the same value: the first word is enough.
         if (path, message) not in seen:
@@ -52,6 +47,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Entry, fil
 
 def _message(details: ErrorDetails, model: type[BaseModel], entry: Entry) -> str:
     kind, context, location = details["type"], details.get("ctx") or {}, details["loc"]
+    if kind == "missing" and isinstance(location[-1], int):
+        return f"has too few entries{_such_as(location[:-1], model)}"
     if kind == "missing":
         field = field_at(model, location)
         text = f"is missing; add `{_example(location[-1], field)}`" if field else "is missing; add it"
@@ -127,30 +124,6 @@ def _example(key: str | int, field: Any) -> str:
     if isinstance(example, dict) and not example and sections(field.annotation):
         return f"{key}: {{…}}"
     return f"{key}: {flow(example)}"
-
-
-def flow(value: Any) -> str:
-    """`value` as YAML on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(flow(each) for each in value) + "]"
-    if value is None or isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    text = str(value)
-    return (
-        text
-        if _PLAIN.fullmatch(text) and not _is_number(text) and text not in _WORDS
-        else json.dumps(text, ensure_ascii=False)
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _not(entry: Entry) -> str:

@@ -1,0 +1,177 @@
+"""What a loaded plan holds, and what cannot be read at all."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config import load
+from exporter.engine.plan import FeatureOverride, ModelPlan, Retention
+from exporter.errors import ConfigError
+from exporter.metrics.evaluation import Objective, Thresholds
+
+FOLDER = Path(__file__).parents[2] / "config"
+
+
+def models(name: str, environment: dict[str, str] | None = None) -> dict[str, ModelPlan]:
+    return {model.name: model for model in load(FOLDER / name, environment or {}).models}
+
+
+def problems(path: Path, environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(path, environment or {})
+    return [str(problem).replace(str(path), "FILE") for problem in raised.value.problems]
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    file = path / "ml-exporter.yml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+def test_every_key_of_the_sample_reaches_the_plan() -> None:
+    plan = load(FOLDER / "good-full.yml", {})
+    (model,) = plan.models
+    assert (plan.server.host, plan.server.port) == ("127.0.0.1", 9877)
+    assert plan.state_dir == FOLDER / "state"
+    assert plan.cycle == 15.0
+    assert len(plan.sources_digest) == 16
+    assert (model.name, model.task, model.owner, model.tier) == ("flight_delay", "binary", "flights-team", "critical")
+    assert model.positive_class == "1"
+    assert model.windows == {"1h": 3600, "24h": 86400, "7d": 604800}
+    assert model.references == {"": FOLDER / "refs/flight_delay.mlref"}
+    assert model.retention == Retention(2 * 86400, 14 * 86400, 120 * 86400)
+    assert model.slice_values == {"origin": 20, "carrier": 20}
+    assert model.objectives == (Objective("availability", 0.999), Objective("latency", 0.99, 0.25))
+    assert model.thresholds == Thresholds(features={"distance": 0.1}, performance={"accuracy": (0.8, None)})
+    assert model.feature_overrides == {
+        "distance": FeatureOverride("numeric", (0.0, 6000.0)),
+        "carrier": FeatureOverride("category", None, ("AA", "UA")),
+    }
+    columns = model.predictions.columns
+    assert (columns.latency, columns.latency_unit, columns.replica) == ("latency_ms", "ms", "host")
+    assert columns.features == {"distance": "distance", "carrier": "carrier", "temp": "inputs.temp"}
+
+
+def test_label_logs_time_is_the_label_time() -> None:
+    labels = models("good-full.yml")["flight_delay"].labels
+    assert labels is not None
+    assert labels.stream is not None
+    columns = labels.stream.columns
+    assert (columns.id, columns.label, columns.label_time, columns.time) == ("request_id", "late", "landed_at", None)
+    assert (labels.wait, labels.default, labels.conflict) == (30 * 86400, None, "last")
+
+
+def test_reference_data_has_the_predictions_roles_unless_told_otherwise() -> None:
+    stream = models("good-full.yml")["flight_delay"].reference_stream
+    assert stream is not None
+    columns = stream.columns
+    assert (columns.time, columns.latency) == (None, None)
+    assert (columns.prediction, columns.score, columns.label) == ("late", "probability", "arrived_late")
+
+
+def test_names_stay_as_they_were_written() -> None:
+    """YAML's numbers, dates and truth values are names where a name is due."""
+    both = models("good-multiclass.yml")
+    assert both["animal"].classes == ("no", "1.10", "007", "2024-01-01")
+    assert both["animal"].predictions.columns.scores["1.10"] == "p_1"
+    assert both["animal"].predictions.columns.slices == {"region": "geo.region", "tier": "tier"}
+    assert both["animal"].labels is not None
+    assert both["animal"].labels.stream is None
+
+
+def test_environment_fills_in_and_has_defaults() -> None:
+    assert models("good-multiclass.yml")["animal-next"].owner == "zoo"
+    assert models("good-multiclass.yml", {"TEAM": "vets"})["animal-next"].owner == "vets"
+
+
+def test_defaults_are_merged_under_every_model() -> None:
+    both = models("good-defaults.yml")
+    delay, arrival = both["delay"], both["arrival"]
+    assert (delay.owner, arrival.owner) == ("flights", "arrivals")
+    assert (delay.thresholds.drift_effect, delay.thresholds.min_rows) == (0.1, 20)
+    assert (arrival.thresholds.drift_effect, arrival.thresholds.min_rows) == (0.1, 10)
+    assert delay.predictions.columns.timezone == "America/New_York"
+    assert arrival.predictions.columns.timezone == "UTC"
+    assert list(delay.windows) == ["1d", "7d", "28d"]
+    assert delay.labels is not None
+    assert delay.labels.default == "0"
+    assert arrival.references == {"": FOLDER / "refs/a.mlref", "1.10": FOLDER / "refs/b.mlref"}
+
+
+def test_reading_changes_nothing_and_repeats() -> None:
+    first, second = load(FOLDER / "good-defaults.yml", {}), load(FOLDER / "good-defaults.yml", {})
+    assert first.sources_digest == second.sources_digest
+    assert [model.thresholds for model in first.models] == [model.thresholds for model in second.models]
+
+
+def test_unknown_columns_ask_for_all_known_ones_for_those_alone() -> None:
+    minimal = models("good-minimal.yml")["delay"].predictions
+    assert minimal.open.keywords["columns"] is None  # type: ignore[attr-defined]
+    full = models("good-full.yml")["flight_delay"].predictions
+    assert {"inputs", "inputs.temp", "ts", "origin"} <= set(full.open.keywords["columns"])  # type: ignore[attr-defined]
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    assert problems(tmp_path / "none.yml") == [
+        "FILE: there is no such file; write one with `ml-exporter init SAMPLE`, or name another with --config"
+    ]
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert problems(tmp_path) == ["FILE: is a directory; name the file in it, such as ml-exporter.yml"]
+
+
+def test_an_empty_file_says_so(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, "")) == [
+        "FILE:1: the file is empty; start with `ml-exporter init SAMPLE`, or see docs/configuration.md"
+    ]
+
+
+def test_bad_utf_8_names_the_line(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, b"models:\n  a: \xff\n")) == [
+        "FILE:2: is not UTF-8 (byte 0xff); save the file as UTF-8"
+    ]
+
+
+def test_control_characters_name_the_line(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, "models:\n  a: \x00\n")) == [
+        "FILE:2: holds the control character 0x00; take it out"
+    ]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_problem(tmp_path: Path) -> None:
+    text = (FOLDER / "good-minimal.yml").read_bytes().replace(b"\n", b"\r\n")
+    assert load(written(tmp_path, b"\xef\xbb\xbf" + text), {}).models[0].name == "delay"
+
+
+def test_aliases_cannot_blow_a_file_up(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    (problem,) = problems(written(tmp_path, "\n".join(lines)))
+    assert "its aliases or its nesting make it too large" in problem
+
+
+def test_an_alias_that_holds_itself_is_told(tmp_path: Path) -> None:
+    (problem,) = problems(written(tmp_path, "models: &a\n  b: *a\n"))
+    assert problem.startswith("FILE:1: is not YAML: an alias that holds itself")
+
+
+def test_brackets_without_end_are_told(tmp_path: Path) -> None:
+    assert len(problems(written(tmp_path, "models: " + "[" * 100_000))) == 1
+
+
+def test_no_value_from_the_environment_is_shown(tmp_path: Path) -> None:
+    text = "server: {listen: '${SECRET}'}\ncycle: ${SECRET}\nmodels:\n  a: {task: '${SECRET}'}\n"
+    told = "\n".join(problems(written(tmp_path, text), {"SECRET": "hunter2"}))
+    assert "hunter2" not in told
+    assert "`${SECRET}`" in told
+
+
+def test_two_dollars_are_one(tmp_path: Path) -> None:
+    text = (FOLDER / "good-minimal.yml").read_text().replace("task:", "owner: $${x}\n    task:")
+    assert load(written(tmp_path, text), {}).models[0].owner == "${x}"
+
+
+def test_a_number_from_the_environment_is_a_number(tmp_path: Path) -> None:
+    text = (FOLDER / "good-minimal.yml").read_text() + "    series_budget: ${BUDGET}\n"
+    assert load(written(tmp_path, text), {"BUDGET": "700"}).models[0].series_budget == 700
