@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from demo.errors import DemoError
@@ -67,7 +68,5 @@ class Children:
 
 def signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """The child and what it started have been sent a signal."""
-    try:
+    with suppress(ProcessLookupError):  # it may end by itself meanwhile
         os.killpg(child.pid, number)
-    except ProcessLookupError:
-        pass  # it ended by itself meanwhile

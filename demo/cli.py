@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.errors import DemoError
-from demo.incidents import DEFAULT_INCIDENT, DEFAULT_START_SECONDS, INCIDENTS, find, parse_schedule
+from demo.incidents import DEFAULT_INCIDENT, INCIDENTS, find, parse_schedule
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 steering = typer.Typer(help="Start or stop an incident in the running demo.", no_args_is_help=True)
@@ -23,6 +23,9 @@ console = Console()
 CacheOption = Annotated[Path, typer.Option("--cache", help="Where models, references and runs are kept.")]
 SpeedOption = Annotated[
     float, typer.Option("--speed", help="Seconds of 2013 in one second; 8640 is a day in 10 s.", min=1)
+]
+IncidentOption = Annotated[
+    list[str] | None, typer.Option("--incident", help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
 ]
 CACHE = Path(".cache/demo")
 
@@ -69,9 +72,7 @@ def replay(  # noqa: PLR0917 - the options of a command
     speed: SpeedOption = 8640.0,
     first_day: str = "2013-04-01",
     last_day: str = "2013-12-31",
-    incident: Annotated[
-        list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
-    ] = None,
+    incident: IncidentOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
 ) -> None:
     """Write the prediction and label logs as time goes by."""
@@ -89,13 +90,11 @@ def replay(  # noqa: PLR0917 - the options of a command
 @app.command()
 def incidents() -> None:
     """List the incidents."""
-    table = Table("name", "what happens", "models", "told by", "lasts")
     for each in INCIDENTS:
-        table.add_row(each.name, each.what, ", ".join(each.models), ", ".join(each.alerts), f"{each.seconds:g} s")
-    console.print(table)
-    console.print(
-        f"Schedule: --incident NAME@{DEFAULT_START_SECONDS:g}s+60s. While it runs: python -m demo incident start NAME"
-    )
+        models = "" if len(each.models) > 1 else f" ({each.models[0]})"
+        console.print(f"[bold]{each.name}[/]{models}, {each.seconds:g} s: {each.what}", highlight=False, soft_wrap=True)
+        console.print(f"    told by {', '.join(each.alerts)}", highlight=False, soft_wrap=True)
+    console.print(f"by default: {DEFAULT_INCIDENT}; now: python -m demo incident start NAME", highlight=False)
 
 
 @app.command()
@@ -104,9 +103,7 @@ def run(  # noqa: PLR0917 - the options of a command
         float | None, typer.Option("--seconds", envvar="DEMO_SECONDS", help="End after so long; else with Ctrl-C.")
     ] = None,
     speed: SpeedOption = 8640.0,
-    incident: Annotated[
-        list[str] | None, typer.Option(help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
-    ] = None,
+    incident: IncidentOption = None,
     calm: Annotated[bool, typer.Option("--calm", help="No incident, unless one is named or started.")] = False,
     exporter_port: int = 9877,
     prometheus_port: int = 9090,

@@ -50,6 +50,79 @@ class Options:
         return 20.0 if self.seconds is not None and self.seconds <= 600 else 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo on its way.
+
+    Attributes:
+        folder: of this run.
+        stop: set when the person has had enough.
+    """
+
+    options: Options
+    folder: Path
+    children: Children
+    inbox: Inbox
+    console: Console
+    clock: Clock
+    stop: threading.Event
+
+    def wait_for_exporter(self) -> None:
+        """The exporter answers, or the demo was stopped.
+
+        Raises:
+            DemoError: it ended, or did not answer in a minute.
+        """
+        deadline = self.clock.monotonic() + READY_SECONDS
+        with self.console.status("starting the servers"):
+            while fetch(self.options.ports, "/-/healthy") is None:
+                self.children.check()
+                if self.clock.monotonic() > deadline:
+                    output = self.children.log_folder
+                    raise DemoError(f"the exporter did not answer in {READY_SECONDS:g} s, see {output}")
+                if self.clock.wait(self.stop, 0.3):
+                    return
+
+    def watch(self) -> None:
+        """A line was printed now and then until the demo was stopped, its time was over or all flights had landed."""
+        options, begun = self.options, self.clock.monotonic()
+        next_line = options.line_seconds / 2
+        while not self.stop.is_set():
+            self.children.check()
+            elapsed = self.clock.monotonic() - begun
+            if options.seconds is not None and elapsed >= options.seconds:
+                return
+            if elapsed >= next_line:
+                next_line += options.line_seconds
+                self.tell(elapsed)
+            status = read_status(self.folder)
+            if status and status["finished"]:
+                self.console.print("the year is over: all flights were replayed")
+                return
+            self.clock.wait(self.stop, 0.5)
+
+    def tell(self, elapsed: float) -> None:
+        """One line of what is going on was printed."""
+        status = read_status(self.folder)
+        if status is None:
+            line = "the replay is loading its flights"
+        else:
+            metrics = fetch(self.options.ports, "/metrics")
+            line = story.describe_progress(elapsed, status, metrics, self.inbox.told)
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def conclude(self, begun: float) -> None:
+        """The table of incidents was printed, and pages that none of them explains; `begun` in Unix seconds."""
+        happened = story.read_incidents(Paths(self.folder).incidents)
+        told = self.inbox.told
+        if happened:
+            self.console.print(story.incident_table(happened, told, begun))
+        for page in story.other_pages(happened, told):
+            after = f"after {page.at - begun:.0f} s"
+            line = f"page that no incident explains, {after}: {page.model} {page.alert}: {page.summary}"
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def run(options: Options, console: Console, clock: Clock, stop: threading.Event) -> None:
     """Everything ran until `stop` was set or the time was over; nothing of it runs any more.
 
@@ -64,28 +137,33 @@ def run(options: Options, console: Console, clock: Clock, stop: threading.Event)
     references = chain.ensure_references(options.cache, workshop, folder, options.ports, console)
     chain.write_bundle(folder, options.speed, options.ports)
     inbox = Inbox(console, clock)
+    demo = Demo(options, folder, Children(folder / "output"), inbox, console, clock, stop)
     receiver = Receiver(options.ports.receiver, inbox)
-    children = Children(folder / "output")
-    environment = chain.environment(folder, workshop, references, options.ports)
     receiver.start()
     begun = clock.now()
     try:
-        children.start("alertmanager", chain.alertmanager_command(programs, folder, options.ports))
-        children.start("prometheus", chain.prometheus_command(programs, folder, options.ports))
-        children.start("exporter", chain.exporter_command(), environment)
-        if grafana:
-            command, variables = chain.grafana_command(programs), chain.grafana_environment(folder, options.ports)
-            children.start("grafana", command, variables)
-        wait_for_exporter(options.ports, children, console, clock, stop)
+        environment = chain.environment(folder, workshop, references, options.ports)
+        start_servers(demo, programs, environment, grafana=grafana)
+        demo.wait_for_exporter()
         begun = clock.now()
-        children.start("replay", replay_command(options, folder), environment)
-        console.print(describe_servers(options, folder, grafana=grafana), highlight=False)
-        watch(options, folder, children, inbox, console, clock, stop)
+        demo.children.start("replay", replay_command(options, folder), environment)
+        console.print(describe_servers(options, folder, grafana=grafana), highlight=False, soft_wrap=True)
+        demo.watch()
     finally:
         console.print("stopping")
-        children.stop()
+        demo.children.stop()
         receiver.stop()
-        conclude(folder, inbox, console, begun)
+        demo.conclude(begun)
+
+
+def start_servers(demo: Demo, programs: chain.Programs, environment: dict[str, str], *, grafana: bool) -> None:
+    """All but the replay have been started, those that listen to others last."""
+    folder, ports, children = demo.folder, demo.options.ports, demo.children
+    children.start("alertmanager", chain.alertmanager_command(programs, folder, ports))
+    children.start("prometheus", chain.prometheus_command(programs, folder, ports))
+    children.start("exporter", chain.exporter_command(), environment)
+    if grafana:
+        children.start("grafana", chain.grafana_command(programs), chain.grafana_environment(folder, ports))
 
 
 def make_run_folder(cache: Path, clock: Clock) -> Path:
@@ -105,56 +183,6 @@ def replay_command(options: Options, folder: Path) -> list[str]:
     for text in options.schedule:
         command += ["--incident", text]
     return command
-
-
-def wait_for_exporter(ports: Ports, children: Children, console: Console, clock: Clock, stop: threading.Event) -> None:
-    """The exporter answers.
-
-    Raises:
-        DemoError: it ended, or did not answer in a minute.
-    """
-    deadline = clock.monotonic() + READY_SECONDS
-    with console.status("starting the servers"):
-        while fetch(ports, "/-/healthy") is None:
-            children.check()
-            if clock.monotonic() > deadline:
-                raise DemoError(f"the exporter did not answer in {READY_SECONDS:g} s, see {children.log_folder}")
-            if clock.wait(stop, 0.3):
-                return
-
-
-def watch(
-    options: Options,
-    folder: Path,
-    children: Children,
-    inbox: Inbox,
-    console: Console,
-    clock: Clock,
-    stop: threading.Event,
-) -> None:
-    """A line was printed now and then until the demo was stopped, its time was over or all flights had landed."""
-    begun = clock.monotonic()
-    next_line = options.line_seconds / 2
-    while not stop.is_set() and (options.seconds is None or clock.monotonic() - begun < options.seconds):
-        children.check()
-        elapsed = clock.monotonic() - begun
-        if elapsed >= next_line:
-            next_line += options.line_seconds
-            tell(elapsed, options.ports, folder, inbox, console)
-        status = read_status(folder)
-        if status and status["finished"]:
-            console.print("the year is over: all flights were replayed")
-            return
-        clock.wait(stop, 0.5)
-
-
-def tell(elapsed: float, ports: Ports, folder: Path, inbox: Inbox, console: Console) -> None:
-    status = read_status(folder)
-    if status is None:
-        console.print("the replay is loading its flights", highlight=False)
-        return
-    line = story.describe_progress(elapsed, status, fetch(ports, "/metrics"), inbox.told)
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def read_status(folder: Path) -> dict[str, Any] | None:
@@ -192,16 +220,3 @@ def describe_servers(options: Options, folder: Path, *, grafana: bool) -> str:
         "until the first incident no page should come; tickets may: the seasons really change. Ctrl-C ends the demo.",
     ]
     return "\n".join(lines)
-
-
-def conclude(folder: Path, inbox: Inbox, console: Console, begun: float) -> None:
-    """The table of incidents was printed, and pages that none of them explains."""
-    happened = story.read_incidents(Paths(folder).incidents)
-    if happened:
-        console.print(story.incident_table(happened, inbox.told, begun))
-    for page in story.other_pages(happened, inbox.told):
-        console.print(
-            f"page that no incident explains, after {page.at - begun:.0f} s: {page.model} {page.alert}: {page.summary}",
-            highlight=False,
-            markup=False,
-        )

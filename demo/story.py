@@ -123,9 +123,8 @@ def belongs(told: Told, happened: Happened) -> bool:
 
 def incident_table(incidents: Sequence[Happened], told: Sequence[Told], begun: float) -> Table:
     """What went wrong, when, and after how many seconds whom it woke; `begun` is the demo's start in Unix seconds."""
-    table = Table(
-        "incident", "lasted", "told by", "as", "model", "after", "over", title="Incidents and how they were told"
-    )
+    title = "Incidents and how they were told"
+    table = Table("incident", "lasted", "told by", "as", "model", "after", "over", title=title)
     for each in incidents:
         lasted = f"{each.start - begun:.0f}–{each.end - begun:.0f} s" if each.end else f"{each.start - begun:.0f} s –"
         news = [one for one in told if one.alert in each.incident.alerts and belongs(one, each)]
