@@ -33,6 +33,12 @@ class Batch:
     """Place of the first row in its origin, from 1: the line in text, else the row."""
     partition: str = ""
     """What is in order by itself (a Kafka partition); event time advances by the slowest active one."""
+    places: pa.Int64Array | None = None
+    """Place of each row where they do not follow one on another (lines were left out between them)."""
+
+    def place(self, index: int) -> int:
+        """Where row `index` of this batch stands in its origin, from 1."""
+        return self.first_row + index if self.places is None else int(self.places[index].as_py())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +65,5 @@ class Poll:
     """True if nothing more is there at the moment."""
     backlog_bytes: int | None = None
     """What is known to be there and still unread, in bytes; None where that cannot be known."""
+    problems: tuple[str, ...] = ()
+    """What could not be read now while the rest could (a file without permission): one line each, for the log."""

@@ -1,0 +1,170 @@
+"""Reads on in one text file: blocks of whole lines, lines that are too long, a last line that is only half there."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from exporter.batch import Batch, Reject
+from exporter.sources.file_content import PRINT_BYTES, Window, head_of
+from exporter.sources.file_cursor import Mark
+from exporter.sources.file_survey import LogFile
+from exporter.sources.formats.lines import Block, LineFormat, reject
+
+BLOCK_BYTES: Final = 8 << 20
+POLL_BYTES: Final = 64 << 20
+"""One poll reads at most about so much text, however many rows it may give."""
+_SMALLEST_BLOCK: Final = 1 << 16
+_BYTES_OF_A_ROW: Final = 512
+_NEWLINE: Final = ord("\n")
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What a poll has gathered, and how much more it may.
+
+    Attributes:
+        rows: rows (lines) that may still be read.
+        bytes: bytes that may still be read.
+    """
+
+    rows: int
+    bytes: int = POLL_BYTES
+    batches: list[Batch] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        return self.rows <= 0 or self.bytes <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next stretch of a file.
+
+    Attributes:
+        kind: whole lines; the beginning of a line over the limit; a last line without its newline.
+        lines: how many newlines it holds.
+    """
+
+    content: bytes
+    kind: Literal["lines", "too_long", "partial"]
+    lines: int = 0
+
+
+def next_piece(window: Window, lines: int, longest: int) -> Piece | None:
+    """At most `lines` whole lines of at most `longest` bytes each, or what stands there instead; None: nothing."""
+    size = min(BLOCK_BYTES, max(_SMALLEST_BLOCK, lines * _BYTES_OF_A_ROW))
+    content = window.peek(size)
+    if size <= longest and len(content) == size and b"\n" not in content:
+        content = window.peek(longest + 1)
+    if not content:
+        return None
+    end = content.rfind(b"\n") + 1
+    if end == 0:
+        return Piece(content[:longest], "too_long") if len(content) > longest else Piece(content, "partial")
+    count = content.count(b"\n")
+    if count <= lines and _no_line_is_longer(content[:end], longest):
+        return Piece(content[:end], "lines", count)
+    newlines = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
+    too_long = np.flatnonzero(np.diff(newlines, prepend=-1) - 1 > longest)
+    count = min(lines, len(newlines), int(too_long[0]) if len(too_long) else len(newlines))
+    if count == 0:
+        return Piece(content[:longest], "too_long")
+    return Piece(content[: int(newlines[count - 1]) + 1], "lines", count)
+
+
+def _no_line_is_longer(content: bytes, longest: int) -> bool:
+    """True only where no line is over the limit; looks for one newline in each stretch of half of it."""
+    half = longest // 2
+    if len(content) <= longest:
+        return True
+    if half < _SMALLEST_BLOCK:
+        return False
+    return all(content.find(b"\n", place, place + half) >= 0 for place in range(0, len(content), half))
+
+
+@dataclass(frozen=True, slots=True)
+class TextReader:
+    """Reads text files on from their marks.
+
+    Attributes:
+        longest: bytes of a line; a longer one is set aside.
+        keep_rows: rejected lines keep their text.
+    """
+
+    longest: int
+    keep_rows: bool
+
+    def read(self, window: Window, mark: Mark, lines_of: LineFormat, harvest: Harvest, *, ending: bool) -> Mark:
+        """Puts rows into the harvest until it is full or nothing more is there; the mark then says how far it came.
+
+        Args:
+            window: stands at the mark's offset.
+            mark: how far the file was read.
+            lines_of: its format.
+            harvest: takes rows and rejects.
+            ending: a last line without newline is complete, for nobody will add to the file.
+        """
+        drained = False
+        while not (harvest.full or drained):
+            if mark.skipping:
+                mark, drained = self._skip(window, mark, harvest)
+                continue
+            piece = next_piece(window, harvest.rows, self.longest)
+            last = piece is not None and piece.kind == "partial" and (ending or window.whole)
+            if piece is None or (piece.kind == "partial" and not last):
+                drained = True
+                continue
+            if piece.kind == "too_long":
+                block = Block(piece.content, mark.path, mark.line + 1)
+                harvest.rejects.append(reject(block, mark.line + 1, piece.content, "too_long", keep=self.keep_rows))
+            else:
+                parsed = lines_of.parse(Block(piece.content, mark.path, mark.line + 1))
+                harvest.batches += [parsed.batch] if parsed.batch is not None else []
+                harvest.rejects += parsed.rejects
+            window.advance(len(piece.content))
+            harvest.rows -= max(1, piece.lines)
+            harvest.bytes -= len(piece.content)
+            mark = replace(
+                mark, offset=window.position, line=mark.line + piece.lines + last, skipping=piece.kind == "too_long"
+            )
+        return replace(mark, drained=drained, tail=window.tail)
+
+    def _skip(self, window: Window, mark: Mark, harvest: Harvest) -> tuple[Mark, bool]:
+        """Behind the end of a line that is set aside, or as far as it goes; true where nothing more is there."""
+        content = window.peek(1 << 20)
+        end = content.find(b"\n") + 1
+        window.advance(end or len(content))
+        harvest.bytes -= end or len(content)
+        return replace(mark, offset=window.position, line=mark.line + (end > 0), skipping=end == 0), not content
+
+
+def start_of(file: LogFile) -> Mark:
+    """A mark at the beginning of a file."""
+    return Mark(
+        path=file.path,
+        device=file.device,
+        inode=file.inode,
+        head="",
+        head_bytes=0,
+        tail="",
+        offset=0,
+        line=0,
+        skipping=False,
+        drained=False,
+        size=file.size,
+        mtime=file.mtime,
+    )
+
+
+def with_head(mark: Mark, file: LogFile) -> Mark:
+    """The mark with the digest of as much of its file's first 1 KiB as was read.
+
+    Raises:
+        OSError, BrokenContent: the file cannot be read.
+    """
+    size = min(PRINT_BYTES, mark.offset)
+    if size == mark.head_bytes:
+        return mark
+    return replace(mark, head=head_of(file.path, file.compression, size), head_bytes=size)

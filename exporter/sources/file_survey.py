@@ -1,0 +1,262 @@
+"""Which files there are, and which of them were read before under this or another name."""
+
+import contextlib
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from exporter.sources.file_content import COMPRESSIONS, PRINT_BYTES, BrokenContent, Window, head_of
+from exporter.sources.file_cursor import Mark
+from exporter.sources.formats.parquet import footer_digest
+
+Format = Literal["jsonl", "csv", "parquet"]
+
+SETTLED_NANOSECONDS: Final = 60 * 10**9
+"""A file that stayed as it is for so long after another one was written to is not written to any more."""
+_FORMATS: Final[dict[str, Format]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([T_.\-]?\d+)*|\d{9,}|old|bak)$")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file as it is at the moment.
+
+    Attributes:
+        size, mtime: bytes on disk, nanoseconds.
+        compression: pyarrow's name of it; None: plain.
+        format: by its name; None where that does not tell: by its first bytes.
+    """
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    compression: str | None
+    format: Format | None
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.device, self.inode
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file and how far it was read (None: never).
+
+    Attributes:
+        moved: it was read under another name before; its writer has gone on or soon will.
+    """
+
+    file: LogFile
+    mark: Mark | None
+    moved: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """True where all was read and nothing has changed since."""
+        mark, file = self.mark, self.file
+        return mark is not None and mark.drained and (mark.size, mark.mtime) == (file.size, file.mtime)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is there.
+
+    Attributes:
+        known: files, the one that was last written to at the end.
+        lost: marks of files that are gone, truncated or not to be looked at; their content may be in a new file.
+        problems: a line for each file that could not be looked at.
+    """
+
+    known: tuple[Known, ...]
+    lost: tuple[Mark, ...]
+    problems: tuple[str, ...]
+
+
+def format_of(path: str) -> tuple[str | None, Format | None]:
+    """Compression and format by a file's name: `a.csv.zst`, `a.jsonl.1.gz`, `a.log`; None where it does not tell."""
+    name = Path(path).name.lower()
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 -- a stem is wanted twice, not a path
+    compression = COMPRESSIONS.get(suffix)
+    if compression is not None:
+        name = stem
+    while (shorter := _ROTATION.sub("", name)) != name:
+        name = shorter
+    return compression, _FORMATS.get(os.path.splitext(name)[1])  # noqa: PTH122
+
+
+def log_file(path: str, forced: Format | None) -> LogFile | None:
+    """The file at a path, links followed; None where there is none or it is no regular file.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- follows links, and paths stay as the glob gave them
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    compression, guessed = format_of(path)
+    return LogFile(
+        path=path,
+        device=found.st_dev,
+        inode=found.st_ino,
+        size=found.st_size,
+        mtime=found.st_mtime_ns,
+        compression=None if (forced or guessed) == "parquet" else compression,
+        format=forced or guessed,
+    )
+
+
+def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None) -> Survey:
+    """All files of the patterns, and those that were read before and were renamed within their directory."""
+    paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207 -- absolute patterns
+    files, problems = _found(paths, forced)
+    present = {file.identity for file in files}
+    files += _renamed([mark for mark in marks if mark.inode and mark.identity not in present], forced)
+    files.sort(key=lambda file: (file.mtime, file.path))
+
+    by_identity = {mark.identity: mark for mark in marks if mark.inode}
+    strays = [mark for mark in marks if not mark.inode]
+    known: list[Known] = []
+    for file in files:
+        mark = by_identity.get(file.identity)
+        try:
+            goes_on = mark is not None and _goes_on(file, mark)
+        except (OSError, BrokenContent) as error:
+            problems.append(problem(file.path, error))
+            continue
+        if mark is not None and goes_on:
+            del by_identity[file.identity]
+            known.append(Known(file, mark, moved=mark.path != file.path))
+        else:
+            known.append(Known(file, None))
+    return Survey(tuple(known), (*strays, *by_identity.values()), tuple(problems))
+
+
+def problem(path: str, error: Exception) -> str:
+    """One line that says which file could not be read, and why."""
+    return f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
+
+
+def heir(file: LogFile, lost: Sequence[Mark]) -> Mark | None:
+    """Of the lost marks the one whose content this new file holds: rotated by copying, or compressed, or replaced.
+
+    Raises:
+        OSError, BrokenContent: the file cannot be read.
+    """
+    same = [mark for mark in lost if _same_content(file, mark)]
+    return max(same, key=lambda mark: (mark.path == file.path, _stems_from(file, mark.path), mark.offset), default=None)
+
+
+def copied(file: LogFile, known: Iterable[Known]) -> bool:
+    """True where this new file is a copy of one that is still there, made by rotating it: compressed, or by its name.
+
+    Two files that merely begin alike are not copies: where less than 1 KiB was read the name must tell.
+
+    Raises:
+        OSError, BrokenContent: the file cannot be read.
+    """
+    for one in known:
+        mark = one.mark
+        if mark is None or mark.offset == 0 or one.file.compression is not None:
+            continue
+        named = _stems_from(file, one.file.path)
+        telling = mark.offset > PRINT_BYTES
+        if (named if file.compression is None else named or telling) and (
+            (telling or file.compression is not None) and _same_content(file, mark)
+        ):
+            return True
+    return False
+
+
+def finished(known: Known, others: Iterable[LogFile]) -> bool:
+    """True where nobody will add to a file: it was rotated and its successor is written to, or all others went on.
+
+    Files are compared with one another, never with a clock, so that the same disk gives the same answer.
+    """
+    file = known.file
+    return any(
+        known.moved or _stems_from(file, other.path) or other.mtime - file.mtime >= SETTLED_NANOSECONDS
+        for other in others
+        if other.identity != file.identity and other.size and other.mtime > file.mtime
+    )
+
+
+def _found(paths: Iterable[str], forced: Format | None) -> tuple[list[LogFile], list[str]]:
+    """Files at the paths, each once though it may have many names; and a problem for each that cannot be looked at."""
+    files: dict[tuple[int, int], LogFile] = {}
+    problems: list[str] = []
+    for path in sorted(paths):
+        try:
+            file = log_file(path, forced)
+        except OSError as error:
+            problems.append(problem(path, error))
+            continue
+        if file is not None:
+            files.setdefault(file.identity, file)
+    return list(files.values()), problems
+
+
+def _renamed(missing: Sequence[Mark], forced: Format | None) -> list[LogFile]:
+    """Files that were read before and now stand in the same directory under a name that no pattern matches."""
+    files: list[LogFile] = []
+    marks = {mark.identity: mark for mark in missing}
+    inodes = {mark.inode for mark in missing}
+    for directory in sorted({os.path.dirname(mark.path) or "." for mark in missing}):  # noqa: PTH120 -- as the glob gave it
+        try:
+            with os.scandir(directory) as entries:
+                paths = sorted(entry.path for entry in entries if entry.inode() in inodes)
+        except OSError:
+            continue
+        for file in _found(paths, forced)[0]:
+            mark = marks.get(file.identity)
+            with contextlib.suppress(OSError, BrokenContent):
+                if mark is not None and mark.offset and _goes_on(file, mark):
+                    files.append(file)
+    return files
+
+
+def _goes_on(file: LogFile, mark: Mark) -> bool:
+    """True where a file with the inode of a mark still holds what was read of it."""
+    if (file.size, file.mtime) == (mark.size, mark.mtime) or mark.offset == 0:
+        return True
+    if file.compression is not None:  # its tail is checked where it is read, so that it is decompressed once
+        return head_of(file.path, file.compression, mark.head_bytes) == mark.head
+    return _same_content(file, mark)
+
+
+def _same_content(file: LogFile, mark: Mark) -> bool:
+    """True where the file holds all that was read of the mark's."""
+    if mark.of_parquet:
+        return file.format in ("parquet", None) and footer_digest(file.path) == mark.head
+    if mark.offset == 0 or file.format == "parquet" or (file.compression is None and file.size < mark.offset):
+        return False
+    if head_of(file.path, file.compression, mark.head_bytes) != mark.head:
+        return False
+    window = Window(file.path, file.compression, mark.offset)
+    try:
+        return window.position == mark.offset and window.tail == mark.tail
+    finally:
+        window.close()
+
+
+def _stems_from(file: LogFile, path: str) -> bool:
+    """True where a file's name is another one's with something added, as rotating does."""
+    name, other = os.path.basename(file.path), os.path.basename(path)  # noqa: PTH119 -- as the glob gave it
+    return len(name) > len(other) and name.startswith(other)

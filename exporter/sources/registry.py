@@ -1,0 +1,13 @@
+"""All kinds of sources, one row each, and the type by which a configuration names one of them."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from exporter.sources.files import FilesConfig
+
+SOURCES: Final = (FilesConfig,)
+"""The configuration class of every source."""
+
+SourceConfig = Annotated[FilesConfig, Field(discriminator="type")]
+"""A source's configuration, told apart by its `type`."""
