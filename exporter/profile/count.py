@@ -51,6 +51,13 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.time)
 
+    def take(self, keep: NDArray[np.bool_]) -> "Outcomes":
+        """Some of them."""
+        return Outcomes(
+            self.versions, self.version[keep], self.time[keep], self.prediction[keep], self.score[keep], self.actual[keep],
+            self.delay[keep], self.slots[keep], self.sign[keep], None if self.scores is None else self.scores[keep],
+        )  # fmt: skip
+
 
 CellKey = tuple[str, int]
 """Version and the pane's start in Unix seconds."""

@@ -1,7 +1,6 @@
 """Rows as logged → plain arrays of what counts need. What cannot be used is set aside with its reason."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +46,7 @@ class Rows:
         features: feature → (codes (n,), values (n,) or None for categories).
         weight: None = each row counts once.
         label, label_time: the truth where it stands in the row (NaN, NO_TIME = none yet); None where there is no such column.
+        place: number of the row in its batch, from 0.
     """
 
     time: NDArray[np.int64]
@@ -56,6 +56,7 @@ class Rows:
     score: Floats
     score_bad: Bools
     prediction: Floats
+    place: NDArray[np.int64]
     ids: Hashes | None = None
     has_id: Bools | None = None
     scores: Floats | None = None
@@ -78,6 +79,7 @@ class Rows:
             score=self.score[keep],
             score_bad=self.score_bad[keep],
             prediction=self.prediction[keep],
+            place=self.place[keep],
             ids=None if self.ids is None else self.ids[keep],
             has_id=None if self.has_id is None else self.has_id[keep],
             scores=None if self.scores is None else self.scores[keep],
@@ -94,11 +96,15 @@ class Rows:
 
 @dataclass(slots=True)
 class LabelRows:
-    """Labels ready to be joined: hashed id, value (class code or number), when it was learned (NO_TIME = unknown)."""
+    """Labels ready to be joined: hashed id, value (class code or number), when it was learned (NO_TIME = unknown).
+
+    `place` is the row's number in its batch, from 0.
+    """
 
     ids: Hashes
     value: Floats
     time: NDArray[np.int64]
+    place: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -142,6 +148,7 @@ def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, list[Rejec
         score=score,
         score_bad=score_bad,
         prediction=_prediction(rows, reading, score, n),
+        place=np.arange(n),
         scores=_class_scores(rows, columns, layout, n),
         slices={dimension: _names(rows, column, n) for dimension, column in columns.slices.items()},
         features={name: _feature(rows, columns, name, bins, n) for name, bins in layout.features.items()},
@@ -170,7 +177,7 @@ def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, list[Rejec
     bad_label = has_id & np.isnan(value)
     rejects = _rejects(batch, ~has_id, "bad_id", reading) + _rejects(batch, bad_label, "bad_label", reading)
     good = has_id & ~bad_label
-    return LabelRows(ids[good], value[good], time[good]), rejects
+    return LabelRows(ids[good], value[good], time[good], np.flatnonzero(good)), rejects
 
 
 def _argmax(scores: Floats) -> Floats:
@@ -231,8 +238,14 @@ def _prediction(rows: pa.RecordBatch, reading: Reading, score: Floats, n: int) -
 
 def _classes(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:
     names = _names(rows, name, n)
-    codes = recode(names, class_table(layout.classes), other=len(layout.classes), none=-1).astype(np.float64)
+    codes = recode(names, class_table(layout.classes), other=_other_class(layout), none=-1).astype(np.float64)
     return np.where(codes < 0, np.nan, codes)
+
+
+def _other_class(layout: Layout) -> int:
+    """Code of names that are no class: *other*; where a binary model names its positive class alone, negative."""
+    one_named = layout.task == "binary" and layout.classes[1].lower() not in _YES
+    return 0 if one_named else len(layout.classes)
 
 
 def _labels(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:
@@ -310,13 +323,3 @@ def reject_row(batch: Batch, row: int, reason: RejectReason, *, keep: bool) -> R
     content = repr(batch.rows.slice(row, 1).to_pylist()[0])
     digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
     return Reject(batch.origin, batch.first_row + row, reason, digest, content if keep else None)
-
-
-def origin_counts(rejects: list[Reject]) -> Mapping[str, int]:
-    """How many rejects for each reason."""
-    counts: dict[str, int] = {}
-    for reject in rejects:
-        counts[reject.reason] = counts.get(reject.reason, 0) + 1
-    return counts
-
-

@@ -14,7 +14,7 @@ from exporter.profile.ids import Hashes
 Column = NDArray[np.generic]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """Rows sorted by `hashes` (n,); `columns` are (n,) or (n, k). `bucket` says when the run is over; `number` grows."""
 

@@ -1,0 +1,345 @@
+"""The composition root: a plan becomes workers, a publisher and a server; start, reload, stop."""
+
+import platform
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from exporter import __version__
+from exporter.clock import Clock
+from exporter.config import load
+from exporter.engine.evaluate import MetricSamples
+from exporter.engine.plan import ModelPlan, Plan
+from exporter.engine.worker import Worker
+from exporter.errors import ExporterError
+from exporter.exposition.family import Family
+from exporter.exposition.fresh import Fresh
+from exporter.exposition.server import Hooks, Server, ServerSettings
+from exporter.exposition.snapshot import ModelFamilies, Publisher
+from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
+from exporter.health import Health
+from exporter.log import Logger
+from exporter.state.store import StateLock
+
+_STOP_SECONDS = 30.0
+_TROUBLE_SECONDS = 5.0
+_BAD_METRICS = {
+    "ml_performance_degraded": "{version}: {0} is worse than its threshold over {window}",
+    "ml_feature_drift_detected": "{version}: {0} has drifted over {window}",
+    "ml_prediction_drift_detected": "{version}: predictions have drifted over {window}",
+    "ml_feature_quality_detected": "{version}: {0} has a rise of {1} values over {window}",
+}
+"""Metric → what its value 1 means to a person; {0} and {1} are its own labels."""
+_VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
+"""A model about which none of these says anything is unknown, not ok."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """A worker in its thread: cycles until stopped; what it last found is `samples`."""
+
+    worker: Worker
+    cycle: float
+    clock: Clock
+    log: Logger
+    samples: Sequence[MetricSamples] = ()
+    trouble: str = ""
+    ready: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self.thread = threading.Thread(target=self._run, name=f"model-{self.worker.plan.name}", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            began = self.clock.monotonic()
+            pause = self.cycle
+            try:
+                self.cycle_once(began)
+                self.trouble = ""
+            except ExporterError as error:
+                if str(error) != self.trouble:
+                    self.log.error("cycle failed", model=self.worker.plan.name, error=str(error))
+                self.trouble, pause = str(error), max(self.cycle, _TROUBLE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the worker loop is a border: one model never takes the others along
+                self.log.exception("cycle failed: please report this", model=self.worker.plan.name)
+                self.trouble, pause = f"{type(error).__name__}: {error}", max(self.cycle, _TROUBLE_SECONDS)
+            self.clock.wait(self.stop, pause - (self.clock.monotonic() - began))
+        self.worker.close()
+
+    def cycle_once(self, began: float) -> None:
+        """Reads what there is, for one cycle at most, and evaluates."""
+        while self.worker.step() and not self.stop.is_set() and self.clock.monotonic() - began < self.cycle:
+            pass
+        self.worker.finish_waits()
+        self.samples = self.worker.evaluate()
+        self.ready.set()
+
+    def join(self) -> None:
+        self.stop.set()
+        if self.thread is not None:
+            self.thread.join(_STOP_SECONDS)
+
+
+class App:
+    """The program between `start` and `stop`."""
+
+    def __init__(self, path: Path, plan: Plan, clock: Clock, log: Logger) -> None:
+        self._path = path
+        self._plan = plan
+        self._clock = clock
+        self._log = log
+        self._health = Health()
+        self._publisher = Publisher(self._health, clock, log)
+        self._runners: dict[str, Runner] = {}
+        self._started_at = clock.now()
+        self._config_error = ""
+        self._cycle_seconds: float | None = None
+        self._reloading = threading.Lock()
+        self._wanted_reload = threading.Event()
+        self._done = threading.Event()
+        self._lock: StateLock | None = None
+        settings = ServerSettings(
+            plan.server.host, plan.server.port, plan.server.web_config_file, plan.server.remote_reload
+        )
+        hooks = Hooks(
+            snapshot=lambda: self._publisher.current,
+            fresh=Fresh(self._health, {}, clock, log),
+            status=self.status,
+            reload=self.reload,
+            quit=self._done.set,
+        )
+        self.server = Server(settings, hooks, log)
+
+    def run(self) -> None:
+        """Serves until SIGTERM, SIGINT or `/-/quit`.
+
+        Raises:
+            ExporterError: it could not start.
+        """
+        self.start()
+        self._handle(signal.SIGTERM, lambda: self._done.set())
+        self._handle(signal.SIGINT, lambda: self._done.set())
+        self._handle(signal.SIGHUP, lambda: self._wanted_reload.set())
+        try:
+            while not self._done.is_set():
+                began = self._clock.monotonic()
+                if self._wanted_reload.is_set():
+                    self._wanted_reload.clear()
+                    self._reload_quietly()
+                self.publish()
+                self._clock.wait(self._done, self._plan.cycle - (self._clock.monotonic() - began))
+        finally:
+            self.stop()
+
+    def _handle(self, number: signal.Signals, act: Callable[[], None]) -> None:
+        def handler(_number: int, _frame: FrameType | None) -> None:
+            act()
+
+        signal.signal(number, handler)
+
+    def start(self) -> None:
+        """Takes the state directory, opens every model, serves.
+
+        Raises:
+            ExporterError: something is not to be had; nothing is left running.
+        """
+        self._lock = StateLock(self._plan.state_dir)
+        try:
+            workers = [self._worker(model, self._plan) for model in self._plan.models]
+            self.server.start()
+        except BaseException:
+            self._lock.release()
+            raise
+        for worker in workers:
+            self._start_runner(worker)
+        self._tell_start()
+        self._log.info("listening", url=self.server.url, models=len(workers), state_dir=str(self._plan.state_dir))
+
+    def _worker(self, model: ModelPlan, plan: Plan) -> Worker:
+        state = plan.state_dir / f"{model.name}.sqlite"
+        worker = Worker(model, state, self._clock, self._health, self._log, keep_rows=plan.keep_rejected_rows)
+        for missing in worker.references.missing:
+            self._log.warning(
+                "reference is missing: no drift, no quality, no learned bands; make it with `ml-exporter reference fit`",
+                model=model.name,
+                file=str(missing),
+            )
+        return worker
+
+    def _start_runner(self, worker: Worker) -> None:
+        plan = worker.plan
+        runner = Runner(worker, self._plan.cycle, self._clock, self._log)
+        self._runners[plan.name] = runner
+        info = (plan.name, plan.owner, plan.task, plan.tier, worker.references.first_id)
+        self._health.set("ml_model_info", info, 1.0)
+        for objective in plan.objectives:
+            self._health.set("ml_slo_objective_ratio", (plan.name, objective.name), objective.objective)
+        if plan.labels is not None and plan.labels.stream is not None:
+            self._health.set("ml_label_wait_seconds", (plan.name,), float(plan.labels.wait))
+        runner.start()
+
+    def _tell_start(self) -> None:
+        self._health.set("ml_exporter_build_info", (__version__, platform.python_version()), 1.0)
+        self._health.set("ml_exporter_start_time_seconds", (), self._started_at)
+        self._told_reload(successful=True)
+
+    def _told_reload(self, *, successful: bool) -> None:
+        self._health.set("ml_exporter_config_last_reload_successful", (), float(successful))
+        if successful:
+            self._health.set("ml_exporter_config_last_reload_success_timestamp_seconds", (), self._clock.now())
+
+    def publish(self) -> None:
+        """Makes the next snapshot of what the workers last found; nothing before each had its first cycle."""
+        if not all(runner.ready.is_set() or runner.trouble for runner in self._runners.values()):
+            return
+        began = self._clock.monotonic()
+        self._publisher.publish([model_families(runner) for runner in self._runners.values()])
+        self._cycle_seconds = self._clock.monotonic() - began
+        self._health.observe("ml_exporter_cycle_seconds", (), self._cycle_seconds)
+        self._health.set("ml_exporter_last_cycle_timestamp_seconds", (), self._clock.now())
+
+    def reload(self) -> None:
+        """Takes up the configuration file as it is now; on any problem the old one stays in force.
+
+        Raises:
+            ExporterError: why it was not taken up.
+        """
+        with self._reloading:
+            try:
+                self._change(load(self._path))
+            except ExporterError as error:
+                self._config_error = str(error)
+                self._told_reload(successful=False)
+                self._log.error("reload failed: the old configuration stays", error=str(error))
+                raise
+            self._config_error = ""
+            self._told_reload(successful=True)
+            self._log.info("configuration reloaded", models=len(self._plan.models))
+
+    def _change(self, plan: Plan) -> None:
+        if plan.state_dir != self._plan.state_dir or plan.server != self._plan.server:
+            raise ExporterError(f"{self._path}: state_dir and server cannot change in a running exporter; restart it")
+        self.server.reload_web_config()
+        old = dict(self._runners)
+        for runner in old.values():
+            runner.join()
+        try:
+            workers = [self._worker(model, plan) for model in plan.models]
+        except ExporterError:
+            # The old models go on: their state is committed and opens again.
+            for model in self._plan.models:
+                self._start_runner(self._worker(model, self._plan))
+            raise
+        self._runners.clear()
+        for name in old:
+            self._health.remove_model(name)
+        self._plan = plan
+        for worker in workers:
+            self._start_runner(worker)
+
+    def _reload_quietly(self) -> None:
+        try:
+            self.reload()
+        except ExporterError:
+            return  # told in the log, in the metrics and on the landing page
+
+    def stop(self) -> None:
+        """Finishes the batch in hand, commits, closes."""
+        for runner in self._runners.values():
+            runner.stop.set()
+        for runner in self._runners.values():
+            runner.join()
+        self.server.stop()
+        if self._lock is not None:
+            self._lock.release()
+        self._log.info("stopped")
+
+    def status(self) -> Status:
+        """The present state for people."""
+        last = self._publisher.current
+        return Status(
+            version=__version__,
+            now=self._clock.now(),
+            started_at=self._started_at,
+            config_digest=self._plan.sources_digest,
+            config_error=self._config_error,
+            last_cycle_at=None if last is None else last.built_at,
+            cycle_seconds=self._cycle_seconds,
+            models=tuple(self._model_status(runner) for runner in list(self._runners.values())),
+        )
+
+    def _model_status(self, runner: Runner) -> ModelStatus:
+        plan = runner.worker.plan
+        last = self._publisher.current
+        sources = tuple(self._source_status(runner, name) for name in runner.worker.stream_names)
+        state, reasons = judge(runner.samples)
+        down = [f"{source.source}: {source.message}" for source in sources if source.state == "bad"]
+        if runner.trouble:
+            down.append(runner.trouble)
+        return ModelStatus(
+            model=plan.name,
+            state="bad" if down else state,
+            reasons=(*down, *reasons),
+            task=plan.task,
+            owner=plan.owner,
+            tier=plan.tier,
+            versions=tuple(sorted({s[0][1] for m in runner.samples if m.metric.name == "ml_predictions_total" for s in m.samples})),
+            series=0 if last is None else last.series.get(plan.name, 0),
+            sources=sources,
+        )
+
+    def _source_status(self, runner: Runner, name: str) -> SourceStatus:
+        labels = (runner.worker.plan.name, name)
+        up = self._health.value("ml_exporter_source_up", labels)
+        state: State = "unknown" if up is None else ("ok" if up else "bad")
+        return SourceStatus(
+            source=name,
+            description=runner.worker.stream_description(name),
+            state=state,
+            lag_seconds=self._health.value("ml_exporter_source_lag_seconds", labels),
+            message=runner.worker.stream_trouble(name),
+        )
+
+
+def model_families(runner: Runner) -> ModelFamilies:
+    """What a model's worker found, as the publisher takes it."""
+    plan = runner.worker.plan
+    families = [
+        Family(each.metric.name, each.metric.kind, each.metric.help, each.metric.all_labels, each.samples, each.metric.rank)
+        for each in runner.samples
+    ]
+    return ModelFamilies(plan.name, families, plan.series_budget, importance(runner.samples))
+
+
+def importance(samples: Sequence[MetricSamples]) -> list[str]:
+    """Features, the one with the largest drift effect first: those whose series go last."""
+    effect: dict[str, float] = {}
+    for each in samples:
+        if each.metric.name == "ml_feature_drift_effect":
+            for labels, value in each.samples:
+                if isinstance(value, float | int):
+                    effect[labels[-1]] = max(effect.get(labels[-1], 0.0), value)
+    return sorted(effect, key=lambda feature: (-effect[feature], feature))
+
+
+def judge(samples: Sequence[MetricSamples]) -> tuple[State, list[str]]:
+    """Ok, bad or unknown, and why, from the verdicts among a model's samples."""
+    reasons = []
+    said = False
+    for each in samples:
+        said |= each.metric.name in _VERDICTS
+        text = _BAD_METRICS.get(each.metric.name)
+        if text is None:
+            continue
+        for labels, value in each.samples:
+            if value == 1.0:
+                reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2]))
+    if reasons:
+        return "bad", reasons
+    return ("ok", []) if said else ("unknown", ["no verdict yet: too few rows, labels or reference blocks"])

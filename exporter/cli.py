@@ -1,0 +1,178 @@
+"""The commands: parse, call, say in one line what went wrong, and exit with a code."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from exporter import __version__
+from exporter.clock import SystemClock
+from exporter.errors import ConfigError, ExporterError
+from exporter.log import LogFormat, LogLevel, configure
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+reference_cli = typer.Typer(no_args_is_help=True, help="Fit and look at references: what a model's windows are measured against.")
+cli.add_typer(reference_cli, name="reference")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "--config.file", "-c", help="The configuration file.")]
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")]
+LevelOption = Annotated[LogLevel, typer.Option("--log.level", help="Least severe messages shown.")]
+FormatOption = Annotated[LogFormat, typer.Option("--log.format", help="How messages are written.")]
+
+_DEFAULT_CONFIG = Path("ml-exporter.yml")
+
+
+def main() -> None:
+    """Runs the command line; problems that a user can mend are one line each on standard error."""
+    try:
+        cli(standalone_mode=False)
+    except ConfigError as error:
+        _tell(str(error))
+        sys.exit(EXIT_USAGE)
+    except ExporterError as error:
+        _tell(str(error))
+        sys.exit(EXIT_FAILURE)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+    except Exception as error:
+        # A usage error of click, which knows how to show itself.
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        sys.exit(getattr(error, "exit_code", EXIT_USAGE))
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@cli.command()
+def run(config: ConfigOption = _DEFAULT_CONFIG, level: LevelOption = "info", fmt: FormatOption = "logfmt") -> None:
+    """Read the logs, serve /metrics, until stopped. SIGHUP or a POST to /-/reload takes up a changed configuration."""
+    from exporter.app import App  # noqa: PLC0415 - other commands need no server
+    from exporter.config import load  # noqa: PLC0415
+
+    App(config, load(config), SystemClock(), configure(level, fmt)).run()
+
+
+@cli.command()
+def check(config: ConfigOption = _DEFAULT_CONFIG, *, no_sources: Annotated[bool, typer.Option(help="Do not try the sources.")] = False) -> None:
+    """Validate the configuration and try each source; every problem is told at once."""
+    from exporter.config import load  # noqa: PLC0415
+    from exporter.config.check import check as check_plan  # noqa: PLC0415
+    from exporter.engine.references import load_reference  # noqa: PLC0415
+
+    plan = load(config)
+    typer.echo(f"{config}: valid, {len(plan.models)} model{'s' if len(plan.models) != 1 else ''}")
+    if no_sources:
+        return
+    results = check_plan(plan, load_reference)
+    for result in results:
+        typer.echo(str(result))
+    if any(result.level == "problem" for result in results):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+@cli.command()
+def init(
+    samples: Annotated[list[Path], typer.Argument(help="A sample of your prediction log, and of your label log if there is one.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; standard output if left out.")] = None,
+) -> None:
+    """Write a commented configuration from a sample of your log; every guess is explained."""
+    from exporter.config.init import init as guess  # noqa: PLC0415
+
+    text = guess(samples)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise ExporterError(f"{output} exists already; remove it or name another file")
+    output.write_text(text)
+    typer.echo(f"wrote {output}; look for `unsure`, then: ml-exporter check --config {output}")
+
+
+@cli.command()
+def evaluate(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    model: ModelOption = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    at_log_end: Annotated[bool, typer.Option(help="Let windows end where the log ends, not now.")] = False,
+    level: LevelOption = "error",
+) -> None:
+    """Read all logs once, into a state of its own, and print the present state: no Prometheus needed."""
+    from exporter.config import load  # noqa: PLC0415
+    from exporter.evaluation import evaluate_once, render_json, render_tables  # noqa: PLC0415
+
+    with _progress() as progress:
+        task = progress.add_task("reading logs", total=None)
+        found = evaluate_once(
+            load(config), SystemClock(), configure(level), model, at_log_end=at_log_end, progress=lambda n: progress.advance(task, n)
+        )
+    if as_json:
+        typer.echo(json.dumps(render_json(found), indent=2))
+    else:
+        render_tables(found, Console())
+
+
+@reference_cli.command("fit")
+def reference_fit(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    model: ModelOption = None,
+    version_: Annotated[str, typer.Option("--version", help="Fit the reference of this version.")] = "",
+) -> None:
+    """Fit references from `reference_data` and write them to the files that the configuration names."""
+    from exporter.config import load  # noqa: PLC0415
+    from exporter.references import fit_references  # noqa: PLC0415
+
+    with _progress() as progress:
+        task = progress.add_task("reading reference data", total=None)
+        fitted = list(fit_references(load(config), SystemClock(), model, version_, lambda n: progress.advance(task, n)))
+    for line in (line for one in fitted for line in one.lines()):
+        typer.echo(line)
+
+
+@reference_cli.command("show")
+def reference_show(
+    file: Annotated[Path, typer.Argument(help="A reference file.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Show what is in a reference: features, bins, blocks, rates."""
+    from exporter.engine.references import load_reference  # noqa: PLC0415
+    from exporter.references import describe, render_description  # noqa: PLC0415
+
+    described = describe(load_reference(file))
+    if as_json:
+        typer.echo(json.dumps(described, indent=2))
+    else:
+        render_description(described, Console())
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f} rows"), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Counts by pane, and windows as sums of panes.
+
+Panes grow coarser with age: as wide as configured, then an hour, then a day. A window is kept as a running sum: what
+enters is added, what leaves is subtracted, which is exact because every count is a whole multiple of a power of two
+(bins.sum_unit).
+"""
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from exporter.engine.plan import Retention
+from exporter.profile.adapt import adapt
+from exporter.profile.codec import pack, unpack
+from exporter.profile.count import CellKey
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from exporter.state.store import PaneKey, Store
+
+HOUR = 3600
+DAY = 86400
+_HOT = 256
+"""Panes kept unpacked: those that rows still come for."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """The sum of a version's panes that start in [start, end)."""
+
+    start: int
+    end: int
+    counts: Counts
+
+
+class Panes:
+    """All panes of one model, in memory as packed bytes, with running window sums."""
+
+    def __init__(self, pane: int, retention: Retention) -> None:
+        self._pane = pane
+        self._retention = retention
+        self._layouts: dict[str, Layout] = {}
+        self._packed: dict[PaneKey, bytes] = {}
+        self._hot: OrderedDict[PaneKey, Counts] = OrderedDict()
+        self._index: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._running: dict[tuple[str, int], _Running] = {}
+        self._dirty: set[PaneKey] = set()
+        self._dropped: list[PaneKey] = []
+        self._aged = 0
+
+    def load(self, store: Store, layouts: dict[str, Layout]) -> None:
+        """Reads the panes of `store`; those whose bins are as one of `layouts` (version → layout) are read as that."""
+        known = store.layouts()
+        for key, packed in store.panes():
+            layout = layouts.get(key.version, layouts.get(""))
+            old = known.get(key.layout)
+            if layout is not None and old is not None and old.id != layout.id and old.bins_id == layout.bins_id:
+                self._layouts[layout.id] = layout
+                fresh = PaneKey(key.version, key.start, key.width, layout.id)
+                self._add(fresh, adapt(unpack(packed, old), layout))
+                self._dropped.append(key)
+                continue
+            if old is not None:
+                self._layouts[old.id] = old
+            self._packed[key] = packed
+            self._remember(key)
+
+    def width_at(self, start: int) -> int:
+        """How wide the pane is that holds second `start`, since the last roll."""
+        if self._pane < DAY and start // DAY * DAY + DAY <= self._aged - self._retention.hourly:
+            return DAY
+        if self._pane < HOUR and start // HOUR * HOUR + HOUR <= self._aged - self._retention.fine:
+            return HOUR
+        return self._pane
+
+    def oldest(self, now: float) -> float:
+        """Rows before this second are not kept any more."""
+        return now - self._retention.daily
+
+    def add(self, counted: dict[CellKey, Counts]) -> None:
+        """Adds counts to their panes, and to the running windows that hold them."""
+        for (version, start), counts in counted.items():
+            layout = counts.layout
+            self._layouts.setdefault(layout.id, layout)
+            width = self.width_at(start)
+            key = PaneKey(version, start // width * width, width, layout.id)
+            self._add(key, counts)
+            for (owner, _), running in self._running.items():
+                if owner == version and running.start <= key.start < running.end and running.counts.layout.id == layout.id:
+                    running.counts.add(counts)
+
+    def window(self, version: str, layout: Layout, seconds: int, end: int) -> Counts:
+        """The sum of a version's panes that start in [end - seconds, end). Do not change it."""
+        start = end - seconds
+        running = self._running.get((version, seconds))
+        moved = running is not None and running.counts.layout.id == layout.id and running.start <= start <= running.end <= end
+        if running is None or not moved:
+            running = _Running(start, end, self._sum(version, layout, start, end))
+            self._running[(version, seconds)] = running
+            return running.counts
+        if running.end < end:
+            running.counts.add(self._sum(version, layout, running.end, end))
+        if running.start < start:
+            gone = self._sum(version, layout, running.start, start)
+            running.counts.all -= gone.all
+            running.counts.by_slice -= gone.by_slice
+        running.start, running.end = start, end
+        return running.counts
+
+    def _sum(self, version: str, layout: Layout, start: int, end: int) -> Counts:
+        total = Counts.zero(layout)
+        index = self._index.get((version, layout.id), [])
+        for first, width in index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]:
+            pane = self._peek(PaneKey(version, first, width, layout.id))
+            total.add(pane)
+        return total
+
+    def roll(self, now: float) -> None:
+        """Merges panes that have grown old into wider ones, and drops those older than is kept."""
+        hour = int(now // HOUR) * HOUR
+        if hour <= self._aged:
+            return
+        self._aged = hour
+        for key in sorted(self._packed.keys() | self._hot.keys(), key=lambda key: (key.version, key.start, key.width)):
+            width = self.width_at(key.start)
+            if key.start + key.width <= self.oldest(now):
+                self._drop(key)
+            elif width > key.width:
+                counts = self._peek(key)
+                self._drop(key)
+                self._add(PaneKey(key.version, key.start // width * width, width, key.layout), counts)
+        self._running.clear()
+
+    def first_rows(self, version: str, layout: Layout) -> int | None:
+        """Start of the version's oldest pane."""
+        index = self._index.get((version, layout.id))
+        return index[0][0] if index else None
+
+    def flush(self, store: Store) -> None:
+        """Writes what changed since the last flush; inside a transaction."""
+        for key in self._dropped:
+            store.drop_pane(key)
+        for key in self._dirty:
+            store.put_layout(self._layouts[key.layout])
+            packed = pack(self._hot[key])
+            self._packed[key] = packed
+            store.put_pane(key, packed)
+        self._dropped, self._dirty = [], set()
+        while len(self._hot) > _HOT:
+            self._hot.popitem(last=False)
+
+    def forget_version(self, version: str) -> None:
+        """Drops the running windows of a version that is not shown any more."""
+        for key in [key for key in self._running if key[0] == version]:
+            del self._running[key]
+
+    def _get(self, key: PaneKey) -> Counts | None:
+        """A pane to be changed."""
+        pane = self._hot.get(key)
+        if pane is None and key in self._packed:
+            pane = unpack(self._packed[key], self._layouts[key.layout])
+            self._hot[key] = pane
+        if pane is not None:
+            self._hot.move_to_end(key)
+        return pane
+
+    def _peek(self, key: PaneKey) -> Counts:
+        """A pane to be read."""
+        pane = self._hot.get(key)
+        return pane if pane is not None else unpack(self._packed[key], self._layouts[key.layout])
+
+    def _add(self, key: PaneKey, counts: Counts) -> None:
+        pane = self._get(key)
+        if pane is None:
+            self._hot[key] = counts.copy()
+            self._remember(key)
+        else:
+            pane.add(counts)
+        self._dirty.add(key)
+
+    def _remember(self, key: PaneKey) -> None:
+        index = self._index.setdefault((key.version, key.layout), [])
+        place = bisect_left(index, (key.start, key.width))
+        if place == len(index) or index[place] != (key.start, key.width):
+            insort(index, (key.start, key.width))
+
+    def _drop(self, key: PaneKey) -> None:
+        self._packed.pop(key, None)
+        self._hot.pop(key, None)
+        self._dirty.discard(key)
+        self._dropped.append(key)
+        index = self._index[(key.version, key.layout)]
+        index.remove((key.start, key.width))

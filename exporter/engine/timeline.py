@@ -1,0 +1,83 @@
+"""What time it is for a model: the wall's, or the log's own watermark (DESIGN §2)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.cells import Bools
+
+Ints = NDArray[np.int64]
+_MICRO = 1_000_000
+_ENOUGH = 0.01
+"""Share of a batch's rows that must lie in or after a pane for the watermark to move there: stray clocks do not move it."""
+_GAP_ROWS = 10
+"""Rows of a batch that must agree on a time beyond `max_jump` to be believed: the log had a gap."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Event time of one model.
+
+    Attributes:
+        watermarks: partition → end of the newest pane with enough rows, Unix seconds.
+        seen: partition → when it last gave rows, wall clock; one that was silent for `idle_seconds` holds nobody up.
+    """
+
+    clock: Literal["wall", "watermark"]
+    pane: int
+    settle: int
+    max_jump: int
+    max_future: int
+    watermarks: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, float] = field(default_factory=dict)
+    idle_seconds: float = 60.0
+
+    def future(self, time: Ints, partition: str, wall: float) -> Bools:
+        """(n,) True for rows too far ahead to be believed; the others may move the watermark."""
+        if self.clock == "wall":
+            return time > int((wall + self.max_future) * _MICRO)
+        mark = self.watermarks.get(partition)
+        if mark is None:
+            return self._strays(time)
+        limit = (mark + self.max_jump) * _MICRO
+        beyond = time > limit
+        ahead = int(beyond.sum())
+        if ahead >= _GAP_ROWS and ahead > len(time) / 2:
+            # Most of the batch is there: the log had a gap, and time goes on behind it.
+            return beyond & (time > int(np.median(time[beyond])) + self.max_jump * _MICRO)
+        return beyond
+
+    def _strays(self, time: Ints) -> Bools:
+        if len(time) == 0:
+            return np.zeros(0, dtype=np.bool_)
+        return time > int(np.quantile(time, 1 - _ENOUGH, method="lower")) + self.max_jump * _MICRO
+
+    def advance(self, time: Ints, partition: str, wall: float) -> None:
+        """Moves the partition's watermark on by rows that were believed."""
+        if len(time) == 0:
+            return
+        self.seen[partition] = wall
+        panes, counts = np.unique(time // (self.pane * _MICRO), return_counts=True)
+        behind = np.cumsum(counts[::-1])[::-1]
+        enough = panes[behind >= max(1.0, _ENOUGH * len(time))]
+        mark = (int(enough[-1]) + 1) * self.pane
+        self.watermarks[partition] = max(mark, self.watermarks.get(partition, mark))
+
+    def watermark(self, wall: float) -> int | None:
+        """The slowest active partition's; None before the first row."""
+        active = [mark for part, mark in self.watermarks.items() if wall - self.seen.get(part, 0.0) <= self.idle_seconds]
+        if active:
+            return min(active)
+        return max(self.watermarks.values(), default=None)
+
+    def now(self, wall: float) -> float | None:
+        """The model's present, Unix seconds; None where it is the log's and there was no row yet."""
+        return wall if self.clock == "wall" else self.watermark(wall)
+
+    def window_end(self, wall: float) -> int | None:
+        """Where windows end, aligned to the pane."""
+        if self.clock == "watermark":
+            return self.watermark(wall)
+        return int((wall - self.settle) // self.pane) * self.pane
