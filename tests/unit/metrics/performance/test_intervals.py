@@ -90,6 +90,7 @@ def test_intervals_hold_the_truth(task, draw, n, least):
     truth = of_counts(count(layout, **many))
     samples = stacked(layout, [count(layout, **draw(rng, n)) for _ in range(TRIALS)])
     covered, ratio = {}, {}
+    wide = WIDE if draw is not perfect_nearly else WIDE | {"average_precision", "matthews_corrcoef"}
     for metric in BY_TASK[task]:
         if metric.name == "mean_absolute_percentage_error":
             continue  # has no interval
@@ -98,7 +99,7 @@ def test_intervals_hold_the_truth(task, draw, n, least):
         covered[metric.name] = float(np.mean((found.lower <= value) & (value <= found.upper), where=defined))
         ratio[metric.name] = float(np.sqrt(np.mean(found.variance[defined])) / found.value[defined].std())
     assert {name: share for name, share in covered.items() if share < least} == {}
-    assert {name: share for name, share in covered.items() if share > 0.993 and name not in WIDE} == {}
+    assert {name: share for name, share in covered.items() if share > 0.993 and name not in wide} == {}
     assert {name: size for name, size in ratio.items() if not 0.8 < size < 2.5} == {}
 
 
