@@ -140,12 +140,13 @@ def _reference_stream(model: ModelSection, *, keep_rows: bool) -> StreamPlan | N
     if data is None:
         return None
     columns = _columns(model, reference_roles(model), data.timezone or model.predictions.timezone)
-    return _stream(data.source, columns, keep_rows=keep_rows)
+    # Training data is finished: its last line counts even where it has no line end.
+    return _stream(data.source, columns, keep_rows=keep_rows, complete=True)
 
 
-def _stream(source: Any, columns: Columns, *, keep_rows: bool) -> StreamPlan:
+def _stream(source: Any, columns: Columns, *, keep_rows: bool, complete: bool = False) -> StreamPlan:
     return StreamPlan(
-        open=partial(source.open, keep_rows=keep_rows, columns=needed_columns(columns)),
+        open=partial(source.open, keep_rows=keep_rows, columns=needed_columns(columns), complete=complete),
         columns=columns,
         description=source.describe(),
     )

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from exporter.config.flow import flow
 from exporter.config.model import ModelSection
 from exporter.config.streams import PredictionColumns
 from exporter.config.tree import Path
+from exporter.profile.rows import class_table
 
 Fault = tuple[Path, str]
 
@@ -37,8 +39,21 @@ def _binary(model: ModelSection, columns: PredictionColumns) -> Iterator[Fault]:
         )
     if model.classes and len(set(model.classes)) != 2:  # noqa: PLR2004 - binary
         yield ("classes",), "a binary model has two classes; give both, or change `task` to multiclass"
+    if not model.classes and model.positive_class is not None and not _is_yes(model.positive_class):
+        positive = flow(model.positive_class)
+        yield (
+            ("positive_class",),
+            f"the name of the other class is not known; add `classes: [<the other>, {positive}]`",
+        )
     if model.classes and model.positive_class is not None and model.positive_class not in model.classes:
-        yield ("positive_class",), f"`{model.positive_class}` is none of `classes` ({', '.join(model.classes)})"
+        yield (
+            ("positive_class",),
+            f"`{model.positive_class}` is none of `classes` ({', '.join(model.classes)}); use one of them",
+        )
+
+
+def _is_yes(name: str) -> bool:
+    return class_table(("0", "1")).get(name.lower()) == 1
 
 
 def _multiclass(model: ModelSection, columns: PredictionColumns) -> Iterator[Fault]:

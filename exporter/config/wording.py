@@ -32,6 +32,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Entry, fil
     for details in errors:
         location = details["loc"]
         entry, rest = locate(root, location)
+        if details["type"] == "union_tag_invalid":
+            entry = entry.get("type") or entry
         missing = details["type"] == "missing"
         # A key that is there under a wrong name is told by that name.
         if entry.told or (missing and (location[:-1], location[-1]) in misspelt):
