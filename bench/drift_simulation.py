@@ -48,6 +48,12 @@ def numeric(distribution, bins=64) -> Feature:
     return Feature(NumericBins(edges=edges), shares)
 
 
+def lognormal(sigma=1.5) -> Feature:
+    """Moved in its logarithm: a price, a duration."""
+    inner = numeric(stats.norm())
+    return Feature(NumericBins(edges=np.exp(sigma * inner.bins.edges)), inner.shares)
+
+
 def discrete(mean=3.0) -> Feature:
     values = np.arange(int(stats.poisson(mean).ppf(0.9999)))
 
@@ -77,7 +83,7 @@ def mixture(count) -> tuple[Feature, ...]:
     sorts = [
         numeric(stats.norm()),
         numeric(stats.t(3)),
-        numeric(stats.lognorm(1.5)),
+        lognormal(),
         discrete(),
         category([0.5, 0.3, 0.1, 0.06, 0.03, 0.01]),
         category(rare),

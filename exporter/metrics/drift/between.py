@@ -55,40 +55,39 @@ def between(counts: Floats) -> Between | None:
     noise = UNIT * float(np.mean(1.0 / size))
     rates = np.mean(root_gain(share * size[:, None]), axis=0)
     within = noise * float(np.sum((1.0 - share) * rates))
-    raw = float((points**2).sum()) / (number - 1)
-    # Beneath twice its noise the variance between windows is not told from none: nothing to correlate.
-    correlated = raw - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
-    lags = autocorrelation(points, raw - within, within) if correlated else np.empty(0)
+    distances = (points**2).sum(axis=1)
+    first = float(distances.sum()) / (number - 1)
+    # Beneath twice its noise the variance between windows is not told from none: its shape would be made of noise.
+    clear = first - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
+    lags = autocorrelation(points, first - within, within) if clear else np.empty(0)
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
     freedom = max(effective - 1, 1.0)
-    first, second, third = power_sums(points, number - 1, freedom)
+    second = squares(points, number - 1, freedom)
+    # Of normal days the distances from the mean have the variance 2 Σλ²; storms on few days have more.
+    stormy = float(distances.var(ddof=1)) / 2 if clear else 0.0
     # Windows that are alike lie close to their own mean: their variance looks smaller than a new window's will be.
     widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25)
     return Between(
-        power_sums=_without(within / (bins - 1), bins - 1, (first, second, third), widen),
+        power_sums=_without(within / (bins - 1), bins - 1, (first, second, stormy), freedom, widen),
         freedom=freedom,
-        spread=2 * second / freedom * widen**2,
+        spread=2 * max(second, stormy) / freedom * widen**2,
         windows=number,
     )
 
 
-def power_sums(points: Floats, divisor: float, freedom: float) -> tuple[float, float, float]:
-    """Σλ, Σλ², Σλ³ of the covariance of centred `points` (K, G), without the bias of a Wishart matrix.
+def squares(points: Floats, divisor: float, freedom: float) -> float:
+    """Σλ² of the covariance of centred `points` (K, G): two standard errors above its unbiased estimate.
 
-    Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005; the third: Fisher,
-    Sun & Gallagher, A new test for sphericity of the covariance matrix for high dimensional data, 2010.
+    High, because few windows tell badly in how many directions they differ, and the fewer directions the longer the
+    null's tail. Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005.
     """
     gram = points @ points.T if len(points) < points.shape[1] else points.T @ points
     gram = gram / divisor
-    square = gram @ gram
-    first, second, third = float(np.trace(gram)), float(np.trace(square)), float((square * gram).sum())
-    df = max(freedom, 4.0)
+    first, second = float(np.trace(gram)), float((gram**2).sum())
+    df = max(freedom, 3.0)
     unbiased = df**2 / ((df - 1) * (df + 2)) * (second - first**2 / df)
-    low = first**2 / points.shape[1]
-    unbiased = float(np.clip(unbiased, low, first**2))
-    cubic = third - 3 / df * second * first + 2 / df**2 * first**3
-    cubic *= df**4 / ((df - 1) * (df - 2) * (df + 2) * (df + 4))
-    return first, unbiased, float(np.clip(cubic, unbiased**2 / first if first > 0 else 0.0, unbiased**1.5))
+    unbiased = float(np.clip(unbiased, first**2 / points.shape[1], first**2))
+    return unbiased * (1 + 2 * float(np.sqrt(8 / df + 4 / df**2)))
 
 
 def autocorrelation(points: Floats, variance: float, noise: float) -> Floats:
@@ -111,13 +110,21 @@ def autocorrelation(points: Floats, variance: float, noise: float) -> Floats:
 
 
 def _without(
-    noise: float, rank: int, total: tuple[float, float, float], widen: float
+    noise: float, rank: int, total: tuple[float, float, float], freedom: float, widen: float
 ) -> tuple[float, float, float]:
-    """Power sums of the covariance between windows: the total's less that of `rank` directions of `noise` each."""
+    """Σλ, Σλ², Σλ³ between windows: the total's less that of `rank` directions of `noise` each.
+
+    `total` is Σλ, Σλ² as a covariance has them (Σλ² ≤ (Σλ)²), and Σλ² as the distances show it, which may be more.
+    Σλ is without bias. What shapes the tail is on the safe side: Σλ² rests on a Σλ two standard errors higher, as far
+    as they come from drawing rows (its other errors are the F's, see null.py), and Σλ³ is as large as it can be then:
+    one direction, or a gamma distribution.
+    """
     first = max(total[0] - noise * rank, 0.0)
-    if first == 0.0:
-        return 0.0, 0.0, 0.0
-    second = float(np.clip(total[1] - 2 * noise * first - noise**2 * rank, first**2 / rank, first**2))
-    third = total[2] - 3 * noise * second - 3 * noise**2 * first - noise**3 * rank
-    third = float(np.clip(third, second**2 / first, second**1.5))
+    drawn = 2 * noise * first + noise**2 * rank
+    high = first + 2 * float(np.sqrt(2 * drawn / freedom))
+    second = float(np.clip(total[1] - drawn, high**2 / rank, high**2))
+    stormy = total[2] - drawn
+    third = second**1.5
+    if stormy > second:
+        second, third = stormy, max(stormy**1.5, stormy**2 / first)
     return first * widen, second * widen**2, third * widen**3

@@ -111,9 +111,7 @@ class Nulls:
         if known is None:
             counts = self.counts[number, : self.variables.cells[number]]
             size = 2.0 ** (step / _STEPS)
-            groups = merge(
-                counts / max(float(counts.sum()), 1.0) * size, ordered=bool(self.variables.ordered[number])
-            )
+            groups = merge(counts / max(float(counts.sum()), 1.0) * size, ordered=bool(self.variables.ordered[number]))
             blocks = merged(self.variables.counts_of(number, self.windows), groups) if self.timed else None
             spread = NONE if blocks is None else between(blocks) or NONE
             known = self._columns[number, step] = _Column(groups, merged(counts, groups), spread)

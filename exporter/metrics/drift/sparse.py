@@ -19,7 +19,7 @@ _LOG_RATES = np.linspace(np.log(0.01), np.log(1000.0), 120)
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    """Gains of a Poisson bin by rate: (3, 120) of the cumulants of its JS² term, (120,) of its Hellinger term's mean."""
+    """Gains of a Poisson bin by rate: (3, 120) of its JS² term's cumulants, (120,) of its Hellinger term's mean."""
     rates = np.exp(_LOG_RATES)[:, None]
     count = np.arange(1500.0)
     weight = np.exp(count * np.log(rates) - rates - gammaln(count + 1))

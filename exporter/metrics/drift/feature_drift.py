@@ -1,0 +1,134 @@
+"""Drift of features: distance, effect, noise floor, threshold, p-value and verdict (see verdict.py)."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from exporter.metrics.drift.distances import BY_NAME
+from exporter.metrics.drift.verdict import Verdicts, verdicts
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.spec import NoData, Sample, WindowMetric
+from exporter.profile.bins import Floats
+
+
+def by_feature(found: Verdicts, values: Floats) -> Iterable[Sample]:
+    """A sample a feature; NaN is absent."""
+    for name, value in zip(found.variables.names, values.tolist(), strict=True):
+        if value == value:  # noqa: PLR0124 - not NaN
+            yield (name,), value
+
+
+def distances(evaluation: Evaluation, found: Verdicts) -> Iterable[tuple[str, Floats]]:
+    """The configured methods and their values (F,): ordered ones on all cells, the others on the verdict's groups."""
+    for method in evaluation.thresholds.methods:
+        distance = BY_NAME[method]
+        pair = found.full if distance.ordered else found.pair
+        yield method, np.where(np.isnan(found.effect), np.nan, distance.compute(pair))
+
+
+def _drift(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    for method, values in distances(evaluation, found):
+        for (name,), value in by_feature(found, values):
+            yield (name, method), value
+
+
+def _effect(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.effect)
+
+
+def _noise_floor(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.noise_floor)
+
+
+def _threshold(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.threshold)
+
+
+def _pvalue(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.pvalue)
+
+
+def _detected(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.detected)
+
+
+def _tested(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    yield (), float(np.sum(~np.isnan(found.detected)))
+
+
+def _drifted_ratio(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    if np.isnan(found.detected).all():
+        raise NoData
+    yield (), float(np.nanmean(found.detected))
+
+
+FEATURE_DRIFT = WindowMetric(
+    name="ml_feature_drift",
+    help="Distance of a feature's distribution in the window from the reference's, by method; includes sampling noise.",
+    compute=_drift,
+    labels=("feature", "method"),
+    rank=30,
+)
+FEATURE_DRIFT_EFFECT = WindowMetric(
+    name="ml_feature_drift_effect",
+    help="Jensen-Shannon distance of a feature from the reference beyond what windows without drift have.",
+    compute=_effect,
+    labels=("feature",),
+    rank=10,
+)
+FEATURE_DRIFT_NOISE_FLOOR = WindowMetric(
+    name="ml_feature_drift_noise_floor",
+    help="Jensen-Shannon distance that 99 of 100 windows of this size without drift stay under.",
+    compute=_noise_floor,
+    labels=("feature",),
+    rank=40,
+)
+FEATURE_DRIFT_THRESHOLD = WindowMetric(
+    name="ml_feature_drift_threshold",
+    help="Least effect on a feature that counts as drift, as configured.",
+    compute=_threshold,
+    labels=("feature",),
+    rank=40,
+)
+FEATURE_DRIFT_PVALUE = WindowMetric(
+    name="ml_feature_drift_pvalue",
+    help="Probability of a feature's distance without drift, not corrected for many features; absent if not tested.",
+    compute=_pvalue,
+    labels=("feature",),
+    rank=40,
+)
+FEATURE_DRIFT_DETECTED = WindowMetric(
+    name="ml_feature_drift_detected",
+    help="1 if a feature's effect is over its threshold and significant among all features; absent: no verdict.",
+    compute=_detected,
+    labels=("feature",),
+)
+DRIFTED_FEATURES_RATIO = WindowMetric(
+    name="ml_drifted_features_ratio",
+    help="Share of the tested features that are detected as drifted.",
+    compute=_drifted_ratio,
+)
+TESTED_FEATURES = WindowMetric(
+    name="ml_tested_features",
+    help="How many features were tested for drift: with enough rows and reference windows, no cycle beyond the window.",
+    compute=_tested,
+)
+
+FEATURE_DRIFT_METRICS = (
+    FEATURE_DRIFT,
+    FEATURE_DRIFT_EFFECT,
+    FEATURE_DRIFT_NOISE_FLOOR,
+    FEATURE_DRIFT_THRESHOLD,
+    FEATURE_DRIFT_PVALUE,
+    FEATURE_DRIFT_DETECTED,
+    DRIFTED_FEATURES_RATIO,
+    TESTED_FEATURES,
+)
