@@ -141,7 +141,7 @@ class Window:
         """
         self.broken = ""
         """Why the content after what can be peeked at cannot be decompressed; empty where it can."""
-        self._buffer = bytearray()
+        self._buffer = b""
         self._behind = b""
         start = max(0, position - PRINT_BYTES)
         self._content, self.position = open_content(path, compression, start)
@@ -153,21 +153,24 @@ class Window:
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, or all there are, without moving on."""
-        while len(self._buffer) < size and not self.broken:
+        pieces, missing = [self._buffer] if self._buffer else [], size - len(self._buffer)
+        while missing > 0 and not self.broken:
             try:
-                piece = self._content.read(size - len(self._buffer))
+                piece = self._content.read(missing)
             except BrokenContent as error:
                 self.broken = str(error)
                 break
             if not piece:
                 break
-            self._buffer += piece
-        return bytes(self._buffer[:size])
+            pieces.append(piece)
+            missing -= len(piece)
+        self._buffer = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._buffer[:size]
 
     def advance(self, size: int) -> None:
         """Moves on by `size` bytes that were peeked at."""
-        self._behind = (self._behind + bytes(self._buffer[max(0, size - PRINT_BYTES) : size]))[-PRINT_BYTES:]
-        del self._buffer[:size]
+        self._behind = (self._behind + self._buffer[max(0, size - PRINT_BYTES) : size])[-PRINT_BYTES:]
+        self._buffer = self._buffer[size:]
         self.position += size
 
     @property

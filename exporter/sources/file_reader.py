@@ -9,13 +9,12 @@ from exporter.batch import Batch, Reject
 from exporter.sources.file_content import PRINT_BYTES, Window, head_of
 from exporter.sources.file_cursor import Mark
 from exporter.sources.file_survey import LogFile
-from exporter.sources.formats.lines import Block, LineFormat, reject
+from exporter.sources.formats.lines import Block, LineFormat, count_lines, no_line_exceeds, reject
 
 BLOCK_BYTES: Final = 8 << 20
 POLL_BYTES: Final = 64 << 20
 """One poll reads at most about so much text, however many rows it may give."""
 _SMALLEST_BLOCK: Final = 1 << 16
-_BYTES_OF_A_ROW: Final = 512
 _NEWLINE: Final = ord("\n")
 
 
@@ -52,9 +51,12 @@ class Piece:
     lines: int = 0
 
 
-def next_piece(window: Window, lines: int, longest: int) -> Piece | None:
-    """At most `lines` whole lines of at most `longest` bytes each, or what stands there instead; None: nothing."""
-    size = min(BLOCK_BYTES, max(_SMALLEST_BLOCK, lines * _BYTES_OF_A_ROW))
+def next_piece(window: Window, lines: int, longest: int, line_bytes: int = 512) -> Piece | None:
+    """At most `lines` whole lines of at most `longest` bytes each, or what stands there instead; None: nothing.
+
+    Lines are taken to have about `line_bytes`, so that not much more is read than is needed.
+    """
+    size = min(BLOCK_BYTES, max(_SMALLEST_BLOCK, lines * line_bytes))
     content = window.peek(size)
     if size <= longest and len(content) == size and b"\n" not in content:
         content = window.peek(longest + 1)
@@ -63,7 +65,7 @@ def next_piece(window: Window, lines: int, longest: int) -> Piece | None:
     end = content.rfind(b"\n") + 1
     if end == 0:
         return Piece(content[:longest], "too_long") if len(content) > longest else Piece(content, "partial")
-    count = content.count(b"\n")
+    count = count_lines(content)
     if count <= lines and _no_line_is_longer(content[:end], longest):
         return Piece(content[:end], "lines", count)
     newlines = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
@@ -75,16 +77,11 @@ def next_piece(window: Window, lines: int, longest: int) -> Piece | None:
 
 
 def _no_line_is_longer(content: bytes, longest: int) -> bool:
-    """True only where no line is over the limit; looks for one newline in each stretch of half of it."""
-    half = longest // 2
-    if len(content) <= longest:
-        return True
-    if half < _SMALLEST_BLOCK:
-        return False
-    return all(content.find(b"\n", place, place + half) >= 0 for place in range(0, len(content), half))
+    """True only where no line is over the limit; false where that takes a closer look."""
+    return len(content) <= longest or (longest >= 2 * _SMALLEST_BLOCK and no_line_exceeds(content, longest))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TextReader:
     """Reads text files on from their marks.
 
@@ -95,6 +92,8 @@ class TextReader:
 
     longest: int
     keep_rows: bool
+    _line_bytes: int = 512
+    """About the length of a line, as seen last."""
 
     def read(self, window: Window, mark: Mark, lines_of: LineFormat, harvest: Harvest, *, ending: bool) -> Mark:
         """Puts rows into the harvest until it is full or nothing more is there; the mark then says how far it came.
@@ -111,7 +110,7 @@ class TextReader:
             if mark.skipping:
                 mark, drained = self._skip(window, mark, harvest)
                 continue
-            piece = next_piece(window, harvest.rows, self.longest)
+            piece = next_piece(window, harvest.rows, self.longest, self._line_bytes)
             last = piece is not None and piece.kind == "partial" and (ending or window.whole)
             if piece is None or (piece.kind == "partial" and not last):
                 drained = True
@@ -123,6 +122,8 @@ class TextReader:
                 parsed = lines_of.parse(Block(piece.content, mark.path, mark.line + 1))
                 harvest.batches += [parsed.batch] if parsed.batch is not None else []
                 harvest.rejects += parsed.rejects
+            if piece.lines:
+                self._line_bytes = 1 + len(piece.content) * 17 // (16 * piece.lines)
             window.advance(len(piece.content))
             harvest.rows -= max(1, piece.lines)
             harvest.bytes -= len(piece.content)

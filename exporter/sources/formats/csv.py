@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from exporter.batch import Reject
-from exporter.sources.formats.lines import Block, Parsed, batch_of, is_utf8, numbered, reject, wanted
+from exporter.sources.formats.lines import Block, Parsed, batch_of, count_lines, is_utf8, numbered, reject, wanted
 
 PIECE_BYTES: Final = 1 << 20
 """What one thread of pyarrow parses at a time."""
@@ -103,7 +103,7 @@ class Csv:
 
     def _table(self, content: bytes) -> pa.Table | None:
         """The content as pyarrow reads it; None where a line is not a row of as many fields as the header."""
-        lines = content.count(b"\n") + (not content.endswith(b"\n"))
+        lines = count_lines(content) + (not content.endswith(b"\n"))
         piece = max(PIECE_BYTES, len(content) // 8)
         try:
             table = pc.read_csv(

@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from exporter.batch import Reject
-from exporter.sources.formats.lines import Block, Parsed, batch_of, is_utf8, numbered, reject, wanted
+from exporter.sources.formats.lines import (
+    Block,
+    Parsed,
+    batch_of,
+    count_lines,
+    is_utf8,
+    no_line_exceeds,
+    numbered,
+    reject,
+    wanted,
+)
 from exporter.sources.formats.objects import deeper_than, table_of
 
 PIECE_BYTES: Final = 1 << 20
@@ -49,10 +59,12 @@ class JsonLines:
     def parse(self, block: Block) -> Parsed:
         """The objects of the block as rows; lines that are no JSON object are set aside as unreadable."""
         content, numbers = block.content, None
-        if not _one_object_a_line(content):
+        regular = _one_object_a_line(content)
+        if not regular:
             lines = numbered(block)
             content, numbers = b"\n".join(line.strip() for _, line in lines) + b"\n", [number for number, _ in lines]
-        table = self._table(content) if _safe(content) else None
+            regular = _one_object_a_line(content)
+        table = self._table(content) if regular and _safe(content) else None
         if table is None:
             return self._line_by_line(block)
         return Parsed(batch_of(self._projected(table), block, numbers), ())
@@ -68,7 +80,7 @@ class JsonLines:
         if len(times):
             self._text = pa.schema([*(column for column in self._text if column.name not in times.names), *times])
             table = _read(content, times)
-        if table is None or table.num_rows != content.count(b"\n"):
+        if table is None or table.num_rows != count_lines(content):
             return None
         if any(_lost_digits(column) for column in table.columns) and _LONG_INTEGER.search(content):
             return None
@@ -81,6 +93,8 @@ class JsonLines:
         return table.select([name for name in table.column_names if wanted(name, self.columns)])
 
     def _line_by_line(self, block: Block) -> Parsed:
+        """Lines that hold no object are set aside; the others go to pyarrow once more, or else are put together here."""
+        good: list[bytes] = []
         objects: list[dict[str, Any]] = []
         numbers: list[int] = []
         rejects: list[Reject] = []
@@ -89,51 +103,54 @@ class JsonLines:
             if value is None:
                 rejects.append(reject(block, number, line, "unreadable", keep=self.keep_rows))
             else:
+                good.append(line.strip())
                 objects.append(value)
                 numbers.append(number)
-        names = dict.fromkeys(name for value in objects for name in value if wanted(name, self.columns))
-        table = table_of(objects, list(names))
-        return Parsed(batch_of(table, block, numbers), tuple(rejects))
+        table = None
+        if rejects and objects:
+            content = b"\n".join(good) + b"\n"
+            table = self._table(content) if _one_object_a_line(content) and _safe(content) else None
+        if table is None:
+            names = dict.fromkeys(name for value in objects for name in value if wanted(name, self.columns))
+            table = table_of(objects, list(names))
+        return Parsed(batch_of(self._projected(table), block, numbers), tuple(rejects))
 
 
 def _read(content: bytes, text: pa.Schema) -> pa.Table | None:
     """The table that pyarrow makes of the content, the columns of `text` as text; None where it cannot."""
-    longest = PIECE_BYTES if len(content) <= PIECE_BYTES else max(PIECE_BYTES, 2 * _longest_line(content))
+    piece = PIECE_BYTES if no_line_exceeds(content, PIECE_BYTES) else len(content)
     try:
         return pj.read_json(
             pa.BufferReader(content),
-            read_options=pj.ReadOptions(block_size=longest),
+            read_options=pj.ReadOptions(block_size=piece),
             parse_options=pj.ParseOptions(explicit_schema=text if len(text) else None),
         )
     except pa.ArrowInvalid:
         return None
 
 
-def _longest_line(content: bytes) -> int:
-    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
-    return int(np.diff(ends, prepend=-1, append=len(content)).max())
-
-
 def _one_object_a_line(content: bytes) -> bool:
     """True where every line begins with { and ends with }: then no object can go over a line's end."""
-    lines = content.count(b"\n")
-    return (
-        content.startswith(b"{")
-        and content.endswith(b"}\n")
-        and (content.count(b"}\n{") == lines - 1 or content.count(b"}\r\n{") + content.count(b"}\n{") == lines - 1)
-    )
+    if not (content.startswith(b"{") and content.endswith(b"\n")):
+        return False
+    characters = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(characters == ord("\n"))
+    last = characters[ends - 1]
+    if b"\r" in content:
+        last = np.where(last == ord("\r"), characters[ends - 2], last)
+    return bool((last == ord("}")).all() and (characters[ends[:-1] + 1] == ord("{")).all())
 
 
 def _safe(content: bytes) -> bool:
-    """True where pyarrow may have it: whole objects a line, text, no NUL, and no line that might be nested too deep."""
-    if not _one_object_a_line(content) or b"\0" in content or not is_utf8(content):
+    """True where pyarrow may have it: text without NUL, and no line that might be nested too deep."""
+    if b"\0" in content or not is_utf8(content):
         return False
-    if content.count(b"{") + content.count(b"[") <= content.count(b"\n") + DEEPEST:
-        return True
     characters = np.frombuffer(content, np.uint8)
+    opening = (characters | 0x20) == ord("{")  # [ is { without that bit
+    if np.count_nonzero(opening) <= count_lines(content) + DEEPEST:
+        return True
     starts = np.concatenate(([0], np.flatnonzero(characters[:-1] == ord("\n")) + 1))
-    opening = ((characters | 0x20) == ord("{")).astype(np.int32)
-    return bool(np.add.reduceat(opening, starts).max() <= DEEPEST)
+    return bool(np.add.reduceat(opening.astype(np.int32), starts).max() <= DEEPEST)
 
 
 def _times_as_text(column: pa.Field) -> pa.Field | None:
@@ -202,7 +219,7 @@ def _loads_exact(line: bytes) -> Any:
 
 def _as_pyarrow(line: bytes) -> Any:
     """What pyarrow makes of a line with a number that it alone takes; it must not depend on the neighbours."""
-    if not _PYARROW_ONLY.search(line) or not _safe(line + b"\n"):
+    if not (_PYARROW_ONLY.search(line) and _one_object_a_line(line + b"\n") and _safe(line + b"\n")):
         return None
     table = _read(line, pa.schema([]))
     return None if table is None else table.to_pylist()[0]
