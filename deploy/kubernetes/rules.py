@@ -18,7 +18,7 @@ HEAD = """\
 
 
 def render() -> str:
-    """The whole file: an object for the recorded rules and one for the alerts, since group names repeat between them."""
+    """The whole file: one object for the recorded rules, one for the alerts, as group names repeat between them."""
     return HEAD + yaml.safe_dump_all(
         [_object(folder) for folder in ("rules", "alerts")], sort_keys=False, width=120, allow_unicode=True
     )
