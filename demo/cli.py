@@ -76,14 +76,15 @@ def replay(  # noqa: PLR0917 - the options of a command
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
 ) -> None:
     """Write the prediction and label logs as time goes by."""
-    from demo.replay import Paths, Replay  # noqa: PLC0415 - scikit-learn takes seconds to import
+    from demo.replay import Paths, Replay, midnight, open_streams  # noqa: PLC0415 - scikit-learn takes seconds to import
     from demo.train import ensure  # noqa: PLC0415
     from exporter.clock import SystemClock  # noqa: PLC0415
 
     schedule = parse_schedule(incident or ())
     workshop = ensure(cache, console)
     out.mkdir(parents=True, exist_ok=True)
-    replayed = Replay(workshop, Paths(out), speed=speed, first_day=first_day, last_day=last_day, schedule=schedule)
+    streams = open_streams(workshop, Paths(out), first_day, last_day)
+    replayed = Replay(streams, Paths(out), start=midnight(first_day), speed=speed, schedule=schedule)
     replayed.run(SystemClock(), stop_on_signals(), wait=not fast)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -14,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # sh
 
 from demo import data
 from demo.data import NEW_YORK
+from demo.errors import DemoError
 from demo.incidents import Incident, Occurrence, find
 from demo.model import MODELS
 from demo.rollout import versions_of
@@ -76,35 +79,39 @@ def midnight(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(NEW_YORK)).timestamp()
 
 
+def open_streams(workshop: Workshop, paths: Paths, first_day: str, last_day: str) -> tuple[Stream, ...]:
+    """A stream for each model, over the flights of these days (both included)."""
+    flights = data.between(data.read_flights(), first_day, last_day)
+    return tuple(
+        Stream(name, {version: workshop.load(name, version) for version in versions_of(name)}, flights, paths.logs)
+        for name in MODELS
+    )
+
+
 class Replay:
-    """Event time that runs `speed` times as fast as the clock, and the logs that follow it."""
+    """Event time that runs `speed` times as fast as the clock, and the logs that follow it.
+
+    Attributes:
+        start: event time of the first moment, Unix seconds.
+        speed: seconds of event time in one second.
+    """
 
     def __init__(
         self,
-        workshop: Workshop,
+        streams: Sequence[Stream],
         paths: Paths,
         *,
+        start: float,
         speed: float = DAY_IN_TEN_SECONDS,
-        first_day: str = FIRST_DAY,
-        last_day: str = LAST_DAY,
         schedule: Sequence[tuple[Incident, float, float]] = (),
     ) -> None:
-        flights = data.between(data.read_flights(), first_day, last_day)
-        self.start = midnight(first_day)
+        self.streams = streams
+        self.start = start
         self.speed = speed
         self.paths = paths
         self.occurrences = [
-            Occurrence(incident, self.start + begin * speed, self.start + (begin + length) * speed)
+            Occurrence(incident, start + begin * speed, start + (begin + length) * speed)
             for incident, begin, length in schedule
-        ]
-        self.streams = [
-            Stream(
-                name,
-                {version: workshop.load(name, version) for version in versions_of(name)},
-                flights,
-                paths.logs,
-            )
-            for name in MODELS
         ]
         self._told: set[tuple[int, str]] = set()
         self._steered = 0  # bytes of the control file that were obeyed
@@ -161,13 +168,18 @@ class Replay:
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._steered += len(whole)
         for line in whole.splitlines():
-            command = json.loads(line)
-            if command["do"] == "start":
-                seconds = command.get("seconds")
-                end = now + seconds * self.speed if seconds else math.inf
-                self.occurrences.append(Occurrence(find(command["incident"]), now, end))
-            else:
-                self._stop(command["incident"], now)
+            try:
+                self._obey(json.loads(line), now)
+            except (ValueError, KeyError, DemoError) as error:
+                print(f"control file: {error!r} in {line!r}", file=sys.stderr)
+
+    def _obey(self, command: dict[str, Any], now: float) -> None:
+        if command["do"] == "start":
+            seconds = command.get("seconds")
+            end = now + seconds * self.speed if seconds else math.inf
+            self.occurrences.append(Occurrence(find(command["incident"]), now, end))
+        else:
+            self._stop(command["incident"], now)
 
     def _stop(self, name: str, now: float) -> None:
         for number, each in enumerate(self.occurrences):

@@ -143,8 +143,14 @@ def run(options: Options, console: Console, clock: Clock, stop: threading.Event)
     begun = clock.now()
     try:
         environment = chain.environment(folder, workshop, references, options.ports)
-        start_servers(demo, programs, environment, grafana=grafana)
+        demo.children.start("exporter", chain.exporter_command(), environment)
         demo.wait_for_exporter()
+        # Only now: a Prometheus that is there first would call the exporter down.
+        demo.children.start("alertmanager", chain.alertmanager_command(programs, folder, options.ports))
+        demo.children.start("prometheus", chain.prometheus_command(programs, folder, options.ports))
+        if grafana:
+            command, variables = chain.grafana_command(programs), chain.grafana_environment(folder, options.ports)
+            demo.children.start("grafana", command, variables)
         begun = clock.now()
         demo.children.start("replay", replay_command(options, folder), environment)
         console.print(describe_servers(options, folder, grafana=grafana), highlight=False, soft_wrap=True)
@@ -154,16 +160,6 @@ def run(options: Options, console: Console, clock: Clock, stop: threading.Event)
         demo.children.stop()
         receiver.stop()
         demo.conclude(begun)
-
-
-def start_servers(demo: Demo, programs: chain.Programs, environment: dict[str, str], *, grafana: bool) -> None:
-    """All but the replay have been started, those that listen to others last."""
-    folder, ports, children = demo.folder, demo.options.ports, demo.children
-    children.start("alertmanager", chain.alertmanager_command(programs, folder, ports))
-    children.start("prometheus", chain.prometheus_command(programs, folder, ports))
-    children.start("exporter", chain.exporter_command(), environment)
-    if grafana:
-        children.start("grafana", chain.grafana_command(programs), chain.grafana_environment(folder, ports))
 
 
 def make_run_folder(cache: Path, clock: Clock) -> Path:

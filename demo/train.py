@@ -21,6 +21,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import brier_score_loss, mean_absolute_error, r2_score, roc_auc_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from demo import data, logs, model
 from demo.data import CATEGORY_FEATURES, FEATURES, LATE_MINUTES, NUMERIC_FEATURES
@@ -83,7 +84,9 @@ def ensure(cache: Path, console: Console) -> Workshop:
     (unfinished / "reference").mkdir(parents=True, exist_ok=True)
     try:
         report = {}
-        with progress(console) as bar:
+        # One thread: threads that wait for each other on a busy machine take minutes for these seconds of work, and
+        # the reference's latencies must be those of the replay, which has one too.
+        with threadpool_limits(1), progress(console) as bar:
             task = bar.add_task("reading flights and weather", total=1 + 3 * len(VERSIONS))
 
             def tell(what: str) -> None:
