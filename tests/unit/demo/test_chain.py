@@ -51,7 +51,7 @@ def test_a_child_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
 
 
 def test_a_child_that_cannot_be_started_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DemoError, match="^server cannot be started"):
+    with pytest.raises(DemoError, match=r"^server cannot be started"):
         Children(tmp_path).start("server", [str(tmp_path / "nothing")])
 
 
