@@ -1,0 +1,115 @@
+"""Is a share of bad values higher than chance explains, given how much it varies in the reference?
+
+Null: the window's rate is drawn from a Beta distribution, and each row is bad with that rate. Its mean is the
+reference's rate (X + ½) / (N + 1), so that a reference without a bad value still allows for some; its variance is
+
+    (1 + 1/K) between + rate (1 - rate) / N
+
+with `between` the variance of the rates of the reference's K windows of this length in excess of binomial noise, by
+the method of moments: Σ nᵢ (rᵢ - r)² has the mean (K - 1) r (1 - r) + between (N - Σ nᵢ² / N). Where the reference
+has too few windows of the length, those half as long are asked, which vary at least as much; where it has no time,
+rates are taken to vary by a quarter of themselves.
+
+p = P(at least so many bad rows) = ∫ P(Binomial(n, θ) ≥ x) dBeta(θ), summed over strata of the Beta distribution that
+get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Beta-binomial tail down to 1e-8.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betainc, betaincinv
+
+from exporter.metrics.quality.table import Rates, Table
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+_UNKNOWN_VARIATION = 0.25
+"""Relative standard deviation of a rate between windows where the reference cannot tell."""
+_LEVELS = np.concatenate(
+    (np.linspace(1.0, 0.1, 10), 10.0 ** -np.arange(1.125, 4.0, 0.125), 10.0 ** -np.arange(4.0, 10.0, 0.25), [0.0])
+)
+"""Upper tail probabilities between which the Beta distribution is cut into strata."""
+_WEIGHTS = -np.diff(_LEVELS)
+_MIDDLES = np.sqrt(_LEVELS[:-1] * np.maximum(_LEVELS[1:], 1e-11))
+_MIDDLES[:9] = (_LEVELS[:9] + _LEVELS[1:10]) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a reference leads one to expect of rates in windows of some length.
+
+    Attributes:
+        ratio: (F, 4) the reference's rates; NaN where the check does not apply.
+        strata: (F, 4, S) rates, each standing for a stratum of `_LEVELS`.
+        windows: reference windows that say how rates vary; 0: none do.
+    """
+
+    ratio: Floats
+    strata: Floats
+    windows: int
+
+
+def expected(reference: Reference, table: Table, seconds: int, min_blocks: int) -> Expected:
+    """What to expect of windows of `seconds`; learned once for a reference."""
+    key = ("quality rates", seconds, min_blocks)
+    return reference.once(key, lambda learned_from: _learn(learned_from, table, seconds, min_blocks))
+
+
+def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) -> Expected:
+    total = table.rates(reference.total["features"][None])
+    bad, rows = total.bad[0], total.rows[0]
+    windows = reference.windows(seconds)
+    while len(windows) < min_blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
+        seconds //= 2
+        windows = reference.windows(seconds)
+    enough = len(windows) >= max(min_blocks, 2)
+    rate = (bad + 0.5) / (rows + 1)
+    if enough:
+        between = _between(table.rates(reference.part(windows, "features"))) * (1 + 1 / len(windows))
+    else:
+        between = (_UNKNOWN_VARIATION * rate) ** 2
+    variance = between + rate * (1 - rate) / (rows + 1)
+    strength = np.maximum(rate * (1 - rate) / variance - 1, 1e-3)
+    a, b = (rate * strength)[..., None], ((1 - rate) * strength)[..., None]
+    return Expected(total.ratio[0], betaincinv(a, b, 1 - _MIDDLES), len(windows) if enough else 0)
+
+
+def _between(windows: Rates) -> Floats:
+    """(F, 4) variance of rates between windows, in excess of binomial noise."""
+    total = windows.rows.sum(axis=0)
+    rate = np.divide(windows.bad.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    off = np.nan_to_num(windows.ratio - rate) ** 2 * windows.rows
+    used = (windows.rows > 0).sum(axis=0)
+    spread = off.sum(axis=0) - np.maximum(used - 1, 0) * rate * (1 - rate)
+    weight = total - np.divide((windows.rows**2).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    between: Floats = np.divide(np.maximum(spread, 0), weight, out=np.zeros_like(total), where=weight > 0)
+    return between
+
+
+def p_values(window: Rates, expectation: Expected) -> Floats:
+    """(F, 4) probability of at least as many bad rows in a window (m = 1) while all is well; NaN where not tested.
+
+    Windows whose rate is not above the reference's are not computed: their p is given as 1.
+    """
+    bad, rows, ratio = window.bad[0], window.rows[0], window.ratio[0]
+    result = np.where((rows > 0) & ~np.isnan(expectation.ratio), 1.0, np.nan)
+    up = (bad > 0) & (ratio > np.nan_to_num(expectation.ratio, nan=np.inf))
+    x, n = bad[up][:, None], rows[up][:, None]
+    # P(Binomial(n, θ) ≥ x) = I_θ(x, n - x + 1)
+    result[up] = np.minimum(betainc(x, n - x + 1, expectation.strata[up]) @ _WEIGHTS, 1.0)
+    return result
+
+
+def discoveries(p: Floats, rate: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which of the p-values (any shape; NaN = no test) are discoveries at the false discovery rate `rate`.
+
+    Source: Y. Benjamini, Y. Hochberg, Controlling the false discovery rate, J. R. Statist. Soc. B 57 (1995).
+    """
+    tested = p[~np.isnan(p)]
+    if len(tested) == 0:
+        return np.zeros(p.shape, dtype=np.bool_)
+    ordered = np.sort(tested)
+    passed = np.flatnonzero(ordered <= rate * np.arange(1, len(tested) + 1) / len(tested))
+    limit = ordered[passed[-1]] if len(passed) else -1.0
+    found: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = np.nan_to_num(p, nan=2.0) <= limit
+    return found

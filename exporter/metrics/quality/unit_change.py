@@ -1,0 +1,234 @@
+"""Did a feature change its unit? Its values are then an affine map of what they were: x' = a x + b.
+
+Each known change of units is tried: the reference, mapped, is compared with the window at the reference's own edges,
+
+    D(a, b) = Σ_k w_k |F_window(e_k) - F_reference((e_k - b) / a)| / Σ_k w_k
+
+where F_reference between edges takes each cell's rows to be spread evenly around their mean Σx / n (so that cells that
+hold one value, at their upper edge, stay a step), and w_k is the mass of the cells on both sides of an edge, in the
+window and in the mapped reference together. A change is called where
+
+* D of no change is large: over `_FAR`, and over `_MARGIN` times what the reference's own windows show at most;
+* D of the best change is no larger than what the reference's own windows show at most, or than `_NEAR`, never over
+  `_SURE`, and at most a quarter of D of no change;
+* the window's mean is a · mean + b, within what the means of the reference's windows vary and a few per cent; where
+  nearly all values fell into one cell, or the reference fills but few, D says little: then to 3 %, and by powers of
+  ten, 60, 24 and such only;
+* for scales of temperature, the reference lies where temperatures of that scale do.
+
+There is no verdict on features that wander by more than `_WANDERING` among the reference's own windows: the month,
+the temperature of a day.
+
+Where no known change fits, a common factor of all values is tried, if it is under 2/3 or over 3/2 and fits as well.
+
+An ordinary shift is no affine map to that exactness, or its factor is not one between units. Growth by a steady factor
+that happens to be one would be called a change of unit: the price of telling it at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.metrics.quality.shape import Shape
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+_FAR = 0.05
+_NEAR = 0.02
+_SURE = 0.1
+_WANDERING = 0.2
+_MARGIN = 1.5
+_BETTER = 4.0
+_CROWDED = 0.9
+"""Share of rows in one cell beyond which the shape of the window is lost."""
+
+_FEW = 8
+"""Occupied cells of the reference below which it has no shape to recognise."""
+_MEAN_ALONE = 0.03
+
+_LENGTH = (1.609344, 1.852, 3.280839895, 2.54, 39.37007874, 0.9144, 25.4)
+_MASS = (2.2046226218, 28.349523125)
+_SPEED = (3.6, 1.9438444924, 2.2369362921)
+_VOLUME = (3.785411784, 4.54609)
+_PRESSURE = (33.863886667, 6.8947572932, 1.3332236842)
+_ENERGY = (4.184, 3.6e6)
+_DECIMAL = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e9)
+_TIME = (24.0, 60.0, 1440.0, 3600.0, 86400.0)
+_ROUND = (*_DECIMAL, *_TIME)
+"""Factors that are believed by the mean alone, where the shape is lost."""
+_FACTORS = (*_LENGTH, *_MASS, *_SPEED, *_VOLUME, *_PRESSURE, *_ENERGY, *_ROUND)
+_CELSIUS, _FAHRENHEIT, _KELVIN = (-90.0, 60.0), (-130.0, 140.0), (180.0, 335.0)
+_TEMPERATURES = (
+    (1.8, 32.0, *_CELSIUS),
+    (1.0, 273.15, *_CELSIUS),
+    (1 / 1.8, -32 / 1.8, *_FAHRENHEIT),
+    (1 / 1.8, 459.67 / 1.8, *_FAHRENHEIT),
+    (1.0, -273.15, *_KELVIN),
+    (1.8, -459.67, *_KELVIN),
+)
+_ANY = (-np.inf, np.inf)
+_CHANGES: NDArray[np.float64] = np.array(
+    [
+        (1.0, 0.0, *_ANY),
+        *((a, 0.0, *_ANY) for a in _FACTORS),
+        *((1 / a, 0.0, *_ANY) for a in _FACTORS),
+        *_TEMPERATURES,
+        (-1.0, 0.0, *_ANY),
+    ]
+)
+MAPS = _CHANGES[:, :2]
+"""(C, 2) factor and offset of every change tried; the first one is none. The last is a sign turned round."""
+_RANGE = _CHANGES[:, 2:]
+"""(C, 2) where the reference must lie for the change to make sense."""
+_BY_MEAN = np.isin(MAPS[:, 0], [*_ROUND, *(1 / a for a in _ROUND)]) & (MAPS[:, 1] == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a reference says of G numeric features.
+
+    Attributes:
+        shape: where their cells stand.
+        low, high: (G, E+1) where the rows of each cell lie.
+        share: (G, E+1) of the reference's valid rows.
+        mapped: (C, G, E) share of the reference, mapped by each of MAPS, at or under each edge.
+        mean, deviation: (G,) of valid values, and how far a window's mean is off at most.
+        noise: (G,) D of no change that windows of the reference show at most; NaN where they cannot tell.
+        sensible: (C, G) the change makes sense where the reference lies.
+    """
+
+    shape: Shape
+    low: Floats
+    high: Floats
+    share: Floats
+    mapped: Floats
+    mean: Floats
+    deviation: Floats
+    noise: Floats
+    sensible: NDArray[np.bool_]
+
+
+def known(reference: Reference, seconds: int, min_blocks: int) -> Known:
+    """What windows of `seconds` are compared with; learned once for a reference."""
+    return reference.once(("quality unit", seconds, min_blocks), lambda learned: _learn(learned, seconds, min_blocks))
+
+
+def _learn(reference: Reference, seconds: int, min_blocks: int) -> Known:
+    shape = Shape.of(reference.layout)
+    cells = shape.cells(reference.total["features"][None])[0]
+    sums = shape.cells(reference.total["feature_sums"][None])[0]
+    low, high = _supports(shape, cells, sums)
+    share = _shares(cells)
+    mapped = np.stack([_cumulative(shape, low * a + b, high * a + b, share) for a, b in MAPS.tolist()])
+    mean = np.divide(sums.sum(axis=1), cells.sum(axis=1), out=np.full(len(cells), np.nan), where=cells.sum(axis=1) > 0)
+    windows = reference.windows(seconds)
+    while len(windows) < min_blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
+        seconds //= 2
+        windows = reference.windows(seconds)
+    noise, deviation = np.full(len(cells), np.nan), np.zeros(len(cells))
+    if len(windows) >= max(min_blocks, 2):
+        counted = shape.cells(reference.part(windows, "features"))
+        added = shape.cells(reference.part(windows, "feature_sums"))
+        noise = np.array([_distance(_shares(each), shape, mapped[:1])[0] for each in counted]).max(axis=0)
+        rows = counted.sum(axis=2)
+        means = np.divide(added.sum(axis=2), rows, out=np.broadcast_to(mean, rows.shape).copy(), where=rows > 0)
+        deviation = np.abs(means - mean).max(axis=0)
+    lowest, highest = shape.edges[:, 0], np.where(shape.real, shape.edges, -np.inf).max(axis=1)
+    sensible = (lowest >= _RANGE[:, :1]) & (highest <= _RANGE[:, 1:])
+    return Known(shape, low, high, share, mapped, mean, deviation, noise, sensible)
+
+
+def _supports(shape: Shape, cells: Floats, sums: Floats) -> tuple[Floats, Floats]:
+    """(G, E+1) lower and upper ends of an even spread of each cell's rows that has the cell's own mean."""
+    floor = np.concatenate((np.full((len(cells), 1), -np.inf), shape.edges), axis=1)
+    ceiling = np.concatenate((shape.edges, np.full((len(cells), 1), np.inf)), axis=1)
+    mean = np.divide(sums, cells, out=np.zeros_like(sums), where=cells > 0)
+    with np.errstate(invalid="ignore"):
+        reach = np.maximum(np.minimum(mean - floor, ceiling - mean), 0.0)
+    reach = np.where(np.isfinite(reach), reach, 0.0)
+    return mean - reach, mean + reach
+
+
+def _shares(cells: Floats) -> Floats:
+    total = cells.sum(axis=-1, keepdims=True)
+    share: Floats = np.divide(cells, total, out=np.zeros_like(cells), where=total > 0)
+    return share
+
+
+def _cumulative(shape: Shape, low: Floats, high: Floats, share: Floats) -> Floats:
+    """(G, E) share at or under each edge of rows spread evenly over [low, high], which may be one point."""
+    low, high = np.minimum(low, high), np.maximum(low, high)
+    width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(high), 1e-100))[:, None, :]
+    edges = np.where(shape.real, shape.edges, 0.0)[:, :, None]
+    inside = np.clip((edges - high[:, None, :]) / width + 1, 0.0, 1.0)
+    # An edge that lies a rounding error under a step holds it.
+    inside = np.where(np.abs(edges - high[:, None, :]) <= 1e-9 * np.abs(edges), 1.0, inside)
+    cumulative: Floats = np.where(shape.real, np.einsum("gek,gk->ge", inside, share), 1.0)
+    return cumulative
+
+
+def _distance(window: Floats, shape: Shape, mapped: Floats) -> Floats:
+    """(C, G) D of each map, from the window's shares (G, E+1)."""
+    below = np.cumsum(window, axis=1)[:, :-1]
+    cell = np.diff(mapped, axis=2, prepend=0.0, append=1.0)
+    both = window[None] + cell
+    weight = np.where(shape.real, both[..., :-1] + both[..., 1:], 0.0)
+    total = weight.sum(axis=2)
+    off = (np.abs(below[None] - mapped) * weight).sum(axis=2)
+    result: Floats = np.divide(off, total, out=np.zeros_like(off), where=total > 0)
+    return result
+
+
+def unit_change(features: Floats, sums: Floats, learned: Known, min_rows: int) -> tuple[Floats, Floats]:
+    """(G,) factors a of the changes called, NaN where none is, and (G,) whether there is a verdict (1) or not (NaN)."""
+    shape = learned.shape
+    cells = shape.cells(features[None])[0]
+    total = shape.cells(sums[None])[0]
+    rows = cells.sum(axis=1)
+    share = _shares(cells)
+    distance = _distance(share, shape, learned.mapped)
+    sampling = 1.5 / np.sqrt(np.maximum(rows, 1))
+    noise = np.maximum(np.where(np.isnan(learned.noise), sampling, learned.noise), _NEAR)
+    judged = (rows >= max(min_rows, 2)) & np.isfinite(learned.mean) & (noise <= _WANDERING)
+    moved = judged & (distance[0] > np.maximum(_FAR, _MARGIN * noise))
+    factor = np.full(len(cells), np.nan)
+    for row in np.flatnonzero(moved):
+        mean = total[row].sum() / rows[row]
+        limit = min(float(noise[row]), _SURE, float(distance[0, row]) / _BETTER)
+        factor[row] = _recognise(int(row), share[row], float(mean), distance[:, row], learned, limit=limit)
+    return factor, np.where(judged, 1.0, np.nan)
+
+
+def _recognise(row: int, share: Floats, mean: float, distance: Floats, learned: Known, *, limit: float) -> float:
+    """The factor of the change that feature `row` went through; NaN if none is recognised.
+
+    Its window has the shares `share` (E+1,), the mean `mean` and the distances `distance` (C,) from each of MAPS; a
+    change is believed up to the distance `limit`.
+    """
+    expected = MAPS[:, 0] * learned.mean[row] + MAPS[:, 1]
+    off = np.abs(mean - expected)
+    crowded = share.max() > _CROWDED or (learned.share[row] > 0).sum() < _FEW
+    varies = 1.5 * np.abs(MAPS[:, 0]) * learned.deviation[row]
+    fits = learned.sensible[:, row] & (off <= np.maximum(varies, 0.05 * np.abs(expected)))
+    if crowded:
+        fits &= _BY_MEAN & (off <= _MEAN_ALONE * np.abs(expected))
+    candidates = np.where(fits & (distance <= limit), distance, np.inf)
+    candidates[0] = np.inf
+    if np.isfinite(candidates).any():
+        alike = np.flatnonzero(candidates == candidates.min())
+        return float(MAPS[alike[np.argmin(off[alike])], 0])
+    return np.nan if crowded else _common_factor(row, share, mean, learned, limit)
+
+
+def _common_factor(row: int, share: Floats, mean: float, learned: Known, limit: float) -> float:
+    """A factor that is no known one, but fits as a known one would; NaN if there is none."""
+    factor = mean / float(learned.mean[row]) if learned.mean[row] else np.nan
+    if not np.isfinite(factor) or 2 / 3 < abs(factor) < 3 / 2:
+        return np.nan
+    one = slice(row, row + 1)
+    whole = learned.shape
+    shape = Shape(whole.places[one], whole.edges[one], whole.codes[one], whole.real[one])
+    mapped = _cumulative(shape, learned.low[one] * factor, learned.high[one] * factor, learned.share[one])
+    found = _distance(share[None], shape, mapped[None])[0, 0]
+    return factor if found <= min(limit, _NEAR) else np.nan
