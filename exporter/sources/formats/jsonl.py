@@ -93,7 +93,7 @@ class JsonLines:
         return table.select([name for name in table.column_names if wanted(name, self.columns)])
 
     def _line_by_line(self, block: Block) -> Parsed:
-        """Lines that hold no object are set aside; the others go to pyarrow once more, or else are put together here."""
+        """Lines that hold no object are set aside; the others go to pyarrow again, else are put together here."""
         good: list[bytes] = []
         objects: list[dict[str, Any]] = []
         numbers: list[int] = []
