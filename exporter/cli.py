@@ -139,7 +139,7 @@ def evaluate(
 def reference_fit(
     config: ConfigOption = _DEFAULT_CONFIG,
     model: ModelOption = None,
-    version_: Annotated[str, typer.Option("--version", help="Fit the reference of this version.")] = "",
+    version_: Annotated[str | None, typer.Option("--version", help="Only the reference of this version.")] = None,
 ) -> None:
     """Fit references from `reference_data` and write them to the files that the configuration names."""
     from exporter.config import load  # noqa: PLC0415

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -36,16 +37,16 @@ class Fitted:
         reference = self.fit.reference
         blocks = f", {len(reference.block_starts)} blocks of {reference.block_seconds} s" if reference.block_seconds else ""
         head = (
-            f"{self.model}: {reference.total.rows:,.0f} rows, {reference.total.labels:,.0f} labels, "
+            f"{self.model}{f' {reference.version}' if reference.version else ''}: {reference.total.rows:,.0f} rows, {reference.total.labels:,.0f} labels, "
             f"{len(reference.layout.features)} features{blocks} -> {self.path}"
         )
         return [head, *(f"  {note}" for note in self.fit.notes)]
 
 
 def fit_references(
-    plan: Plan, clock: Clock, only: str | None, version: str, progress: Callable[[int], None]
+    plan: Plan, clock: Clock, only: str | None, version: str | None, progress: Callable[[int], None]
 ) -> Iterator[Fitted]:
-    """Fits and writes the reference of every model that has `reference_data`, or of `only` one.
+    """Fits and writes every reference that the configuration names, or those of `only` one model or `version`.
 
     Raises:
         ExporterError: nothing to fit, data that cannot be read or used, or a file that cannot be written.
@@ -57,11 +58,13 @@ def fit_references(
     if not chosen:
         raise ExporterError("no model has `reference_data`: say there where the training or validation data lie")
     for model in chosen:
-        path = model.references.get(version)
-        if path is None:
-            key = "reference" if not version else f"reference.versions.{version}"
+        wanted = model.references if version is None else {version: model.references.get(version)}
+        if not wanted or None in wanted.values():
+            key = f"reference.versions.{version}" if version else "reference"
             raise ExporterError(f"model {model.name!r}: `{key}` names no file to write to")
-        yield _fit(model, path, version, clock, progress)
+        for each, path in wanted.items():
+            if path is not None:
+                yield _fit(model, path, each, clock, progress)
 
 
 def _fit(model: ModelPlan, path: Path, version: str, clock: Clock, progress: Callable[[int], None]) -> Fitted:
@@ -107,7 +110,7 @@ def describe(reference: Reference) -> dict[str, Any]:
                 "cells": bins.cells,
                 "missing_ratio": float(counts[0]) / rows,
                 "invalid_ratio": float(counts[1]) / rows,
-                "range": [float(bins.edges[0]), float(bins.edges[-1])] if isinstance(bins, NumericBins) else None,
+                "range": [float(np.nextafter(bins.edges[0], np.inf)), float(bins.edges[-1])] if isinstance(bins, NumericBins) else None,
                 "categories": None if isinstance(bins, NumericBins) else list(bins.values),
             }
         )

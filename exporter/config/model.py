@@ -98,6 +98,7 @@ class ModelSection(Section):
         description="Dimensions that everything is also shown by: a list of columns, or `{dimension: column}`, or "
         "`{dimension: {column, max_values}}`.",
         examples=[["origin", "carrier"]],
+        json_schema_extra={"kind": "list or mapping"},
     )
     features: FeaturesSection = Field(
         default_factory=FeaturesSection,
@@ -110,6 +111,7 @@ class ModelSection(Section):
         "or `{default, versions}`. "
         "Without one there is traffic and performance, but no drift.",
         examples=["refs/flight_delay.mlref"],
+        json_schema_extra={"kind": "path or section"},
     )
     reference_data: ReferenceDataSection | None = Field(
         default=None,

@@ -138,4 +138,5 @@ class ObjectiveSection(Section):
         default=None,
         description="Good = no error and answered within this time; without it good = no error.",
         examples=["250ms"],
+        json_schema_extra={"kind": "duration"},
     )

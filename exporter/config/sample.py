@@ -114,8 +114,8 @@ def valid_share(column: pa.Array) -> float:
     if len(column) == 0:
         return 0.0
     if pa.types.is_nested(column.type):
-        return 1 - column.null_count / len(column)
-    return float(np.mean(read_names(column).codes >= 0))
+        return 1 - float(column.null_count) / len(column)
+    return float(np.count_nonzero(read_names(column).codes >= 0)) / len(column)
 
 
 def numbers_of(column: pa.Array) -> tuple[np.ndarray, float]:

@@ -51,6 +51,7 @@ class PredictionColumns(Section):
     latency: Annotated[LatencyColumn | None, BeforeValidator(_column_alone)] = Field(
         default=None,
         description="How long the prediction took: a column in seconds, or `{column, unit}`.",
+        json_schema_extra={"kind": "text or section"},
         examples=[{"column": "latency_ms", "unit": "ms"}],
     )
     error: Text | None = Field(
@@ -140,6 +141,6 @@ class ReferenceDataSection(Section):
     columns: PredictionColumns = Field(
         default_factory=PredictionColumns,
         description="Roles that differ from the predictions' (null: not there). "
-        "The label's column is that of the label log by default.",
+        "The label's column is that of the label log by default. Keys as in `predictions.columns`.",
         examples=[{"label": "y"}],
     )

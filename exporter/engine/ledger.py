@@ -150,7 +150,9 @@ class Ledger:
         values, times = label["value"][early], label["time"][early]
         self._append_labels(ids[early], values, times, _JOINED, label["bucket"][early])
         self.unmatched -= int(early.sum())
-        return self._outcomes(picked, values, times)
+        outcomes = self._outcomes(picked, values, times)
+        self.waiting -= len(outcomes)
+        return outcomes
 
     # Labels
 

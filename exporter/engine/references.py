@@ -128,6 +128,7 @@ def fit_spec(plan: ModelPlan, version: str = "") -> FitSpec:
         task=plan.task,
         columns=stream.columns if features is not None else _with_features(plan, stream.columns),
         version=version,
+        others=tuple(other for other in plan.references if other != version),
         classes=class_names(plan),
         decision_threshold=plan.decision_threshold,
         include=None if features is None else tuple(features),

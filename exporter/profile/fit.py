@@ -61,6 +61,8 @@ class FitSpec:
 
     Attributes:
         include: features; None = every column that has no other role.
+        version, others: fit from rows of this version; with version "", from all rows but those of the versions
+            `others`, which have references of their own.
         block_seconds: length of a time block.
         min_category: rows below which a category is not named.
     """
@@ -69,6 +71,7 @@ class FitSpec:
     task: Task
     columns: Columns
     version: str = ""
+    others: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     decision_threshold: float = 0.5
     include: tuple[str, ...] | None = None
@@ -102,14 +105,25 @@ def fit(batches: Callable[[], Iterable[Batch]], spec: FitSpec, created: float, p
     """
     learned = _Learned(spec)
     for batch in batches():
-        learned.read(batch)
+        learned.read(of_version(batch, spec))
         progress(batch.rows.num_rows)
     layout, notes = learned.layout()
     counter = _BlockCounter(spec, layout)
     for batch in batches():
-        counter.read(batch)
+        counter.read(of_version(batch, spec))
         progress(batch.rows.num_rows)
     return Fit(counter.reference(created), notes + counter.notes())
+
+
+def of_version(batch: Batch, spec: FitSpec) -> Batch:
+    """The rows of a batch that a version's reference is fitted from; all of them where the data name no version."""
+    column = None if spec.columns.version is None else find_column(batch.rows, spec.columns.version)
+    if column is None:
+        return batch
+    names = read_names(column)
+    wanted = [name == spec.version if spec.version else name not in spec.others for name in names.names]
+    keep = np.array([*wanted, not spec.version], dtype=np.bool_)[names.codes]
+    return batch if keep.all() else Batch(batch.rows.filter(pa.array(keep)), batch.origin, batch.first_row, batch.partition)
 
 
 class _Sample:

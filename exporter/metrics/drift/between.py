@@ -1,30 +1,31 @@
 """How much the reference's windows differ from each other beyond chance.
 
-The roots of shares, √(p/(2 ln 2)), are points whose squared distances are JS² to second order. The K windows of the
-reference are K such points. Their covariance is that between windows (one day's rows share one weather) plus that
-within (rows drawn at random), the latter known. What a new window's JS² does then depends on the first three power
-sums of the covariance's eigenvalues, and on how well K windows tell them.
+Each of the K windows of the reference is compared with all others together, as a new window will be with all of them.
+The mean of these distances less the noise of drawing rows is what lies between windows (one day's rows share one
+weather); their spread, and the covariance of the roots of shares √(p/(2 ln 2)), whose squared distances are JS² to
+second order, say how long the tail is.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.metrics.drift.sparse import UNIT, root_gain
+from exporter.metrics.drift.jensen_shannon import divergence
+from exporter.metrics.drift.sparse import UNIT, gains
 from exporter.profile.bins import Floats
 
-ROOT_SCALE = 1.0 / np.sqrt(2.0 * np.log(2.0))
+_ROOT_SCALE = 1.0 / np.sqrt(2.0 * np.log(2.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """Covariance of a window's distribution about the reference's, without the noise of drawing rows.
+    """What a window's distance from the reference has beyond the noise of drawing rows (see null.py for the scale).
 
     Attributes:
-        power_sums: Σλ, Σλ², Σλ³ of its eigenvalues, in units of JS².
+        power_sums: Σλ, Σλ², Σλ³ of a weighted sum of χ²₁ with weights λ.
         freedom: how many independent windows they rest on, minus one; infinite if rows are taken to be independent.
-        spread: variance of the estimate of Σλ, in units of JS⁴.
-        windows: how many windows of the reference it was taken from.
+        spread: variance of the estimate of Σλ.
+        windows: how many windows of the reference they were taken from.
     """
 
     power_sums: tuple[float, float, float]
@@ -37,11 +38,29 @@ NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
 
 
-def between(counts: Floats) -> Between | None:
-    """Between-window covariance from counts (K, G) in time order; None if less than 3 windows or 2 bins are left.
+def unbounded(squared: Floats) -> Floats:
+    """−ln(1 − JS²): JS² where that is small, and without an upper end.
 
-    Neighbouring windows may be alike: their autocorrelation widens the null (the reference's own mean is off by
-    Σρ/K) and lowers the degrees of freedom (Bartlett: K / (1 + 2Σρ²)).
+    Where days differ much, each is far from the mix of all: JS² is 0.6 of 1 on any day, and drift has no room to show.
+    On this scale a day of values never seen is as much further away as it is rarer.
+    """
+    with np.errstate(divide="ignore"):
+        scaled: Floats = -np.log1p(-np.minimum(squared, 1.0))
+    return scaled
+
+
+def roots(counts: Floats) -> Floats:
+    """(K, G) points, centred, whose squared distances are JS² to second order, from counts (K, G)."""
+    points = np.sqrt(counts / counts.sum(axis=1, keepdims=True)) * _ROOT_SCALE
+    centred: Floats = points - points.mean(axis=0)
+    return centred
+
+
+def between(counts: Floats) -> Between | None:
+    """What lies between windows, from counts (K, G) in time order; None if less than 3 windows or 2 bins are left.
+
+    Neighbouring windows may be alike: their autocorrelation ρ widens the null (the reference's own mean is off by
+    Σρ/K, and windows lie closer to it than new ones will) and lowers the degrees of freedom (Bartlett: K/(1 + 2Σρ²)).
     """
     size = counts.sum(axis=1)
     kept = size >= max(float(np.median(size)) / 2, 1.0)
@@ -49,30 +68,38 @@ def between(counts: Floats) -> Between | None:
     number, bins = counts.shape
     if number < 3 or bins < 2:  # noqa: PLR2004 - a variance of less means nothing
         return None
-    share = counts.sum(axis=0) / size.sum()
-    points = np.sqrt(counts / size[:, None]) * ROOT_SCALE
-    points -= points.mean(axis=0)
-    noise = UNIT * float(np.mean(1.0 / size))
-    rates = np.mean(root_gain(share * size[:, None]), axis=0)
-    within = noise * float(np.sum((1.0 - share) * rates))
-    distances = (points**2).sum(axis=1)
-    first = float(distances.sum()) / (number - 1)
+    others = counts.sum(axis=0) - counts
+    distances = unbounded(divergence(counts / size[:, None], others / others.sum(axis=1, keepdims=True)))
+    distances = np.minimum(distances, unbounded(1 - 1 / (2 * size)))
+    noise, within = _noise(counts)
+    points = roots(counts)
+    variance = float((points**2).sum()) / (number - 1)
     # Beneath twice its noise the variance between windows is not told from none: its shape would be made of noise.
-    clear = first - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
-    lags = autocorrelation(points, first - within, within) if clear else np.empty(0)
+    clear = variance - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
+    lags = autocorrelation(points, variance - within, within) if clear else np.empty(0)
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
     freedom = max(effective - 1, 1.0)
-    second = squares(points, number - 1, freedom)
-    # Of normal days the distances from the mean have the variance 2 Σλ²; storms on few days have more.
-    stormy = float(distances.var(ddof=1)) / 2 if clear else 0.0
-    # Windows that are alike lie close to their own mean: their variance looks smaller than a new window's will be.
-    widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25)
+    first, spread = float(distances.mean()), float(distances.var(ddof=1)) / 2
+    by_direction = squares(points, number - 1, freedom) * (first / variance) ** 2
+    # Two standard errors up, of the logarithm of a gamma's variance.
+    by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
+    widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
+    second = min(by_direction, by_distance)
     return Between(
-        power_sums=_without(within / (bins - 1), bins - 1, (first, second, stormy), freedom, widen),
+        power_sums=_without(within, bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
         freedom=freedom,
-        spread=2 * max(second, stormy) / freedom * widen**2,
+        spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
     )
+
+
+def _noise(counts: Floats) -> tuple[float, float]:
+    """What drawing rows adds to a window's distance from the others: in a direction, and in all."""
+    size = counts.sum(axis=1)
+    share = counts.sum(axis=0) / size.sum()
+    noise = UNIT * (1 / size + 1 / (size.sum() - size))
+    gain = gains(share * size[:, None])[0]
+    return float(noise.mean()), float((noise[:, None] * (1 - share) * gain).sum(axis=1).mean())
 
 
 def squares(points: Floats, divisor: float, freedom: float) -> float:
@@ -94,7 +121,7 @@ def autocorrelation(points: Floats, variance: float, noise: float) -> Floats:
     """Autocorrelations of centred `points` (K, G) from lag 1 until they first turn negative, or to a third of K.
 
     `variance` is the trace of the covariance between windows, `noise` that within: the latter is white.
-    Centring lowers every lag by the variance of the mean; that is given back (twice, as it depends on the result).
+    Centring lowers every lag by the variance of the mean; that is given back, in rounds, as it depends on the result.
     """
     number = len(points)
     spectrum = np.abs(np.fft.rfft(points, n=2 * number, axis=0)) ** 2
@@ -110,21 +137,22 @@ def autocorrelation(points: Floats, variance: float, noise: float) -> Floats:
 
 
 def _without(
-    noise: float, rank: int, total: tuple[float, float, float], freedom: float, widen: float
+    within: float, rank: int, total: tuple[float, float, float], freedom: float, widen: float
 ) -> tuple[float, float, float]:
-    """Σλ, Σλ², Σλ³ between windows: the total's less that of `rank` directions of `noise` each.
+    """Σλ, Σλ², Σλ³ between windows: the total's less `within`, the noise of drawing rows in `rank` directions.
 
-    `total` is Σλ, Σλ² as a covariance has them (Σλ² ≤ (Σλ)²), and Σλ² as the distances show it, which may be more.
-    Σλ is without bias. What shapes the tail is on the safe side: Σλ² rests on a Σλ two standard errors higher, as far
-    as they come from drawing rows (its other errors are the F's, see null.py), and Σλ³ is as large as it can be then:
-    one direction, or a gamma distribution.
+    `total` is Σλ, an upper bound of Σλ² as normal days have it (Σλ² ≤ (Σλ)²), and Σλ² as seen, which may be more:
+    storms on few days. Σλ is without bias. What shapes the tail is on the safe side: Σλ² rests on a Σλ two standard
+    errors higher, as far as they come from drawing rows (its other errors are the F's, see null.py), and Σλ³ is as
+    large as it can be then: one direction, or a gamma distribution.
     """
-    first = max(total[0] - noise * rank, 0.0)
+    noise = within / rank
+    first = max(total[0] - within, 0.0)
     drawn = 2 * noise * first + noise**2 * rank
     high = first + 2 * float(np.sqrt(2 * drawn / freedom))
     second = float(np.clip(total[1] - drawn, high**2 / rank, high**2))
     stormy = total[2] - drawn
     third = second**1.5
-    if stormy > second:
+    if stormy > second and first > 0:
         second, third = stormy, max(stormy**1.5, stormy**2 / first)
     return first * widen, second * widen**2, third * widen**3

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from exporter.metrics.drift.between import ROOT_SCALE
+from exporter.metrics.drift.between import roots
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import merge, merged
 from exporter.metrics.drift.pair import Mask
@@ -43,12 +43,11 @@ def cyclic(reference: Reference, variables: Variables, cycle: int) -> Mask:
     if reference.block_seconds is None or reference.block_seconds * 4 > cycle or len(reference.block_starts) == 0:
         return result
     unit = max(reference.block_seconds, HOUR if cycle == DAY else DAY)
-    stretch, place = np.unique(reference.block_starts // unit, return_inverse=True)
+    stretch, first = np.unique(reference.block_starts // unit, return_index=True)
     phase = (stretch * unit % DAY) // unit if cycle == DAY else (stretch * unit // DAY + _EPOCH_WEEKDAY) % 7
     for number in range(len(variables.names)):
-        blocks = variables.counts_of(number, reference.blocks)
-        counts = np.zeros((len(stretch), blocks.shape[1]))
-        np.add.at(counts, place, blocks)
+        # Blocks rise in time: those of one stretch stand side by side.
+        counts = np.add.reduceat(variables.counts_of(number, reference.blocks), first, axis=0)
         result[number] = _explained(counts, phase, ordered=bool(variables.ordered[number])) >= LEAST_SHARE
     return result
 
@@ -69,8 +68,7 @@ def _explained(counts: Floats, phase: NDArray[np.int64], *, ordered: bool) -> fl
         return 0.0
     share = counts.sum(axis=0) / size.sum()
     shared = merged(counts, merge(share * float(np.median(size)), ordered=ordered))
-    points = np.sqrt(shared / size[:, None]) * ROOT_SCALE
-    points -= points.mean(axis=0)
+    points = roots(shared)
     means = np.zeros((places, points.shape[1]))
     np.add.at(means, phase, points)
     per_place = np.bincount(phase)

@@ -1,9 +1,9 @@
 """What JS² does in windows without drift: its mean, its 99 % quantile, and the probability of more than was seen.
 
-Two samples of one distribution, n and m rows, in B bins: JS² ≈ UNIT·(1/n + 1/m)·χ²(B−1). If distributions differ from
-window to window by a covariance with eigenvalues λ (see between.py), JS² ≈ Σ (λ_j + UNIT·(1/n + 1/m))·χ²₁. Such a
-weighted sum is a shifted, scaled χ² with the same first three cumulants to good accuracy, far into its tail; since the
-λ are estimated, an F takes the place of the χ². With one λ and K windows that is Student's exact prediction interval.
+All on the scale D = −ln(1 − JS²), which is JS² where that is small (see between.py). Two samples of one distribution, n
+and m rows, in B bins: D ≈ UNIT·(1/n + 1/m)·χ²(B−1). Where windows differ beyond that, D ≈ Σ (λ_j + UNIT·(1/n + 1/m))·χ²₁.
+Such a weighted sum is a shifted, scaled χ² with the same first three cumulants to good accuracy, far into its tail;
+since the λ are estimated, an F takes the place of the χ². With one λ and K windows that is Student's prediction interval.
 
 Source: Imhof, Computing the distribution of quadratic forms in normal variables, 1961 (three moments: Pearson, 1959).
 """
@@ -40,10 +40,10 @@ class NullMoments:
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """JS² without drift is `shift + scale · χ²(freedom) `, the scale being known to `uncertainty` degrees of freedom.
+    """D without drift is `shift + scale · χ²(freedom)`, the scale being known to `uncertainty` degrees of freedom.
 
     Attributes:
-        mean: (F,) E₀ JS².
+        mean: (F,) E₀ D.
     """
 
     mean: Floats
@@ -52,20 +52,26 @@ class Null:
     freedom: Floats
     uncertainty: Floats
 
-    def pvalue(self, divergence: Floats) -> Floats:
-        """(F,) probability of a JS² of at least `divergence` (F,) without drift."""
-        excess = np.maximum((divergence - self.shift) / self.scale, 0.0)
+    @property
+    def mean_squared(self) -> Floats:
+        """(F,) E₀ JS²."""
+        mean: Floats = -np.expm1(-self.mean)
+        return mean
+
+    def pvalue(self, distance: Floats) -> Floats:
+        """(F,) probability of at least `distance` (F,), −ln(1 − JS²), without drift."""
+        excess = np.maximum((distance - self.shift) / self.scale, 0.0)
         known = self.uncertainty >= _MANY
         bounded = np.where(known, _MANY, self.uncertainty)
         p: Floats = np.where(known, chdtrc(self.freedom, excess), fdtrc(self.freedom, bounded, excess / self.freedom))
         return p
 
-    def quantile(self, level: float) -> Floats:
-        """(F,) the JS² that windows without drift stay under with probability `level`."""
+    def floor(self, level: float) -> Floats:
+        """(F,) the plug-in distance, √JS², that windows without drift stay under with probability `level`."""
         known = self.uncertainty >= _MANY
         bounded = np.where(known, _MANY, self.uncertainty)
         height = np.where(known, chdtri(self.freedom, 1 - level), self.freedom * fdtri(self.freedom, bounded, level))
-        value: Floats = np.clip(self.shift + self.scale * height, 0.0, 1.0)
+        value: Floats = np.sqrt(-np.expm1(-np.maximum(self.shift + self.scale * height, 0.0)))
         return value
 
 

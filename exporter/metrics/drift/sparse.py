@@ -18,8 +18,8 @@ _LOG_RATES = np.linspace(np.log(0.01), np.log(1000.0), 120)
 
 
 @cache
-def _tables() -> tuple[Floats, Floats]:
-    """Gains of a Poisson bin by rate: (3, 120) of its JS² term's cumulants, (120,) of its Hellinger term's mean."""
+def _tables() -> Floats:
+    """(3, 120) gains of the first three cumulants of a Poisson bin's JS² term, by rate."""
     rates = np.exp(_LOG_RATES)[:, None]
     count = np.arange(1500.0)
     weight = np.exp(count * np.log(rates) - rates - gammaln(count + 1))
@@ -29,20 +29,11 @@ def _tables() -> tuple[Floats, Floats]:
     mean = (weight * term).sum(axis=1, keepdims=True)
     cumulants = [mean[:, 0]] + [(weight * (term - mean) ** power).sum(axis=1) for power in (2, 3)]
     # Cumulants of UNIT · χ²₁.
-    gains = np.array(cumulants) / np.array([UNIT, 2 * UNIT**2, 8 * UNIT**3])[:, None]
-    root = (np.sqrt(count) - np.sqrt(rates)) ** 2 / (2 * np.log(2))
-    return gains, (weight * root).sum(axis=1) / UNIT
+    gain: Floats = np.array(cumulants) / np.array([UNIT, 2 * UNIT**2, 8 * UNIT**3])[:, None]
+    return gain
 
 
 def gains(expected: Floats) -> Floats:
     """(3, …) gains of mean, variance and third cumulant of JS² for bins with `expected` rows."""
-    tables, _ = _tables()
     at = np.log(np.maximum(expected, 1e-9))
-    return np.stack([np.interp(at, _LOG_RATES, table) for table in tables])
-
-
-def root_gain(expected: Floats) -> Floats:
-    """Gain of the mean of the squared difference of roots of shares for bins with `expected` rows."""
-    _, table = _tables()
-    gain: Floats = np.interp(np.log(np.maximum(expected, 1e-9)), _LOG_RATES, table)
-    return gain
+    return np.stack([np.interp(at, _LOG_RATES, table) for table in _tables()])

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exporter.metrics.drift.between import unbounded
 from exporter.metrics.drift.false_discovery import rejected
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import FLOOR_QUANTILE, null
@@ -92,11 +93,11 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
     expected = null(prepared.moments, n, m)
     squared = divergence(pair.p, pair.q)
     comparable = enough & prepared.comparable
-    effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean, 0.0)), np.nan)
+    effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean_squared, 0.0)), np.nan)
     tested = comparable & ~nulls.untestable
     if nulls.timed:
         tested &= prepared.windows >= thresholds.min_blocks
-    pvalue = np.where(tested, expected.pvalue(squared), np.nan)
+    pvalue = np.where(tested, expected.pvalue(unbounded(squared)), np.nan)
     threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
     drifted = rejected(pvalue, thresholds.false_discovery_rate) & (effect > threshold)
     return Verdicts(
@@ -104,7 +105,7 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
         pair=pair,
         full=full,
         effect=effect,
-        noise_floor=np.where(tested, np.sqrt(expected.quantile(FLOOR_QUANTILE)), np.nan),
+        noise_floor=np.where(tested, expected.floor(FLOOR_QUANTILE), np.nan),
         threshold=threshold,
         pvalue=pvalue,
         detected=np.where(tested, drifted, np.nan),

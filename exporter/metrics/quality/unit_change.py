@@ -129,10 +129,13 @@ def _learn(reference: Reference, seconds: int, min_blocks: int) -> Known:
     noise, deviation = np.full(len(cells), np.nan), np.zeros(len(cells))
     if len(windows) >= max(min_blocks, 2):
         counted = shape.cells(reference.part(windows, "features"))
-        added = shape.cells(reference.part(windows, "feature_sums"))
+        # Blocks of a reference keep no sums: a window's mean is that of the whole reference's cells, by its own counts.
+        middle = np.divide(sums, cells, out=np.zeros_like(sums), where=cells > 0)
         noise = np.array([_distance(_shares(each), shape, mapped[:1])[0] for each in counted]).max(axis=0)
         rows = counted.sum(axis=2)
-        means = np.divide(added.sum(axis=2), rows, out=np.broadcast_to(mean, rows.shape).copy(), where=rows > 0)
+        means = np.divide(
+            (counted * middle).sum(axis=2), rows, out=np.broadcast_to(mean, rows.shape).copy(), where=rows > 0
+        )
         deviation = np.abs(means - mean).max(axis=0)
     lowest, highest = shape.edges[:, 0], np.where(shape.real, shape.edges, -np.inf).max(axis=1)
     sensible = (lowest >= _RANGE[:, :1]) & (highest <= _RANGE[:, 1:])

@@ -1,0 +1,156 @@
+"""`ml-exporter evaluate`: the present state once, for people and scripts, without a server."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from exporter.clock import Clock
+from exporter.engine.evaluate import MetricSamples
+from exporter.engine.plan import Plan
+from exporter.engine.worker import Worker
+from exporter.errors import ExporterError
+from exporter.health import Health
+from exporter.log import Logger
+
+_MOST_FEATURES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one model's logs say."""
+
+    model: str
+    window_end: float | None
+    samples: list[MetricSamples]
+
+
+def evaluate_once(
+    plan: Plan,
+    clock: Clock,
+    log: Logger,
+    only: str | None,
+    *,
+    at_log_end: bool,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Evaluated]:
+    """Reads every model's logs from their start into a state that is thrown away, and evaluates.
+
+    Raises:
+        ExporterError: no such model, or a log or reference that cannot be read.
+    """
+    models = [model for model in plan.models if only in (None, model.name)]
+    if not models:
+        raise ExporterError(f"no model {only!r} in the configuration; it has {', '.join(m.name for m in plan.models)}")
+    found = []
+    with tempfile.TemporaryDirectory(prefix="ml-exporter-") as directory:
+        for model in models:
+            health = Health()
+            chosen = replace(model, clock="watermark") if at_log_end else model
+            worker = Worker(chosen, Path(directory) / f"{model.name}.sqlite", clock, health, log)
+            try:
+                _read_everything(worker, health, progress)
+                samples = list(worker.evaluate())
+            finally:
+                worker.close()
+            found.append(Evaluated(model.name, _window_end(samples), samples))
+    return found
+
+
+def _read_everything(worker: Worker, health: Health, progress: Callable[[int], None]) -> None:
+    read = 0.0
+    more = True
+    while more:
+        more = worker.step()
+        for name in worker.stream_names:
+            if trouble := worker.stream_trouble(name):
+                raise ExporterError(f"model {worker.plan.name!r}, {name}: {trouble}")
+        total = sum(health.value("ml_exporter_rows_total", (worker.plan.name, name)) or 0.0 for name in worker.stream_names)
+        progress(int(total - read))
+        read = total
+    worker.finish_waits()
+
+
+def _window_end(samples: list[MetricSamples]) -> float | None:
+    ends = [value for each in samples if each.metric.name == "ml_window_end_timestamp_seconds" for _, value in each.samples]
+    return max((end for end in ends if isinstance(end, float | int)), default=None)
+
+
+def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
+    """Every sample, named as on /metrics; histograms are left out."""
+    return [
+        {
+            "model": one.model,
+            "window_end": None if one.window_end is None else datetime.fromtimestamp(one.window_end, UTC).isoformat(),
+            "metrics": [
+                {"name": each.metric.name, "labels": dict(zip(each.metric.all_labels, labels, strict=True)), "value": value}
+                for each in one.samples
+                for labels, value in each.samples
+                if isinstance(value, float | int)
+            ],
+        }
+        for one in found
+    ]
+
+
+def render_tables(found: list[Evaluated], console: Console) -> None:
+    """Prints a summary of each model: performance and the features with the largest drift effect, by window."""
+    for one in found:
+        end = "no window yet" if one.window_end is None else f"windows end {datetime.fromtimestamp(one.window_end, UTC):%Y-%m-%d %H:%M} UTC"
+        console.print(f"\n[bold]{one.model}[/bold]  {end}", highlight=False)
+        values = {each.metric.name: dict(each.samples) for each in one.samples}
+        console.print(_performance(values))
+        console.print(_drift(values))
+
+
+def _text(value: Any, form: str = "{:.4g}") -> str:
+    return "-" if not isinstance(value, float | int) else form.format(value)
+
+
+def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
+    table = Table("version", "window", "metric", "value", "95 % interval", "reference", "threshold", "verdict", box=None)
+    for (model, version, window, metric), value in values.get("ml_performance", {}).items():
+        key = (model, version, window, metric)
+        low, high = (values.get("ml_performance_bound", {}).get((*key, bound)) for bound in ("lower", "upper"))
+        limits = [values.get("ml_performance_threshold", {}).get((*key, bound)) for bound in ("lower", "upper")]
+        degraded = values.get("ml_performance_degraded", {}).get(key)
+        table.add_row(
+            version,
+            window,
+            metric,
+            _text(value),
+            f"{_text(low)} … {_text(high)}",
+            _text(values.get("ml_performance_reference", {}).get(key)),
+            " … ".join(_text(limit) for limit in limits),
+            "unknown" if degraded is None else ("degraded" if degraded else "ok"),
+        )
+    return table
+
+
+def _drift(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
+    table = Table("version", "window", "feature", "effect", "threshold", "p-value", "missing", "verdict", box=None)
+    effects = values.get("ml_feature_drift_effect", {})
+    ranked = sorted(effects.items(), key=lambda item: (item[0][1], item[0][2], -float(item[1])))
+    shown: dict[tuple[str, ...], int] = {}
+    for key, effect in ranked:
+        group = key[:3]
+        shown[group] = shown.get(group, 0) + 1
+        if shown[group] > _MOST_FEATURES:
+            continue
+        detected = values.get("ml_feature_drift_detected", {}).get(key)
+        table.add_row(
+            key[1],
+            key[2],
+            key[3],
+            _text(effect),
+            _text(values.get("ml_feature_drift_threshold", {}).get(key)),
+            _text(values.get("ml_feature_drift_pvalue", {}).get(key), "{:.2g}"),
+            _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
+            "unknown" if detected is None else ("drifted" if detected else "ok"),
+        )
+    return table

@@ -1,0 +1,8 @@
+"""Whether the truth comes in as it should."""
+
+from exporter.metrics.labels.coverage import COVERAGE
+from exporter.metrics.spec import Metric
+
+LABELS_METRICS: tuple[Metric, ...] = COVERAGE
+
+__all__ = ["LABELS_METRICS"]

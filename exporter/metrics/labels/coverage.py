@@ -1,0 +1,95 @@
+"""How many of the window's predictions have their label by now, and how many should.
+
+The reference says how labels come: F(age) = share of its labels that came within `age` of their prediction (from its
+label_delay histogram, log-linear between bounds: delays stretch over decades), and how many of its predictions got one
+at all. A window of length L that ended `lag` ago, with predictions spread evenly over it, should have
+
+    expected = coverage of the reference · mean of F(age) over age ∈ [lag, lag + L]
+
+The mean is exact for this F: a bucket [a, b] gives ∫ (F_a + (F_b - F_a) ln(t / a) / ln(b / a)) dt in closed form.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.spec import NoData, Sample, WindowMetric
+from exporter.profile.bins import Floats
+from exporter.profile.reference import Reference
+
+_LEAST_AGE = 1.0
+"""Seconds; where the logarithm of ages begins. Labels within a second come with their prediction."""
+
+
+def _coverage(evaluation: Evaluation) -> Iterator[Sample]:
+    answered = evaluation.counts.rows - float(evaluation.counts["errors"].sum())
+    if answered <= 0 or not _labelled(evaluation):
+        raise NoData
+    yield (), evaluation.counts.labels / answered
+
+
+def _labelled(evaluation: Evaluation) -> bool:
+    """True if labels exist for this model at all: some are here, or the reference has some."""
+    reference = evaluation.reference
+    return evaluation.counts.labels > 0 or (reference is not None and reference.total.labels > 0)
+
+
+def _expected(evaluation: Evaluation) -> Iterator[Sample]:
+    reference = evaluation.reference
+    if reference is None:
+        raise NoData
+    lag = max(evaluation.decided_at - evaluation.window.end, 0.0)
+    yield (), expected_coverage(reference, lag, lag + evaluation.window.seconds)
+
+
+def expected_coverage(reference: Reference, youngest: float, oldest: float) -> float:
+    """Share of predictions aged between `youngest` and `oldest` seconds that should have a label.
+
+    Raises:
+        NoData: the reference has no labels, or does not know when they came.
+    """
+    total = reference.total
+    answered = total.rows - float(total["errors"].sum())
+    delays = total["label_delay"]
+    if answered <= 0 or total.labels <= 0 or delays.sum() <= 0:
+        raise NoData
+    ages, shares = delay_curve(reference.layout.label_delay_bounds, delays)
+    coverage = min(total.labels / answered, 1.0)
+    return coverage * mean_share(ages, shares, youngest, oldest)
+
+
+def delay_curve(bounds: tuple[float, ...], delays: Floats) -> tuple[Floats, Floats]:
+    """(K,) ages and the share of labels that came within each: knots of F. Beyond the last bound F is 1 at twice it."""
+    ages = np.concatenate(([_LEAST_AGE], np.array(bounds), [2 * bounds[-1]]))
+    shares = np.concatenate(([0.0], np.cumsum(delays) / delays.sum()))
+    return ages, shares
+
+
+def mean_share(ages: Floats, shares: Floats, youngest: float, oldest: float) -> float:
+    """Mean of F over ages from `youngest` to `oldest`; F is linear in log(age) between its knots, 0 before, 1 after."""
+    low, high = max(youngest, 0.0), max(oldest, youngest + 1e-6)
+    cuts = np.unique(np.clip(np.concatenate(([low, high], ages)), low, high))
+    start, stop = cuts[:-1], cuts[1:]
+    inside = (start >= ages[0]) & (stop <= ages[-1])
+    at = np.clip(np.searchsorted(ages, (start + stop) / 2, side="right") - 1, 0, len(ages) - 2)
+    a, b, fa, fb = ages[at], ages[at + 1], shares[at], shares[at + 1]
+    safe, end = np.where(inside, start, a), np.where(inside, stop, b)
+    logs = end * (np.log(end / a) - 1) - safe * (np.log(safe / a) - 1)
+    area = fa * (end - safe) + (fb - fa) / np.log(b / a) * logs
+    area = np.where(inside, area, np.where(start >= ages[-1], stop - start, 0.0))
+    return float(np.clip(area.sum() / (high - low), 0.0, 1.0))
+
+
+COVERAGE = (
+    WindowMetric(
+        "ml_label_coverage_ratio",
+        "Share of the window's answered predictions whose label has come by now.",
+        _coverage,
+    ),
+    WindowMetric(
+        "ml_label_coverage_expected_ratio",
+        "Share of the window's answered predictions whose label should have come by now, going by the reference.",
+        _expected,
+    ),
+)

@@ -1,0 +1,106 @@
+"""Windows are sums of panes, whatever was rolled up, reopened or came late."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.engine.panes import DAY, HOUR, Panes
+from exporter.engine.plan import Retention
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from exporter.state.store import Store
+
+LAYOUT = Layout(task="regression", slices={"origin": 3})
+RETENTION = Retention(fine=2 * DAY, hourly=4 * DAY, daily=30 * DAY)
+
+
+def one(rows: float) -> Counts:
+    counts = Counts.zero(LAYOUT)
+    counts["rows"][0] = rows
+    counts.by_slice[0, 0] = rows
+    return counts
+
+
+def filled(pane: int = 600, days: int = 8) -> Panes:
+    panes = Panes(pane, RETENTION)
+    for start in range(0, days * DAY, pane):
+        panes.add({("v", start): one(1.0)})
+    return panes
+
+
+def rows(panes: Panes, seconds: int, end: int) -> float:
+    return panes.window("v", LAYOUT, seconds, end).rows
+
+
+def test_window_slides_by_the_pane() -> None:
+    """A running window equals a fresh sum at every step."""
+    running = filled()
+    for end in range(DAY, DAY + 3 * HOUR, 600):
+        assert rows(running, HOUR, end) == 6.0
+    running.add({("v", DAY + 600): one(4.0), ("v", 0): one(9.0)})
+    assert rows(running, HOUR, DAY + HOUR) == rows(filled(), HOUR, DAY + HOUR) + 4.0
+
+
+def test_late_rows_enter_running_windows() -> None:
+    panes = filled()
+    assert rows(panes, DAY, 2 * DAY) == 144.0
+    panes.add({("v", DAY): one(5.0)})
+    assert rows(panes, DAY, 2 * DAY) == 149.0
+
+
+def test_rolling_up_keeps_every_count() -> None:
+    """After panes became hours and days, whole days sum to what they did; nothing is kept longer than told."""
+    panes = filled()
+    before = rows(panes, 7 * DAY, 8 * DAY)
+    panes.roll(8 * DAY)
+    assert rows(panes, 7 * DAY, 8 * DAY) == before
+    widths = {width for _, width in panes._index["v", LAYOUT.id]}
+    assert widths == {600, HOUR, DAY}
+    panes.add({("v", 2 * DAY + 700): one(1.0)})
+    assert rows(panes, 7 * DAY, 8 * DAY) == before + 1.0
+    panes.roll(60 * DAY)
+    assert panes._index["v", LAYOUT.id] == []
+
+
+def test_state_gives_back_what_was_written(tmp_path: Path) -> None:
+    """Panes read from the state equal those written, also after a roll-up removed some."""
+    store = Store(tmp_path / "m.sqlite")
+    panes = filled(pane=3600, days=5)
+    for step in (lambda: None, lambda: panes.roll(5 * DAY)):
+        step()
+        with store.transaction():
+            panes.flush(store)
+        again = Panes(3600, RETENTION)
+        again.load(store, {"": LAYOUT})
+        assert again._index == panes._index
+        expected = panes.window("v", LAYOUT, 5 * DAY, 5 * DAY)
+        actual = again.window("v", LAYOUT, 5 * DAY, 5 * DAY)
+        assert np.array_equal(expected.all, actual.all)
+        assert np.array_equal(expected.by_slice, actual.by_slice)
+
+
+def test_panes_of_the_same_bins_are_adapted(tmp_path: Path) -> None:
+    """A new latency objective changes the layout, not the bins: rows counted before stay in the windows."""
+    store = Store(tmp_path / "m.sqlite")
+    panes = filled(pane=3600, days=2)
+    with store.transaction():
+        panes.flush(store)
+    wider = Layout(task="regression", slices={"origin": 3, "carrier": 4}, latency_bounds=(0.1, 0.2))
+    again = Panes(3600, RETENTION)
+    again.load(store, {"": wider})
+    counts = again.window("v", wider, DAY, 2 * DAY)
+    assert counts.rows == 24.0
+    assert counts.sliced("origin", "rows")[:, 0].tolist() == [24.0, 0.0, 0.0]
+    with store.transaction():
+        again.flush(store)
+    assert {key.layout for key, _ in store.panes()} == {wider.id}
+
+
+@pytest.mark.parametrize("pane", [300, 3600, 86400])
+def test_width_follows_age(pane: int) -> None:
+    panes = Panes(pane, RETENTION)
+    panes.roll(100 * DAY)
+    assert panes.width_at(99 * DAY) == pane
+    assert panes.width_at(97 * DAY) == max(pane, HOUR)
+    assert panes.width_at(90 * DAY) == DAY
