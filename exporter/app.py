@@ -64,9 +64,9 @@ class Runner:
                 self.trouble = ""
             except ExporterError as error:
                 if str(error) != self.trouble:
-                    self.log.error("cycle failed", model=self.worker.plan.name, error=str(error))
+                    self.log.error("cycle failed", model=self.worker.plan.name, error=str(error))  # noqa: TRY400 - a known error needs no traceback
                 self.trouble, pause = str(error), max(self.cycle, _TROUBLE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - the worker loop is a border: one model never takes the others along
+            except Exception as error:
                 self.log.exception("cycle failed: please report this", model=self.worker.plan.name)
                 self.trouble, pause = f"{type(error).__name__}: {error}", max(self.cycle, _TROUBLE_SECONDS)
             self.clock.wait(self.stop, pause - (self.clock.monotonic() - began))
@@ -123,9 +123,9 @@ class App:
             ExporterError: it could not start.
         """
         self.start()
-        self._handle(signal.SIGTERM, lambda: self._done.set())
-        self._handle(signal.SIGINT, lambda: self._done.set())
-        self._handle(signal.SIGHUP, lambda: self._wanted_reload.set())
+        self._handle(signal.SIGTERM, self._done.set)
+        self._handle(signal.SIGINT, self._done.set)
+        self._handle(signal.SIGHUP, self._wanted_reload.set)
         try:
             while not self._done.is_set():
                 began = self._clock.monotonic()
@@ -166,7 +166,7 @@ class App:
         worker = Worker(model, state, self._clock, self._health, self._log, keep_rows=plan.keep_rejected_rows)
         for missing in worker.references.missing:
             self._log.warning(
-                "reference is missing: no drift, no quality, no learned bands; make it with `ml-exporter reference fit`",
+                "reference is missing: no drift, quality or learned bands; make it with `ml-exporter reference fit`",
                 model=model.name,
                 file=str(missing),
             )
@@ -289,7 +289,9 @@ class App:
             task=plan.task,
             owner=plan.owner,
             tier=plan.tier,
-            versions=tuple(sorted({s[0][1] for m in runner.samples if m.metric.name == "ml_predictions_total" for s in m.samples})),
+            versions=tuple(
+                sorted({s[0][1] for m in runner.samples if m.metric.name == "ml_predictions_total" for s in m.samples})
+            ),
             series=0 if last is None else last.series.get(plan.name, 0),
             sources=sources,
         )
@@ -311,7 +313,9 @@ def model_families(runner: Runner) -> ModelFamilies:
     """What a model's worker found, as the publisher takes it."""
     plan = runner.worker.plan
     families = [
-        Family(each.metric.name, each.metric.kind, each.metric.help, each.metric.all_labels, each.samples, each.metric.rank)
+        Family(
+            each.metric.name, each.metric.kind, each.metric.help, each.metric.all_labels, each.samples, each.metric.rank
+        )
         for each in runner.samples
     ]
     return ModelFamilies(plan.name, families, plan.series_budget, importance(runner.samples))

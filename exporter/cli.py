@@ -19,7 +19,9 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-reference_cli = typer.Typer(no_args_is_help=True, help="Fit and look at references: what a model's windows are measured against.")
+reference_cli = typer.Typer(
+    no_args_is_help=True, help="Fit and look at references: what a model's windows are measured against."
+)
 cli.add_typer(reference_cli, name="reference")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "--config.file", "-c", help="The configuration file.")]
@@ -76,7 +78,11 @@ def run(config: ConfigOption = _DEFAULT_CONFIG, level: LevelOption = "info", fmt
 
 
 @cli.command()
-def check(config: ConfigOption = _DEFAULT_CONFIG, *, no_sources: Annotated[bool, typer.Option(help="Do not try the sources.")] = False) -> None:
+def check(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    *,
+    no_sources: Annotated[bool, typer.Option(help="Do not try the sources.")] = False,
+) -> None:
     """Validate the configuration and try each source; every problem is told at once."""
     from exporter.config import load  # noqa: PLC0415
     from exporter.config.check import check as check_plan  # noqa: PLC0415
@@ -86,7 +92,7 @@ def check(config: ConfigOption = _DEFAULT_CONFIG, *, no_sources: Annotated[bool,
     typer.echo(f"{config}: valid, {len(plan.models)} model{'s' if len(plan.models) != 1 else ''}")
     if no_sources:
         return
-    results = check_plan(plan, load_reference)
+    results = check_plan(plan, load_reference, SystemClock().now())
     for result in results:
         typer.echo(str(result))
     if any(result.level == "problem" for result in results):
@@ -95,13 +101,17 @@ def check(config: ConfigOption = _DEFAULT_CONFIG, *, no_sources: Annotated[bool,
 
 @cli.command()
 def init(
-    samples: Annotated[list[Path], typer.Argument(help="A sample of your prediction log, and of your label log if there is one.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; standard output if left out.")] = None,
+    samples: Annotated[
+        list[Path], typer.Argument(help="A sample of your prediction log, and of your label log if there is one.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; standard output if left out.")
+    ] = None,
 ) -> None:
     """Write a commented configuration from a sample of your log; every guess is explained."""
     from exporter.config.init import init as guess  # noqa: PLC0415
 
-    text = guess(samples)
+    text = guess(samples, SystemClock().now())
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -127,7 +137,12 @@ def evaluate(
     with _progress() as progress:
         task = progress.add_task("reading logs", total=None)
         found = evaluate_once(
-            load(config), SystemClock(), configure(level), model, at_log_end=at_log_end, progress=lambda n: progress.advance(task, n)
+            load(config),
+            SystemClock(),
+            configure(level),
+            model,
+            at_log_end=at_log_end,
+            progress=lambda n: progress.advance(task, n),
         )
     if as_json:
         typer.echo(json.dumps(render_json(found), indent=2))

@@ -43,5 +43,5 @@ class ReferenceFileError(ExporterError):
     """A reference file that is missing, broken, or made for something else."""
 
 
-class ProfileMismatch(ExporterError):
+class ProfileMismatch(ExporterError):  # noqa: N818 - says what it is
     """Counts of two layouts were about to be added: they have other bins and cannot be."""

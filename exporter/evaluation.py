@@ -70,14 +70,18 @@ def _read_everything(worker: Worker, health: Health, progress: Callable[[int], N
         for name in worker.stream_names:
             if trouble := worker.stream_trouble(name):
                 raise ExporterError(f"model {worker.plan.name!r}, {name}: {trouble}")
-        total = sum(health.value("ml_exporter_rows_total", (worker.plan.name, name)) or 0.0 for name in worker.stream_names)
+        total = sum(
+            health.value("ml_exporter_rows_total", (worker.plan.name, name)) or 0.0 for name in worker.stream_names
+        )
         progress(int(total - read))
         read = total
     worker.finish_waits()
 
 
 def _window_end(samples: list[MetricSamples]) -> float | None:
-    ends = [value for each in samples if each.metric.name == "ml_window_end_timestamp_seconds" for _, value in each.samples]
+    ends = [
+        value for each in samples if each.metric.name == "ml_window_end_timestamp_seconds" for _, value in each.samples
+    ]
     return max((end for end in ends if isinstance(end, float | int)), default=None)
 
 
@@ -88,7 +92,11 @@ def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
             "model": one.model,
             "window_end": None if one.window_end is None else datetime.fromtimestamp(one.window_end, UTC).isoformat(),
             "metrics": [
-                {"name": each.metric.name, "labels": dict(zip(each.metric.all_labels, labels, strict=True)), "value": value}
+                {
+                    "name": each.metric.name,
+                    "labels": dict(zip(each.metric.all_labels, labels, strict=True)),
+                    "value": value,
+                }
                 for each in one.samples
                 for labels, value in each.samples
                 if isinstance(value, float | int)
@@ -101,7 +109,11 @@ def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
 def render_tables(found: list[Evaluated], console: Console) -> None:
     """Prints a summary of each model: performance and the features with the largest drift effect, by window."""
     for one in found:
-        end = "no window yet" if one.window_end is None else f"windows end {datetime.fromtimestamp(one.window_end, UTC):%Y-%m-%d %H:%M} UTC"
+        end = (
+            "no window yet"
+            if one.window_end is None
+            else f"windows end {datetime.fromtimestamp(one.window_end, UTC):%Y-%m-%d %H:%M} UTC"
+        )
         console.print(f"\n[bold]{one.model}[/bold]  {end}", highlight=False)
         values = {each.metric.name: dict(each.samples) for each in one.samples}
         console.print(_performance(values))
@@ -113,7 +125,9 @@ def _text(value: Any, form: str = "{:.4g}") -> str:
 
 
 def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
-    table = Table("version", "window", "metric", "value", "95 % interval", "reference", "threshold", "verdict", box=None)
+    table = Table(
+        "version", "window", "metric", "value", "95 % interval", "reference", "threshold", "verdict", box=None
+    )
     for (model, version, window, metric), value in values.get("ml_performance", {}).items():
         key = (model, version, window, metric)
         low, high = (values.get("ml_performance_bound", {}).get((*key, bound)) for bound in ("lower", "upper"))

@@ -35,11 +35,13 @@ class Fitted:
     def lines(self) -> list[str]:
         """What a person should know, a line each."""
         reference = self.fit.reference
-        blocks = f", {len(reference.block_starts)} blocks of {reference.block_seconds} s" if reference.block_seconds else ""
-        head = (
-            f"{self.model}{f' {reference.version}' if reference.version else ''}: {reference.total.rows:,.0f} rows, {reference.total.labels:,.0f} labels, "
-            f"{len(reference.layout.features)} features{blocks} -> {self.path}"
+        blocks = (
+            f", {len(reference.block_starts)} blocks of {reference.block_seconds} s" if reference.block_seconds else ""
         )
+        total = reference.total
+        name = f"{self.model} {reference.version}".strip()
+        size = f"{total.rows:,.0f} rows, {total.labels:,.0f} labels, {len(reference.layout.features)} features"
+        head = f"{name}: {size}{blocks} -> {self.path}"
         return [head, *(f"  {note}" for note in self.fit.notes)]
 
 
@@ -110,7 +112,9 @@ def describe(reference: Reference) -> dict[str, Any]:
                 "cells": bins.cells,
                 "missing_ratio": float(counts[0]) / rows,
                 "invalid_ratio": float(counts[1]) / rows,
-                "range": [float(np.nextafter(bins.edges[0], np.inf)), float(bins.edges[-1])] if isinstance(bins, NumericBins) else None,
+                "range": [float(np.nextafter(bins.edges[0], np.inf)), float(bins.edges[-1])]
+                if isinstance(bins, NumericBins)
+                else None,
                 "categories": None if isinstance(bins, NumericBins) else list(bins.values),
             }
         )
@@ -127,14 +131,29 @@ def describe(reference: Reference) -> dict[str, Any]:
         "block_seconds": reference.block_seconds,
         "blocks": len(starts),
         "from": datetime.fromtimestamp(int(starts[0]), UTC).isoformat() if len(starts) else None,
-        "to": datetime.fromtimestamp(int(starts[-1]) + (reference.block_seconds or 0), UTC).isoformat() if len(starts) else None,
+        "to": datetime.fromtimestamp(int(starts[-1]) + (reference.block_seconds or 0), UTC).isoformat()
+        if len(starts)
+        else None,
         "features": features,
     }
 
 
 def render_description(described: dict[str, Any], console: Console) -> None:
     """Prints what `describe` found as a table."""
-    for key in ("model", "version", "bins_id", "task", "created", "rows", "labels", "classes", "blocks", "block_seconds", "from", "to"):
+    for key in (
+        "model",
+        "version",
+        "bins_id",
+        "task",
+        "created",
+        "rows",
+        "labels",
+        "classes",
+        "blocks",
+        "block_seconds",
+        "from",
+        "to",
+    ):
         if described[key] not in (None, "", []):
             console.print(f"{key:>14}: {described[key]}", highlight=False)
     table = Table("feature", "type", "cells", "missing", "invalid", "values", box=None)

@@ -29,7 +29,7 @@ ml-exporter reads one YAML file, `ml-exporter.yml`. `ml-exporter init SAMPLE` wr
 it again on SIGHUP or a POST to `/-/reload`; a file with a problem changes nothing.
 
 - **Durations** are written `90s`, `5m`, `1h30m`, `7d`, `2w`; bare numbers are seconds.
-- **Environment**: `${NAME}` in any value is filled in, `${NAME:-default}` where it may be missing; `$$` is a dollar sign.
+- **Environment**: `${NAME}` in any value is filled in, `${NAME:-default}` where it may be missing; `$$` is a `$`.
 - **Secrets**: for every secret key of a source there is `<key>_file`, a file that holds it.
 - **Relative paths** start at the directory of the file.
 - **Defaults**: what stands under `defaults:` holds for every model; what a model says itself goes first, key by key.

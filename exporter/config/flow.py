@@ -18,7 +18,7 @@ def flow(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return json.dumps(value)
     text = str(value)
-    plain = _PLAIN.fullmatch(text) and not text.endswith(":") and not _is_number(text) and text.lower() not in _WORDS
+    plain = _PLAIN.fullmatch(text) and ": " not in f"{text} " and not _is_number(text) and text.lower() not in _WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 

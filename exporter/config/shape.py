@@ -48,7 +48,15 @@ def _walk(root: type[BaseModel], location: Location) -> tuple[Any, FieldInfo | N
             kind = field.annotation
         elif inner := _inner(kind):
             kind, field = inner, None
+        elif not (models and _is_tag(models[0], part)):
+            return None, None
     return kind, field
+
+
+def _is_tag(model: type[BaseModel], part: str | int) -> bool:
+    """True where `part` is what pydantic puts in for a union of which only this member is there."""
+    kind = model.model_fields.get("type")
+    return kind is not None and part in get_args(kind.annotation)
 
 
 def _inner(kind: Any) -> Any:

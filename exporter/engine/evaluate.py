@@ -44,7 +44,9 @@ class Evaluator:
             samples = []
             for fact in versions:
                 head = (fact.model, fact.version)
-                samples += [(head + labels, value) for labels, value in self._compute(fact_metric, fact_metric.compute, fact)]
+                samples += [
+                    (head + labels, value) for labels, value in self._compute(fact_metric, fact_metric.compute, fact)
+                ]
             if samples:
                 result.append(MetricSamples(fact_metric, samples))
         return result
@@ -53,7 +55,7 @@ class Evaluator:
         self, metric: Metric, compute: Callable[[T], Iterable[Sample | HistogramSample]], of: T
     ) -> list[Sample | HistogramSample]:
         try:
-            return [sample for sample in compute(of) if sample[1] == sample[1]]  # noqa: PLR0124 - NaN is absent
+            return [sample for sample in compute(of) if sample[1] == sample[1]]
         except NoData:
             return []
         except Exception as error:  # noqa: BLE001 - the metric runner is a border: one metric never takes the others along

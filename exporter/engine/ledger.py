@@ -168,7 +168,11 @@ class Ledger:
         same = had & (old["value"] == value) & (old["state"] != _ASSUMED)
         other = had & ~same
         duplicates[rows[same]] = True
-        held = other & (old["state"] != _ASSUMED) if self._rules.conflict == "first" else np.zeros(len(ids), dtype=np.bool_)
+        held = (
+            other & (old["state"] != _ASSUMED)
+            if self._rules.conflict == "first"
+            else np.zeros(len(ids), dtype=np.bool_)
+        )
         conflicts[rows[other & (old["state"] != _ASSUMED)]] = True
         new = ~same & ~held
         ids, value, time, had = ids[new], value[new], time[new], had[new]
@@ -183,7 +187,9 @@ class Ledger:
         fresh = found & ~corrected
         outcomes = self._outcomes(_rows(prediction, fresh), value[fresh], time[fresh])
         self.waiting -= len(outcomes)
-        undone = self._outcomes(_rows(prediction, corrected), old["value"][corrected], old["time"][corrected], sign=-1.0)
+        undone = self._outcomes(
+            _rows(prediction, corrected), old["value"][corrected], old["time"][corrected], sign=-1.0
+        )
         redone = self._outcomes(_rows(prediction, corrected), value[corrected], time[corrected])
         return Joined(outcomes, concatenate(undone, redone), duplicates, conflicts)
 
@@ -283,7 +289,9 @@ class Ledger:
             found |= here
         return found, columns
 
-    def _outcomes(self, prediction: dict[str, NDArray[np.generic]], value: Floats, time: Ints, sign: float = 1.0) -> Outcomes:
+    def _outcomes(
+        self, prediction: dict[str, NDArray[np.generic]], value: Floats, time: Ints, sign: float = 1.0
+    ) -> Outcomes:
         """Outcomes of predictions with their labels; failed predictions have none."""
         if len(value) == 0 or not prediction:
             return self._none()
@@ -317,7 +325,9 @@ class Ledger:
         self._number += 1
         return self._number - 1
 
-    def _append_labels(self, ids: Hashes, value: Floats, time: Ints, state: int | NDArray[np.uint8], bucket: Ints) -> None:
+    def _append_labels(
+        self, ids: Hashes, value: Floats, time: Ints, state: int | NDArray[np.uint8], bucket: Ints
+    ) -> None:
         states = np.broadcast_to(np.asarray(state, dtype=np.uint8), (len(ids),))
         for number in np.unique(bucket):
             part = bucket == number

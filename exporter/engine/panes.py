@@ -85,14 +85,22 @@ class Panes:
             key = PaneKey(version, start // width * width, width, layout.id)
             self._add(key, counts)
             for (owner, _), running in self._running.items():
-                if owner == version and running.start <= key.start < running.end and running.counts.layout.id == layout.id:
+                if (
+                    owner == version
+                    and running.start <= key.start < running.end
+                    and running.counts.layout.id == layout.id
+                ):
                     running.counts.add(counts)
 
     def window(self, version: str, layout: Layout, seconds: int, end: int) -> Counts:
         """The sum of a version's panes that start in [end - seconds, end). Do not change it."""
         start = end - seconds
         running = self._running.get((version, seconds))
-        moved = running is not None and running.counts.layout.id == layout.id and running.start <= start <= running.end <= end
+        moved = (
+            running is not None
+            and running.counts.layout.id == layout.id
+            and running.start <= start <= running.end <= end
+        )
         if running is None or not moved:
             running = _Running(start, end, self._sum(version, layout, start, end))
             self._running[(version, seconds)] = running

@@ -49,7 +49,7 @@ class FeatureOverride:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long panes are kept at each width: `pane` wide until `fine`, an hour wide until `hourly`, a day until `daily`."""
+    """How long panes are kept: as wide as `pane` until `fine`, an hour until `hourly`, a day until `daily` (seconds)."""
 
     fine: int = 2 * 86400
     hourly: int = 14 * 86400
@@ -70,7 +70,7 @@ class ModelPlan:
         max_future: wall clock: rows later than now by more are *future*.
         dedupe: seconds an id is remembered.
         max_counter_age: rows older than so many seconds enter windows, not counters.
-        feature_columns: feature → column where they differ; for `predictions.columns.features` None (all of the reference).
+        feature_columns: feature → column where they differ; used where `predictions.columns.features` is None.
         references: version → file; "" = all others.
         slice_values: dimension → how many values are told apart (the rest is *other*).
     """

@@ -11,8 +11,8 @@ from exporter.engine.plan import ModelPlan
 from exporter.errors import ReferenceFileError
 from exporter.profile.adapt import adapt_reference
 from exporter.profile.bins import NumericBins
-from exporter.profile.columns import Columns
 from exporter.profile.codec import unpack_reference
+from exporter.profile.columns import Columns
 from exporter.profile.fit import OUTPUT_BINS, FeatureWish, FitSpec
 from exporter.profile.layout import ERROR_SLOTS, LATENCY_BOUNDS, Layout
 from exporter.profile.reference import Reference
@@ -116,7 +116,9 @@ def _bare_layout(plan: ModelPlan) -> Layout:
     edges = np.linspace(0.0, 1.0, OUTPUT_BINS + 1)
     edges[0] = np.nextafter(0.0, -1.0)
     scored = plan.task == "binary" and plan.predictions.columns.score is not None
-    return Layout(task=plan.task, classes=class_names(plan), score_bins=NumericBins(edges, 2.0**-30) if scored else None)
+    return Layout(
+        task=plan.task, classes=class_names(plan), score_bins=NumericBins(edges, 2.0**-30) if scored else None
+    )
 
 
 def fit_spec(plan: ModelPlan, version: str = "") -> FitSpec:

@@ -11,7 +11,7 @@ from exporter.profile.cells import Bools
 Ints = NDArray[np.int64]
 _MICRO = 1_000_000
 _ENOUGH = 0.01
-"""Share of a batch's rows that must lie in or after a pane for the watermark to move there: stray clocks do not move it."""
+"""Share of a batch's rows that must lie in or after a pane for the watermark to move there; a stray clock has less."""
 _GAP_ROWS = 10
 """Rows of a batch that must agree on a time beyond `max_jump` to be believed: the log had a gap."""
 
@@ -67,7 +67,9 @@ class Timeline:
 
     def watermark(self, wall: float) -> int | None:
         """The slowest active partition's; None before the first row."""
-        active = [mark for part, mark in self.watermarks.items() if wall - self.seen.get(part, 0.0) <= self.idle_seconds]
+        active = [
+            mark for part, mark in self.watermarks.items() if wall - self.seen.get(part, 0.0) <= self.idle_seconds
+        ]
         if active:
             return min(active)
         return max(self.watermarks.values(), default=None)

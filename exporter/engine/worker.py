@@ -80,7 +80,9 @@ class Stream:
 class Worker:
     """Counts one model. Its methods are called by one thread."""
 
-    def __init__(self, plan: ModelPlan, state: Path, clock: Clock, health: Health, log: Logger, *, keep_rows: bool = False) -> None:
+    def __init__(
+        self, plan: ModelPlan, state: Path, clock: Clock, health: Health, log: Logger, *, keep_rows: bool = False
+    ) -> None:
         """Opens the model's state and references.
 
         Raises:
@@ -219,7 +221,9 @@ class Worker:
         self._panes.roll(now)
         self._commit(None, b"", [], tally)
 
-    def _commit(self, stream: Stream | None, cursor: bytes, rejects: list[Reject], tally: Counter[tuple[str, str]]) -> None:
+    def _commit(
+        self, stream: Stream | None, cursor: bytes, rejects: list[Reject], tally: Counter[tuple[str, str]]
+    ) -> None:
         counted = self._tally + tally
         with self._store.transaction():
             self._panes.flush(self._store)
@@ -265,9 +269,11 @@ class Worker:
     def _layouts_of(self, batch: Batch, columns: Columns) -> list[tuple[Layout, set[str] | None]]:
         """The layouts that a batch's versions are counted in; None = all rows."""
         own = self.references.layouts
-        if len(own) <= 2 and columns.version is None or set(own) <= {""}:  # noqa: PLR2004 - the bare layout and one reference
+        if columns.version is None or set(own) <= {""}:
             return [(self.references.layout(""), None)]
-        rows, _ = decode_predictions(batch, Reading(replace(columns, features={}), Layout(task=self.plan.task, classes=("0", "1"))))
+        rows, _ = decode_predictions(
+            batch, Reading(replace(columns, features={}), Layout(task=self.plan.task, classes=("0", "1")))
+        )
         groups: dict[str, tuple[Layout, set[str]]] = {}
         for name in rows.version.names:
             layout = self.references.layout(name)
@@ -288,7 +294,11 @@ class Worker:
         future = self._timeline.future(rows.time, batch.partition, wall)
         self._timeline.advance(rows.time[~future], batch.partition, wall)
         now = self._timeline.now(wall)
-        old = rows.time < int(self._panes.oldest(now) * _MICRO) if now is not None else np.zeros(len(rows), dtype=np.bool_)
+        old = (
+            rows.time < int(self._panes.oldest(now) * _MICRO)
+            if now is not None
+            else np.zeros(len(rows), dtype=np.bool_)
+        )
         rejects = [self._reject(batch, rows, row, "future") for row in np.flatnonzero(future)]
         rejects += [self._reject(batch, rows, row, "too_old") for row in np.flatnonzero(old & ~future)]
         bad = future | old
@@ -316,7 +326,11 @@ class Worker:
         return reject_row(batch, int(rows.place[row]), reason, keep=self._keep_rows)
 
     def _add(
-        self, count: Callable[[Rows, np.ndarray], dict[CellKey, Counts]], rows: Rows, slots: np.ndarray, now: float | None
+        self,
+        count: Callable[[Rows, np.ndarray], dict[CellKey, Counts]],
+        rows: Rows,
+        slots: np.ndarray,
+        now: float | None,
     ) -> None:
         """Counts rows into panes; those that are not a backlog into the counters too."""
         aged = np.zeros(len(rows), dtype=np.bool_)
@@ -362,7 +376,10 @@ class Worker:
         return rejects
 
     def _label_rejects(self, batch: Batch, labels: LabelRows, joined: Joined) -> list[Reject]:
-        masks: tuple[tuple[Bools, RejectReason], ...] = ((joined.duplicates, "duplicate"), (joined.conflicts, "conflict"))
+        masks: tuple[tuple[Bools, RejectReason], ...] = (
+            (joined.duplicates, "duplicate"),
+            (joined.conflicts, "conflict"),
+        )
         return [
             reject_row(batch, int(labels.place[row]), reason, keep=self._keep_rows)
             for mask, reason in masks
@@ -400,9 +417,8 @@ class Worker:
         if not self._changed and end == self._evaluated_at:
             return self._samples
         versions = self._live_versions(end)
-        evaluations = [] if end is None else [
-            self._evaluation(version, name, seconds, end) for version in versions for name, seconds in self.plan.windows.items()
-        ]  # fmt: skip
+        windows = () if end is None else self.plan.windows.items()
+        evaluations = [self._evaluation(version, *window, end or 0) for version in versions for window in windows]
         self._samples = self._evaluator.run(evaluations, [self._facts(version, wall) for version in versions])
         self._changed, self._evaluated_at = False, end
         return self._samples

@@ -52,7 +52,9 @@ def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:
         source, target = vectors[:, old.spans[part]], result[:, layout.spans[part]]
         for name, bins in layout.features.items():
             if name in old.features:
-                _copy_feature(source[:, old.feature_span[name]], target[:, layout.feature_span[name]], old.features[name], bins)
+                _copy_feature(
+                    source[:, old.feature_span[name]], target[:, layout.feature_span[name]], old.features[name], bins
+                )
     return result
 
 
@@ -88,7 +90,9 @@ def adapt_reference(reference: Reference, layout: Layout) -> Reference:
         created=reference.created,
         block_seconds=reference.block_seconds,
         block_starts=reference.block_starts,
-        blocks=adapt_vectors(reference.blocks, reference.layout, layout) if len(reference.block_starts) else reference.blocks,
+        blocks=adapt_vectors(reference.blocks, reference.layout, layout)
+        if len(reference.block_starts)
+        else reference.blocks,
         names=reference.names,
         timezone=reference.timezone,
     )

@@ -150,7 +150,12 @@ def read_numbers(column: pa.Array) -> tuple[Floats, Bools]:
         return read_numbers(column.cast(kind.value_type))
     if pa.types.is_floating(kind) and column.null_count == 0 and pa.types.is_float64(kind):
         return column.to_numpy(zero_copy_only=False), np.zeros(n, dtype=np.bool_)
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
         if pa.types.is_boolean(kind):
             column = column.cast(pa.uint8())
         numbers = np.asarray(pc.fill_null(column.cast(pa.float64(), safe=False), np.nan), dtype=np.float64)

@@ -87,7 +87,9 @@ def pack_reference(reference: Reference) -> bytes:
     size = len(json.dumps(header, separators=(",", ":")).encode())
     total = np.concatenate((reference.total.all, reference.total.by_slice.reshape(-1)))
     body = struct.pack("<I", size) + head + _compress(np.concatenate((total, reference.blocks.reshape(-1))).tobytes())
-    return _REFERENCE.pack(_REFERENCE_MAGIC, REFERENCE_VERSION, len(head), len(body), hashlib.sha256(body).digest()) + body
+    return (
+        _REFERENCE.pack(_REFERENCE_MAGIC, REFERENCE_VERSION, len(head), len(body), hashlib.sha256(body).digest()) + body
+    )
 
 
 def unpack_reference(data: bytes, where: str) -> Reference:

@@ -54,9 +54,17 @@ class Outcomes:
     def take(self, keep: NDArray[np.bool_]) -> "Outcomes":
         """Some of them."""
         return Outcomes(
-            self.versions, self.version[keep], self.time[keep], self.prediction[keep], self.score[keep], self.actual[keep],
-            self.delay[keep], self.slots[keep], self.sign[keep], None if self.scores is None else self.scores[keep],
-        )  # fmt: skip
+            versions=self.versions,
+            version=self.version[keep],
+            time=self.time[keep],
+            prediction=self.prediction[keep],
+            score=self.score[keep],
+            actual=self.actual[keep],
+            delay=self.delay[keep],
+            slots=self.slots[keep],
+            sign=self.sign[keep],
+            scores=None if self.scores is None else self.scores[keep],
+        )
 
 
 CellKey = tuple[str, int]
@@ -109,7 +117,11 @@ def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> dict[CellKe
         known = np.isfinite(delay)
         bounds = np.array(layout.label_delay_bounds)
         table.add("label_delay", np.searchsorted(bounds, delay, side="left"), keep=known)
-        table.add("label_delay_sum", np.zeros(len(cell), dtype=np.int64), values=to_unit(np.where(known, delay, 0), SECONDS_UNIT))
+        table.add(
+            "label_delay_sum",
+            np.zeros(len(cell), dtype=np.int64),
+            values=to_unit(np.where(known, delay, 0), SECONDS_UNIT),
+        )
         prediction, actual = outcomes.prediction[take], outcomes.actual[take]
         if layout.task == "regression":
             _count_regression(table, prediction, actual, one)
@@ -161,7 +173,9 @@ class _Table:
             index = cell * width + chosen
             self._rows.append((span.start, whole, index if whole is None else index[keep]))
 
-    def add(self, part: str, code: Ints, *, keep: NDArray[np.bool_] | None = None, values: Floats | None = None) -> None:
+    def add(
+        self, part: str, code: Ints, *, keep: NDArray[np.bool_] | None = None, values: Floats | None = None
+    ) -> None:
         """Adds 1 (or `values`) at `code` (n,) of a part, for the rows that `keep` marks, to all rows and slices."""
         if keep is not None and keep.all():
             keep = None
@@ -177,8 +191,13 @@ class _Table:
             # `index` already lacks the rows without a slot.
             inner = None if keep is None else (keep if whole is None else keep[whole])
             picked = index if inner is None else index[inner]
-            counted = _bincount_picked(picked, code if chosen is None else code[chosen], self.cells * slots, width,
-                                       None if weights is None else (weights if chosen is None else weights[chosen]))
+            counted = _bincount_picked(
+                picked,
+                code if chosen is None else code[chosen],
+                self.cells * slots,
+                width,
+                None if weights is None else (weights if chosen is None else weights[chosen]),
+            )
             self._slices[:, start : start + slots, span] += counted.reshape(self.cells, slots, width)
 
     def _weights(self, values: Floats | None) -> Floats | None:
@@ -190,8 +209,13 @@ class _Table:
         return [Counts(self.layout, self._all[i], self._slices[i]) for i in range(self.cells)]
 
 
-def _bincount(
-    cell: Ints, code: NDArray[np.integer], cells: int, width: int, weights: Floats | None, keep: NDArray[np.bool_] | None
+def _bincount(  # noqa: PLR0917 - one call a part, read as a line
+    cell: Ints,
+    code: NDArray[np.integer],
+    cells: int,
+    width: int,
+    weights: Floats | None,
+    keep: NDArray[np.bool_] | None,
 ) -> Floats:
     if keep is not None:
         cell, code = cell[keep], code[keep]
@@ -270,7 +294,9 @@ def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Flo
         table.add("score_actual", cell_codes(layout.score_bins, probability) * 2 + positive, keep=usable)
         table.add("score_moments", positive * 2, values=to_unit(probability, PROBABILITY_UNIT), keep=usable)
         table.add("score_moments", positive * 2 + 1, values=to_unit(probability**2, PROBABILITY_UNIT), keep=usable)
-        _count_score_terms(table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable)
+        _count_score_terms(
+            table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable
+        )
     if scores is not None and layout.class_scores:
         usable = ~np.isnan(scores).any(axis=1) & (true < len(layout.classes))
         filled = np.where(usable[:, None], scores, 0.0)

@@ -66,7 +66,9 @@ class Counts:
             ProfileMismatch: the layouts differ.
         """
         if other.layout is not self.layout and other.layout.id != self.layout.id:
-            raise ProfileMismatch(f"counts with bins {other.layout.id} cannot be added to counts with bins {self.layout.id}")
+            raise ProfileMismatch(
+                f"counts with bins {other.layout.id} cannot be added to counts with bins {self.layout.id}"
+            )
         self.all += other.all
         self.by_slice += other.by_slice
 

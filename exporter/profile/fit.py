@@ -91,7 +91,9 @@ class Fit:
     notes: list[str]
 
 
-def fit(batches: Callable[[], Iterable[Batch]], spec: FitSpec, created: float, progress: Progress = lambda _: None) -> Fit:
+def fit(
+    batches: Callable[[], Iterable[Batch]], spec: FitSpec, created: float, progress: Progress = lambda _: None
+) -> Fit:
     """A reference fitted from rows that can be read twice.
 
     Args:
@@ -123,7 +125,11 @@ def of_version(batch: Batch, spec: FitSpec) -> Batch:
     names = read_names(column)
     wanted = [name == spec.version if spec.version else name not in spec.others for name in names.names]
     keep = np.array([*wanted, not spec.version], dtype=np.bool_)[names.codes]
-    return batch if keep.all() else Batch(batch.rows.filter(pa.array(keep)), batch.origin, batch.first_row, batch.partition)
+    return (
+        batch
+        if keep.all()
+        else Batch(batch.rows.filter(pa.array(keep)), batch.origin, batch.first_row, batch.partition)
+    )
 
 
 class _Sample:
@@ -200,7 +206,11 @@ class _Column:
     def is_numeric(self) -> bool:
         if self.wish.type is not None:
             return self.wish.type == "numeric"
-        return not self.boolean and self.numbers > 0 and self.numbers >= _NUMBER_IF_READABLE * (self.numbers + self.unreadable)
+        return (
+            not self.boolean
+            and self.numbers > 0
+            and self.numbers >= _NUMBER_IF_READABLE * (self.numbers + self.unreadable)
+        )
 
     def bins(self, spec: FitSpec) -> FeatureBins | str:
         """Bins of the feature, or why it has none."""
@@ -343,10 +353,12 @@ class _Learned:
             return ("0", "1")
         names = tuple(sorted(self._classes))
         if not names:
-            raise ReferenceFileError(f"model {spec.model!r}: no class found in the reference data; name them as `classes:`")
+            raise ReferenceFileError(
+                f"model {spec.model!r}: no class found in the reference data; name them as `classes:`"
+            )
         if len(names) > MAX_CATEGORIES:
             raise ReferenceFileError(
-                f"model {spec.model!r}: {len(names)} different classes; is it a regression? else name those that count as `classes:`"
+                f"model {spec.model!r}: {len(names)} different classes; is it a regression? else name some as `classes:`"
             )
         return names
 
@@ -416,7 +428,9 @@ class _BlockCounter:
             created=created,
             block_seconds=self._spec.block_seconds if starts else None,
             block_starts=np.array(starts, dtype=np.int64),
-            blocks=np.stack([self._blocks[start].all for start in starts]) if starts else np.empty((0, self._layout.width)),
+            blocks=np.stack([self._blocks[start].all for start in starts])
+            if starts
+            else np.empty((0, self._layout.width)),
             names={kind: tuple(names) for kind, names in self._vocabulary.names.items()},
             timezone=self._spec.columns.timezone,
         )
@@ -424,7 +438,9 @@ class _BlockCounter:
     def notes(self) -> list[str]:
         notes = [f"{count:,} rows left out: {reason}" for reason, count in sorted(self._rejected.items())]
         if not self._timed:
-            notes.append("no time column: how much the data varies from day to day is unknown, its noise is taken as i.i.d.")
+            notes.append(
+                "no time column: how much the data varies from day to day is unknown, its noise is taken as i.i.d."
+            )
         if self._total.labels == 0:
             notes.append("no labels: performance will have no reference value and no learned band")
         return notes
@@ -471,5 +487,3 @@ def _timeless(columns: Columns) -> Columns:
 def _some(names: Iterable[str]) -> str:
     listed = sorted(names)
     return ", ".join(listed[:10]) + (", …" if len(listed) > 10 else "")  # noqa: PLR2004 - as many as one line takes
-
-

@@ -37,7 +37,9 @@ def hash_ids(ids: pa.Array, key: Key) -> tuple[Hashes, NDArray[np.bool_]]:
         column = column.combine_chunks()
     n = len(column)
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)[column.offset : column.offset + n + 1]
-    data = np.frombuffer(column.buffers()[2], dtype=np.uint8) if column.buffers()[2] is not None else np.empty(0, np.uint8)
+    data = (
+        np.frombuffer(column.buffers()[2], dtype=np.uint8) if column.buffers()[2] is not None else np.empty(0, np.uint8)
+    )
     lengths = np.diff(offsets)
     hashes = np.empty(n, dtype=np.uint64)
     for length in np.unique(lengths):

@@ -21,7 +21,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     labels·              (1,)        labels joined
     outcomes·            (C+1, C+1)  classification: predicted × actual, last is *other*
     score_actual·        (Ks, 2)     binary: score cell × actual (0 negative, 1 positive)
-    class_score_actual   (C, 64, 2)  multiclass with scores: class score cell (equal width on [0, 1]) × is it that class
+    class_score_actual   (C, 64, 2)  multiclass with scores: score cell (equal width on [0, 1]) × is it that class
     score_terms·         (3,)        binary and multiclass: Σ squared error of the scores (Brier), Σ log loss, n with score
     score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
     error_terms·         (8,)        regression: n, Σ|e|, Σe², Σe, Σ|e/y|, n with y ≠ 0, Σy, Σy²   (e = prediction − y)
@@ -52,7 +52,20 @@ CLASS_SCORE_CELLS = 64
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; the config's latency objectives are added."""
-LABEL_DELAY_BOUNDS = (60.0, 600.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0, 7776000.0)
+LABEL_DELAY_BOUNDS = (
+    60.0,
+    600.0,
+    3600.0,
+    7200.0,
+    14400.0,
+    28800.0,
+    86400.0,
+    259200.0,
+    604800.0,
+    1209600.0,
+    2592000.0,
+    7776000.0,
+)
 """Seconds: a minute to 90 days."""
 
 
@@ -289,4 +302,3 @@ def _numeric_from_json(data: Mapping[str, Any] | None) -> NumericBins | None:
         return bins
     msg = "bins of a number are due, found those of a category"
     raise ValueError(msg)
-

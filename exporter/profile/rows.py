@@ -45,7 +45,7 @@ class Rows:
         slices: dimension → names.
         features: feature → (codes (n,), values (n,) or None for categories).
         weight: None = each row counts once.
-        label, label_time: the truth where it stands in the row (NaN, NO_TIME = none yet); None where there is no such column.
+        label, label_time: the truth where it stands in the row (NaN, NO_TIME = none yet); None = no such column.
         place: number of the row in its batch, from 0.
     """
 
@@ -181,7 +181,8 @@ def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, list[Rejec
 
 
 def _argmax(scores: Floats) -> Floats:
-    return np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=1).astype(np.float64)
+    best: Floats = np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=1).astype(np.float64)
+    return best
 
 
 def _times(rows: pa.RecordBatch, name: str | None, timezone: str) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ Column = NDArray[np.generic]
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Rows sorted by `hashes` (n,); `columns` are (n,) or (n, k). `bucket` says when the run is over; `number` grows."""
+    """Rows sorted by `hashes` (n,); `columns` are (n,) or (n, k); `bucket` says when it is over; `number` grows."""
 
     number: int
     bucket: int
@@ -62,7 +62,9 @@ def pack_run(run: Run) -> bytes:
     """A run as bytes, uncompressed: it is written often and read once."""
     arrays = {"hashes": run.hashes, **run.columns}
     head = json.dumps({name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}).encode()
-    return _HEAD.pack(_MAGIC, 1, len(head)) + head + b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values())
+    return (
+        _HEAD.pack(_MAGIC, 1, len(head)) + head + b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values())
+    )
 
 
 def unpack_run(number: int, bucket: int, data: bytes) -> Run:

@@ -119,7 +119,9 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise StateError(f"{self.path}: {error}; free space or permissions may be missing, or the file is damaged") from error
+            raise StateError(
+                f"{self.path}: {error}; free space or permissions may be missing, or the file is damaged"
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -150,7 +152,10 @@ class Store:
 
     def layouts(self) -> dict[str, Layout]:
         with self._told():
-            return {key: Layout.from_json(json.loads(text)) for key, text in self._db.execute("SELECT id, layout FROM layouts")}
+            return {
+                key: Layout.from_json(json.loads(text))
+                for key, text in self._db.execute("SELECT id, layout FROM layouts")
+            }
 
     def cursor(self, stream: str) -> bytes | None:
         with self._told():

@@ -15,7 +15,12 @@ def reference_siphash13(text: bytes, key: tuple[int, int]) -> int:
     def rotate(x: int, b: int) -> int:
         return ((x << b) | (x >> (64 - b))) & mask
 
-    v = [key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D, key[0] ^ 0x6C7967656E657261, key[1] ^ 0x7465646279746573]
+    v = [
+        key[0] ^ 0x736F6D6570736575,
+        key[1] ^ 0x646F72616E646F6D,
+        key[0] ^ 0x6C7967656E657261,
+        key[1] ^ 0x7465646279746573,
+    ]
 
     def sip_round() -> None:
         v[0] = (v[0] + v[1]) & mask
