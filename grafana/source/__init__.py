@@ -8,4 +8,4 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
-    import grafana_foundation_sdk.models.dashboard
+    import grafana_foundation_sdk.models.dashboard  # noqa: F401 - for its warning only

@@ -16,7 +16,9 @@ def distribution(signal: Signal) -> dashboard.Panel:
         {"now": knobs.NOW, "reference": knobs.REFERENCE},
         [
             transform("merge"),
-            transform("convertFieldType", fields={}, conversions=[{"targetField": "order", "destinationType": "number"}]),
+            transform(
+                "convertFieldType", fields={}, conversions=[{"targetField": "order", "destinationType": "number"}]
+            ),
             transform("sortBy", fields={}, sort=[{"field": "Value #B", "desc": True}]),
             transform("sortBy", fields={}, sort=[{"field": "order"}]),
             transform(

@@ -1,12 +1,12 @@
-"""Dashboards from rows of panels: places, ids, variables, annotations, links; all fixed, so that a diff says what changed."""
+"""Dashboards from rows of panels: places, ids, variables, annotations, links; fixed, so that a diff says what changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from grafana_foundation_sdk.models import dashboard, prometheus
+from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs
+from grafana.source.annotations import annotations
 from grafana.source.panels import SOURCE
 
 GRID = 24
@@ -43,13 +43,16 @@ class Row:
 class Timing:
     """What is shown at first: a day for people, minutes for the demo."""
 
-    time_from: str = knobs.TIME_FROM
-    refresh: str = knobs.REFRESH
-    window: str = knobs.WINDOW
+    time_from: str = "now-24h"
+    refresh: str = "1m"
+    window: str = "24h"
     burn: str = "1h"
+    silence: str = "6h"
+    step: str = "1m"
 
 
-DEMO = Timing(knobs.DEMO_TIME_FROM, knobs.DEMO_REFRESH, knobs.DEMO_WINDOW, "1m")
+DEMO = Timing("now-15m", "5s", "7d", "1m", "30s", "5s")
+"""A day passes in 10 s; rates still want some scrapes, 2 s apart."""
 
 
 def place(rows: Sequence[Row]) -> list[dashboard.Panel | dashboard.RowPanel]:
@@ -101,7 +104,7 @@ def variable(
     current: str | Sequence[str] = (),
     hide: bool = False,
 ) -> dashboard.VariableModel:
-    """A choice among label values; with *All* where `everything` (its regular expression, `""` = all that are listed)."""
+    """A choice among label values; with *All* where `everything` is its regular expression (empty: all listed ones)."""
     chosen = [current] if isinstance(current, str) else list(current)
     if everything is not None and not chosen:
         choice = dashboard.VariableOption(text=["All"], value=["$__all"]) if multi else None
@@ -140,14 +143,14 @@ def datasource() -> dashboard.VariableModel:
     )
 
 
-def burn(timing: Timing) -> dashboard.VariableModel:
-    """Over how long error budgets' pace is measured: a constant that the demo shortens."""
-    option = dashboard.VariableOption(selected=True, text=timing.burn, value=timing.burn)
+def constant(name: str, label: str, value: str) -> dashboard.VariableModel:
+    """A hidden duration that the demo shortens."""
+    option = dashboard.VariableOption(selected=True, text=value, value=value)
     return dashboard.VariableModel(
         type_val=dashboard.VariableType.CONSTANT,
-        name="burn",
-        label="Pace of the error budget measured over",
-        query=timing.burn,
+        name=name,
+        label=label,
+        query=value,
         current=option,
         options=[option],
         hide=dashboard.VariableHide.HIDE_VARIABLE,
@@ -155,49 +158,10 @@ def burn(timing: Timing) -> dashboard.VariableModel:
     )
 
 
-def annotation(name: str, expr: str, colour: str, title: str, text: str, tags: str) -> dashboard.AnnotationQuery:
-    return dashboard.AnnotationQuery(
-        name=name,
-        datasource=SOURCE,
-        enable=True,
-        icon_color=colour,
-        expr=expr,
-        title_format=title,
-        text_format=text,
-        tag_keys=tags,
-        step="10s",
-        target=prometheus.Dataquery(expr=expr, ref_id="Anno", interval="10s", datasource=SOURCE),
-    )
-
-
-def annotations(selector: str) -> list[Any]:
-    """Alerts while they fire, and versions when they are first seen."""
+def constants(timing: Timing) -> list[dashboard.VariableModel]:
     return [
-        annotation(
-            "Alerts: page",
-            f'ALERTS{{{selector},alertstate="firing",severity="critical"}}',
-            knobs.BAD,
-            "{{alertname}}",
-            "{{model}} {{version}} {{feature}}",
-            "severity,model",
-        ),
-        annotation(
-            "Alerts: ticket",
-            f'max by (alertname, model, severity) (ALERTS{{{selector},alertstate="firing",severity="warning"}})',
-            knobs.WARNING,
-            "{{alertname}}",
-            "{{model}}",
-            "severity,model",
-        ),
-        annotation(
-            "New version",
-            f"ml_version_first_prediction_timestamp_seconds{{{selector}}}"
-            f" unless ml_version_first_prediction_timestamp_seconds{{{selector}}} offset $__interval",
-            knobs.NOW,
-            "{{model}}: first prediction of {{version}}",
-            "Compare it with the version before: performance, score distribution, latency.",
-            "model,version",
-        ),
+        constant("burn", "The error budget's pace is measured over", timing.burn),
+        constant("silence", "Predictions are old after", timing.silence),
     ]
 
 
@@ -218,6 +182,7 @@ def link(title: str, uid: str, tooltip: str) -> dashboard.DashboardLink:
 
 
 def board(
+    *,
     uid: str,
     title: str,
     description: str,
@@ -225,7 +190,6 @@ def board(
     variables: Sequence[dashboard.VariableModel],
     links: Sequence[dashboard.DashboardLink],
     timing: Timing,
-    alerts_of: str,
 ) -> dashboard.Dashboard:
     """The dashboard, ready to be written."""
     return dashboard.Dashboard(
@@ -242,9 +206,7 @@ def board(
             refresh_intervals=["5s", "10s", "30s", "1m", "5m", "15m", "1h"],
         ),
         panels=list(place(rows)),
-        templating=dashboard.DashboardDashboardTemplating(list_val=[datasource(), *variables, burn(timing)]),
-        annotations=dashboard.AnnotationContainer(list_val=annotations(alerts_of)),
+        templating=dashboard.DashboardDashboardTemplating(list_val=[datasource(), *variables, *constants(timing)]),
+        annotations=dashboard.AnnotationContainer(list_val=annotations(knobs.MODEL, timing.step)),
         links=list(links),
     )
-
-

@@ -3,12 +3,11 @@
 from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs, navigation
+from grafana.source.distributions import distribution
 from grafana.source.layout import Place, Row, Timing, board
-from grafana.source.panels import by_name, dashed, heat, light, override, shades, tile, timeline, trend
+from grafana.source.panels import dashed, heat, light, override, shades, tile, timeline, trend
 from grafana.source.signals import drift, outputs, performance, quality, slo, state
 from grafana.source.tables import VERDICT, Column, grid, transform
-from grafana.source.distributions import distribution
-
 
 
 def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
@@ -30,11 +29,11 @@ def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
 
 def _metrics() -> list[Column]:
     return [
-        Column("Verdict", kind="state", mappings=VERDICT, width=110),
-        Column("Metric", label="metric"),
-        Column("Version", label="version"),
+        Column("Verdict", kind="state", mappings=VERDICT, width=96),
+        Column("Metric", label="metric", width=185),
+        Column("Version", label="version", width=70),
         Column("Value", decimals=3),
-        *(Column(name, decimals=3) for name in ("From", "To", "Reference", "At least", "At most")),
+        *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most")),
     ]
 
 
@@ -44,9 +43,9 @@ def _slices() -> list[Column]:
         Column("Slice", label="value"),
         Column("By", label="dimension"),
         Column("Version", label="version"),
-        Column("Worse by", unit="percentunit", decimals=0, thresholds=harm, kind="text"),
+        Column("Worse", unit="percentunit", decimals=0, thresholds=harm, kind="text"),
         Column("Value", decimals=3),
-        Column("Predictions", unit="short"),
+        Column("Rows", unit="short"),
     ]
 
 
@@ -57,9 +56,22 @@ def _now() -> Row:
         "",
         [
             *(Place(2 + index, light(state.worst_light(aspect)), 4, 3) for index, aspect in enumerate(state.ASPECTS)),
-            *(Place(8 + index, tile(signal, [(None, "text")], names=True), 4, 4) for index, signal in enumerate(numbers)),
-            Place(12, tile(outputs.TRAFFIC_NOW, [(None, "text")], names=True), 4, 4),
-            Place(13, tile(outputs.LATENCY_NOW, [(None, "text")], names=True), 4, 4),
+            *(
+                Place(8 + index, tile(signal, [(None, "text")], names=len(signal.queries) > 1), 4, 4)
+                for index, signal in enumerate(numbers)
+            ),
+            Place(12, tile(outputs.TRAFFIC_NOW, [(None, "text")]), 4, 4),
+            Place(
+                13,
+                tile(
+                    outputs.LATENCY_NOW,
+                    [(None, "text")],
+                    names=True,
+                    overrides=[override("byName", "errors", {"unit": "percentunit", "decimals": 2})],
+                ),
+                4,
+                4,
+            ),
             Place(14, timeline(state.ASPECTS_OVER_TIME), 24, 7),
         ],
     )
@@ -102,7 +114,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
                     grid(
                         performance.SLICES,
                         _slices(),
-                        sort=[("Worse by", True)],
+                        sort=[("Worse", True)],
                         hidden=("model", "window", "instance", "job", "__name__", "metric"),
                     ),
                     10,
@@ -110,10 +122,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 ),
                 Place(
                     32,
-                    timeline(
-                        performance.SLICES_OVER_TIME,
-                        [(None, knobs.OK), (knobs.SLICE_WARNING, knobs.WARNING), (knobs.SLICE_BAD, knobs.BAD)],
-                    ),
+                    timeline(performance.SLICES_OVER_TIME),
                     14,
                     11,
                 ),
@@ -123,8 +132,18 @@ def build(timing: Timing) -> dashboard.Dashboard:
             40,
             "Labels: can it be judged?",
             [
-                Place(41, trend(performance.COVERAGE, minimum=0, maximum=1, overrides=[override("byName", "expected", dashed(knobs.REFERENCE, width=2))]), 8, 8),
-                Place(42, trend(performance.DELAY, minimum=0), 8, 8),
+                Place(
+                    41,
+                    trend(
+                        performance.COVERAGE,
+                        minimum=0,
+                        maximum=1,
+                        overrides=[override("byName", "expected", dashed(knobs.REFERENCE, width=2))],
+                    ),
+                    8,
+                    8,
+                ),
+                Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
                 Place(43, heat(performance.DELAY_HEAT), 8, 8),
             ],
         ),
@@ -133,17 +152,14 @@ def build(timing: Timing) -> dashboard.Dashboard:
             "What it says",
             [
                 Place(51, distribution(outputs.SCORES), 8, 8),
-                Place(52, heat(outputs.SCORES_HEAT), 8, 8),
+                Place(52, heat(outputs.SCORES_HEAT, centred=True), 8, 8),
                 Place(
                     53,
                     trend(
                         outputs.OUTPUT_DRIFT,
                         colours=(knobs.NOW, knobs.SERIES[1]),
                         minimum=0,
-                        overrides=[
-                            override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
-                            override("byName", "noise floor", dashed(knobs.NOISE)),
-                        ],
+                        overrides=[override("byName", "threshold", dashed(knobs.THRESHOLD, width=2))],
                     ),
                     8,
                     8,
@@ -160,27 +176,29 @@ def build(timing: Timing) -> dashboard.Dashboard:
                     63,
                     trend(
                         slo.PACE,
-                        color=by_name(),
                         minimum=0,
                         overrides=[
-                            override("byName", "sustainable", dashed(knobs.WARNING)),
+                            override(
+                                "byRegexp", "/laten/", {"color": {"mode": "fixed", "fixedColor": knobs.SERIES[1]}}
+                            ),
+                            override("byName", "fast", dashed(knobs.WARNING)),
                             override("byName", "too fast", dashed(knobs.BAD)),
                         ],
                     ),
                     8,
                     8,
                 ),
-                Place(64, trend(outputs.LATENCY, minimum=0), 12, 8),
+                Place(64, trend(outputs.LATENCY, colours=knobs.QUANTILES, minimum=0), 12, 8),
                 Place(65, heat(outputs.LATENCY_HEAT), 12, 8),
             ],
         ),
     ]
     return board(
-        navigation.MODEL,
-        "ML model",
-        "One model: is it right, for whom is it not, do labels come, what does it say, how does it serve.",
-        rows,
-        [
+        uid=navigation.MODEL,
+        title="ML model",
+        description="One model: is it right, for whom is it not, do labels come, what does it say, how does it serve.",
+        rows=rows,
+        variables=[
             navigation.model(many=False),
             navigation.version(),
             navigation.window(timing),
@@ -188,13 +206,22 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.dimension(),
             navigation.slice_metric(),
         ],
-        [navigation.to_fleet(), navigation.to_drift()],
-        timing,
-        knobs.MODEL,
+        links=[navigation.to_fleet(), navigation.to_drift()],
+        timing=timing,
     )
 
 
 def _outcomes() -> dashboard.Panel:
     """Predicted × actual as a matrix; regression's errors have no such labels and stay a list."""
-    matrix = transform("groupingToMatrix", columnField="actual", rowField="predicted", valueField="Value", emptyValue="zero")
-    return grid(performance.OUTCOMES, [], extra=[matrix])
+    matrix = transform(
+        "groupingToMatrix", columnField="actual", rowField="predicted", valueField="Value", emptyValue="zero"
+    )
+    return grid(
+        performance.OUTCOMES,
+        [
+            Column("predicted\\actual", unit="string"),
+            Column("metric", label="metric"),
+            Column("Value", unit="none", decimals=2),
+        ],
+        extra=[matrix],
+    )

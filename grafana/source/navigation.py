@@ -38,7 +38,8 @@ def version() -> dashboard.VariableModel:
         "version",
         "Version",
         f"label_values(ml_window_predictions{{{knobs.MODEL}}}, version)",
-        "Versions with traffic. What can be added up is, over the chosen ones; distances and metrics are shown for each.",
+        "Versions with traffic. What can be added up is, over the chosen ones; distances and metrics are shown for"
+        " each.",
         multi=True,
         everything=ANY,
     )
@@ -50,7 +51,8 @@ def window(timing: Timing) -> dashboard.VariableModel:
         "Window",
         # The longer, the more predictions: their order is the windows'.
         f"query_result(sort(max by (window) (ml_window_predictions{{{knobs.MODEL}}})))",
-        "Stretch of event time that verdicts, drift and performance speak of. Short sees sooner, long sees smaller changes.",
+        "Stretch of event time that verdicts, drift and performance speak of. Short sees sooner, long sees smaller"
+        " changes.",
         regex='/window="([^"]+)"/',
         sort=dashboard.VariableSort.DISABLED,
         current=timing.window,
@@ -115,8 +117,6 @@ def focus() -> dashboard.VariableModel:
         regex='/feature="([^"]+)"/',
         sort=dashboard.VariableSort.DISABLED,
         multi=True,
-        everything="",
-        current=(),
     )
 
 
@@ -129,7 +129,7 @@ def to_model() -> dashboard.DashboardLink:
 
 
 def to_drift() -> dashboard.DashboardLink:
-    return link("Drift & quality", DRIFT, "Features of the chosen model, now and in the reference.")
+    return link("Drift", DRIFT, "Features of the chosen model, now and in the reference.")
 
 
 def drill(uid: str, *, model_field: str = "Model", version_field: str = "") -> str:

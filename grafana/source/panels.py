@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grafana_foundation_sdk.models import barchart, common, dashboard, heatmap, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.models import (
+    barchart,
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
 
 from grafana.source import knobs
 from grafana.source.signal import Query, Signal
@@ -14,7 +23,7 @@ Steps = Sequence[tuple[float | None, str]]
 
 
 def targets(queries: Sequence[Query]) -> list[Any]:
-    """The queries as Prometheus targets A, B, C …"""
+    """The queries as targets for Prometheus, named A, B, C and so on."""
     return [
         prometheus.Dataquery(
             datasource=SOURCE,
@@ -31,7 +40,7 @@ def targets(queries: Sequence[Query]) -> list[Any]:
 
 
 def ref_id(index: int) -> str:
-    """A, B, … Z, AA."""
+    """The name of a query: A, B, … Z, AA."""
     return chr(ord("A") + index) if index < 26 else "A" + chr(ord("A") + index - 26)  # noqa: PLR2004 - letters
 
 
@@ -43,15 +52,20 @@ def steps(of: Steps) -> dashboard.ThresholdsConfig:
     )
 
 
-def state_mapping() -> list[Any]:
-    """Numbers of verdicts as words and colours; no number at all is *unknown*."""
+def state_mapping(*, quiet: bool = False, silence: bool = True) -> list[Any]:
+    """Numbers of verdicts as words and colours; no number at all is *unknown*, unless `silence` says nothing."""
+    colours = knobs.QUIET_COLOURS if quiet else knobs.STATE_COLOURS
     words = {
         str(int(state)): dashboard.ValueMappingResult(
-            text=knobs.STATE_TEXTS[state], color=knobs.STATE_COLOURS[state], index=int(state)
+            text=knobs.STATE_TEXTS[state], color=colours[state], index=int(state)
         )
         for state in knobs.State
     }
-    nothing = dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.UNKNOWN], color=knobs.UNKNOWN, index=9)
+    nothing = dashboard.ValueMappingResult(
+        text=knobs.STATE_TEXTS[knobs.State.UNKNOWN], color=colours[knobs.State.UNKNOWN], index=9
+    )
+    if not silence:
+        nothing = dashboard.ValueMappingResult(text="not firing", color="rgba(138, 143, 152, 0.08)", index=9)
     return [
         dashboard.ValueMap(options=words),
         dashboard.SpecialValueMap(
@@ -60,6 +74,15 @@ def state_mapping() -> list[Any]:
             )
         ),
     ]
+
+
+def level_mapping(levels: Sequence[tuple[str, str]], *, silence: bool = True) -> list[Any]:
+    """0, 1, 2 … as (words, colour); no number at all is *unknown*, unless `silence` says nothing."""
+    words = {
+        str(index): dashboard.ValueMappingResult(text=text, color=colour, index=index)
+        for index, (text, colour) in enumerate(levels)
+    }
+    return [dashboard.ValueMap(options=words), state_mapping(quiet=True, silence=silence)[1]]
 
 
 def fixed(colour: str) -> dashboard.FieldColor:
@@ -73,10 +96,6 @@ def shades(colour: str) -> dashboard.FieldColor:
 
 def by_thresholds() -> dashboard.FieldColor:
     return dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
-
-
-def by_name() -> dashboard.FieldColor:
-    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 
 
 def override(matcher: str, of: str, properties: Properties) -> Any:
@@ -129,13 +148,15 @@ def panel(
     )
 
 
-def legend(*, calcs: Sequence[str] = (), show: bool = True, right: bool = False) -> common.VizLegendOptions:
+def legend(*, calcs: Sequence[str] = (), right: bool = False) -> common.VizLegendOptions:
     """A legend below or right of the picture; a table where it also calculates."""
     return common.VizLegendOptions(
         display_mode=common.LegendDisplayMode.TABLE if calcs else common.LegendDisplayMode.LIST,
         placement=common.LegendPlacement.RIGHT if right else common.LegendPlacement.BOTTOM,
-        show_legend=show,
+        show_legend=True,
         calcs=list(calcs),
+        sort_by=calcs[0].title() if calcs else None,
+        sort_desc=True if calcs else None,
     )
 
 
@@ -144,7 +165,13 @@ def tooltip() -> common.VizTooltipOptions:
 
 
 def tile(
-    signal: Signal, thresholds: Steps | None = None, *, background: bool = False, names: bool = False
+    signal: Signal,
+    thresholds: Steps | None = None,
+    *,
+    background: bool = False,
+    names: bool = False,
+    name_only: bool = False,
+    overrides: Sequence[Any] = (),
 ) -> dashboard.Panel:
     """A number to be read across the room; a verdict where `background`."""
     return panel(
@@ -154,14 +181,21 @@ def tile(
             graph_mode=common.BigValueGraphMode.NONE,
             color_mode=common.BigValueColorMode.BACKGROUND_SOLID if background else common.BigValueColorMode.VALUE,
             justify_mode=common.BigValueJustifyMode.CENTER if background else common.BigValueJustifyMode.AUTO,
-            text_mode=common.BigValueTextMode.VALUE_AND_NAME if names else common.BigValueTextMode.VALUE,
-            orientation=common.VizOrientation.AUTO,
+            text_mode=common.BigValueTextMode.VALUE_AND_NAME
+            if names
+            else common.BigValueTextMode.NAME
+            if name_only
+            else common.BigValueTextMode.VALUE,
+            orientation=common.VizOrientation.HORIZONTAL if names else common.VizOrientation.AUTO,
             wide_layout=True,
             reduce_options=common.ReduceDataOptions(calcs=["last"], fields="", values=False),
-            text=common.VizTextDisplayOptions(title_size=13, value_size=22 if background or names else 30),
+            text=common.VizTextDisplayOptions(
+                title_size=13 if names else 24, value_size=20 if names else 24 if background else 30
+            ),
         ),
         thresholds=thresholds,
         mappings=state_mapping() if background else None,
+        overrides=overrides,
     )
 
 
@@ -208,7 +242,7 @@ def trend(
         maximum=maximum,
         overrides=[
             *(
-                override("byFrameRefID", ref_id(index), {"color": {"mode": "fixed", "fixedColor": colour}})
+                override("byFrameRefID", ref_id(index), {"color": {"mode": "shades", "fixedColor": colour}})
                 for index, colour in enumerate(colours)
             ),
             *overrides,
@@ -226,31 +260,36 @@ def dashed(colour: str, *, width: int = 1) -> Properties:
     }
 
 
-def timeline(signal: Signal, thresholds: Steps | None = None, *, show_value: bool = False) -> dashboard.Panel:
-    """Rows over time, one colour a stretch; verdicts unless `thresholds` are given. Nothing drawn = unknown."""
+def timeline(signal: Signal, levels: Sequence[tuple[str, str]] = (), *, silence: bool = True) -> dashboard.Panel:
+    """Rows over time, one colour a stretch; verdicts unless `levels` name other steps.
+
+    Args:
+        signal: gives whole numbers: States, or places in `levels`.
+        levels: (words, colour) of 0, 1, 2 …
+        silence: whether a row without a value is *unknown*; else it is as if it were not there.
+    """
     return panel(
         "state-timeline",
         signal,
         options=statetimeline.Options(
-            show_value=common.VisibilityMode.AUTO if show_value else common.VisibilityMode.NEVER,
+            show_value=common.VisibilityMode.NEVER,
             row_height=0.85,
             merge_values=True,
             align_value=common.TimelineValueAlignment.CENTER,
             legend=legend(),
-            tooltip=common.VizTooltipOptions(
-                mode=common.TooltipDisplayMode.SINGLE, sort=common.SortOrder.NONE
-            ),
-            per_page=60,
+            tooltip=common.VizTooltipOptions(mode=common.TooltipDisplayMode.SINGLE, sort=common.SortOrder.NONE),
+            per_page=0,
         ),
-        custom=statetimeline.FieldConfig(line_width=0, fill_opacity=90, span_nulls=False),
-        thresholds=thresholds or [(None, knobs.UNKNOWN)],
-        mappings=None if thresholds else state_mapping(),
+        custom=statetimeline.FieldConfig(line_width=0, fill_opacity=100, span_nulls=False),
+        # Colours of mappings show in this panel only where the mode is not *thresholds*.
+        color=fixed(knobs.UNKNOWN),
+        mappings=level_mapping(levels, silence=silence) if levels else state_mapping(quiet=True, silence=silence),
         points=240,
     )
 
 
-def heat(signal: Signal, *, count_unit: str = "short") -> dashboard.Panel:
-    """A histogram over time."""
+def heat(signal: Signal, *, centred: bool = False) -> dashboard.Panel:
+    """A histogram over time; `centred`: edges below 0 are possible, which Grafana mislabels otherwise."""
     return panel(
         "heatmap",
         signal,
@@ -266,9 +305,11 @@ def heat(signal: Signal, *, count_unit: str = "short") -> dashboard.Panel:
                 reverse=False,
             ),
             filter_values=heatmap.FilterValueRange(le=1e-9),
-            rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
+            rows_frame=heatmap.RowsHeatmapOptions(
+                layout=common.HeatmapCellLayout.UNKNOWN if centred else common.HeatmapCellLayout.AUTO
+            ),
             cell_gap=0,
-            cell_values=heatmap.CellValues(unit=count_unit, decimals=0),
+            cell_values=heatmap.CellValues(unit="short", decimals=0),
             y_axis=heatmap.YAxisConfig(
                 unit=signal.unit, decimals=signal.decimals, axis_placement=common.AxisPlacement.LEFT
             ),
@@ -288,7 +329,7 @@ def bars(signal: Signal, x: str, colours: Mapping[str, str], transformations: Se
             x_field=x,
             orientation=common.VizOrientation.VERTICAL,
             x_tick_label_rotation=-45,
-            x_tick_label_max_length=10,
+            x_tick_label_max_length=8,
             x_tick_label_spacing=0,
             show_value=common.VisibilityMode.NEVER,
             bar_width=0.95,
@@ -301,31 +342,12 @@ def bars(signal: Signal, x: str, colours: Mapping[str, str], transformations: Se
         color=fixed(knobs.NOW),
         minimum=0,
         overrides=[
-            override("byName", name, {"color": {"mode": "fixed", "fixedColor": colour}})
-            for name, colour in colours.items()
+            # Edges are names here, not numbers to be formatted.
+            override("byName", x, {"unit": "string"}),
+            *(
+                override("byName", name, {"color": {"mode": "fixed", "fixedColor": colour}})
+                for name, colour in colours.items()
+            ),
         ],
         transformations=transformations,
-    )
-
-
-def alert_list(title: str, description: str) -> dashboard.Panel:
-    """Alerts of the chosen data source that fire or wait, by severity and model."""
-    return dashboard.Panel(
-        type_val="alertlist",
-        title=title,
-        description=description,
-        datasource=SOURCE,
-        options={
-            "alertInstanceLabelFilter": '{severity!="none"}',
-            "alertName": "",
-            "dashboardAlerts": False,
-            "datasource": knobs.DATASOURCE,
-            "groupBy": [],
-            "groupMode": "default",
-            "maxItems": 20,
-            "showInstances": True,
-            "sortOrder": 3,
-            "stateFilter": {"error": True, "firing": True, "noData": False, "normal": False, "pending": False},
-            "viewMode": "list",
-        },
     )

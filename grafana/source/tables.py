@@ -18,7 +18,7 @@ class Column:
     Attributes:
         name: as shown; the legend of its query, or what `label` is renamed to.
         label: the Prometheus label it shows; empty for a query's value.
-        kind: `plain`, `state` (a verdict), `shade` (coloured by `thresholds`) or `gauge`.
+        kind: `plain`, `state` (a verdict), `shade` or `text` (background or text coloured by `thresholds`).
         link: address opened by a click.
     """
 
@@ -32,8 +32,6 @@ class Column:
     mappings: Any = None
     link: str = ""
     link_title: str = ""
-    least: float | None = None
-    most: float | None = None
 
 
 def transform(kind: str, **options: Any) -> dashboard.DataTransformerConfig:
@@ -43,23 +41,20 @@ def transform(kind: str, **options: Any) -> dashboard.DataTransformerConfig:
 def properties(column: Column) -> Properties:
     """The column's looks as properties of an override."""
     found: dict[str, Any] = {}
-    if column.unit:
-        found["unit"] = column.unit
+    if column.unit or column.label:
+        # A version such as 2013.1 is a name, not a number.
+        found["unit"] = column.unit or "string"
     if column.decimals is not None:
         found["decimals"] = column.decimals
     if column.width:
         found["custom.width"] = column.width
-    if column.least is not None:
-        found["min"] = column.least
-    if column.most is not None:
-        found["max"] = column.most
     if column.kind == "state":
-        found["mappings"] = state_mapping()
+        found["mappings"] = state_mapping(quiet=True)
         found["custom.align"] = "center"
     if column.kind in {"state", "shade"}:
         found["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
-    if column.kind == "gauge":
-        found["custom.cellOptions"] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+    if column.kind == "text":
+        found["custom.cellOptions"] = {"type": "color-text"}
     if column.mappings is not None:
         found["mappings"] = column.mappings
     if column.thresholds is not None:
@@ -99,7 +94,11 @@ def grid(
         ),
         custom={"align": "auto", "filterable": False, "inspect": False, "minWidth": 60},
         thresholds=[(None, "text")],
-        overrides=[override("byName", column.name, found) for column in shown if (found := properties(column))],
+        overrides=[
+            # The text for an empty panel is too long for an empty cell.
+            override("byType", "number", {"noValue": "–"}),
+            *(override("byName", column.name, found) for column in shown if (found := properties(column))),
+        ],
         transformations=[
             transform("merge"),
             *extra,
@@ -117,13 +116,34 @@ def _source(name: str, names: Mapping[str, str]) -> str:
     return next((field for field, column in names.items() if column == name and field != "Value"), name)
 
 
+def texts(of: Mapping[str, tuple[str, str]]) -> list[Any]:
+    """Words of a label's values, in their colours."""
+    return [
+        dashboard.ValueMap(
+            options={
+                value: dashboard.ValueMappingResult(text=text, color=colour, index=index)
+                for index, (value, (text, colour)) in enumerate(of.items())
+            }
+        )
+    ]
+
+
+TINY = [
+    dashboard.RangeMap(
+        options=dashboard.DashboardRangeMapOptions(
+            from_val=0, to=0.0005, result=dashboard.ValueMappingResult(text="< 0.001", index=0)
+        )
+    )
+]
+"""Probabilities too small to be told apart."""
+
 VERDICT = [
     dashboard.ValueMap(
         options={
-            "0": dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.OK], color=knobs.OK, index=0),
+            "0": dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.OK], color=knobs.OK_QUIET, index=0),
             "1": dashboard.ValueMappingResult(text="! detected", color=knobs.WARNING, index=1),
         }
     ),
-    state_mapping()[1],
+    state_mapping(quiet=True)[1],
 ]
 """A test's 0, 1 or silence in words."""

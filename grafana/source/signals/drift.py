@@ -4,9 +4,9 @@ from grafana.source import knobs
 from grafana.source.knobs import WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
 from grafana.source.signals.outputs import in_order
-from grafana.source.signals.state import drifted
 
 CHOSEN = f'{WINDOW_OF},feature=~"$feature"'
+ONE = "max by (version, feature)"
 FOCUS = f'{WINDOW_OF},feature=~"$focus"'
 
 
@@ -15,24 +15,28 @@ def over_threshold(selector: str) -> str:
 
 
 DRIFTED = Signal(
-    title="Drifted features",
+    title="Drifted",
     unit="none",
-    description="Features whose drift exceeds its threshold and is not chance (false discoveries held at 1 %), beside the number"
-    " that could be tested. Untested features are unknown, not ok.",
+    description="Features whose drift exceeds its threshold and is not chance (false discoveries held at 1 %),"
+    " beside the number that could be tested. Untested features are unknown, not ok.",
     queries=values(
-        ("drifted", f"sum(ml_feature_drift_detected{{{WINDOW_OF}}})"),
-        ("tested", f"sum(ml_tested_features{{{WINDOW_OF}}})"),
+        ("drifted", f"sum(max by (feature) (ml_feature_drift_detected{{{WINDOW_OF}}}))"),
+        ("of tested", f"count(count by (feature) (ml_feature_drift_detected{{{WINDOW_OF}}}))"),
     ),
     decimals=0,
     unknown="unknown",
 )
 
 OUTPUTS = Signal(
-    title="Predictions and labels",
+    title="Outputs",
     unit="none",
-    description="Drift of what the model says and of what comes true, over its threshold: 1 is the threshold.",
+    description="Drift of predictions and of labels, as multiples of the threshold: from 1 on it counts.",
     queries=values(
-        ("predictions", _prediction := f"max(ml_prediction_drift_effect{{{WINDOW_OF}}} / ml_prediction_drift_threshold{{{WINDOW_OF}}})"),
+        (
+            "predictions",
+            _prediction
+            := f"max(ml_prediction_drift_effect{{{WINDOW_OF}}} / ml_prediction_drift_threshold{{{WINDOW_OF}}})",
+        ),
         ("labels", _prediction.replace("ml_prediction", "ml_label")),
     ),
     decimals=2,
@@ -40,10 +44,10 @@ OUTPUTS = Signal(
 )
 
 ROWS = Signal(
-    title="Rows in the window",
+    title="Rows",
     unit="short",
-    description="Predictions that the window speaks of, beside what windows of this length had in the reference. Much fewer:"
-    " volume fell, and small drifts can no longer be seen.",
+    description="Predictions that the window speaks of, beside what windows of this length had in the reference."
+    " Much fewer: volume fell, and small drifts can no longer be seen.",
     queries=values(
         ("now", f"sum(ml_window_predictions{{{WINDOW_OF}}})"),
         ("reference", f"max(ml_window_reference_predictions{{{WINDOW_OF}}})"),
@@ -51,18 +55,22 @@ ROWS = Signal(
     unknown="unknown",
 )
 
+
+def level(selector: str, output: str = "feature") -> str:
+    """0 below half the threshold, 1 near it, 2 over it, 3 far over it."""
+    ratio = over_threshold(selector).replace("ml_feature", f"ml_{output}")
+    return " + ".join(f"({ratio} >= bool {step:g})" for step in (knobs.DRIFT_NEAR, 1, knobs.DRIFT_FAR))
+
+
 HEAT = Signal(
-    title="Drift of each feature over time: effect over threshold",
+    title="Drift of each feature over time",
     unit="none",
-    description="How far each feature (and predictions, labels) is from the reference, over its threshold: 1 is the threshold."
-    " Effect is the Jensen-Shannon distance without what chance adds. Nothing drawn: unknown, too few rows. Several that"
+    description="How far each feature (and predictions, labels) is from the reference, beside its threshold."
+    " Effect is the Jensen-Shannon distance without what chance adds. Unknown: too few rows. Several that"
     " turn together: one upstream cause. Click a line in the table below to look closer.",
     queries=(
-        Query(over_threshold(CHOSEN), "{{feature}} · {{version}}"),
-        *(
-            Query(over_threshold(WINDOW_OF).replace("ml_feature", f"ml_{name}"), f"({name}s) · {{{{version}}}}")
-            for name in ("prediction", "label")
-        ),
+        Query(level(CHOSEN), "{{feature}} · {{version}}"),
+        *(Query(level(WINDOW_OF, name), f"({name}s) · {{{{version}}}}") for name in ("prediction", "label")),
     ),
     decimals=2,
     unknown="Unknown: too few rows in this window.",
@@ -71,22 +79,24 @@ HEAT = Signal(
 RANKED = Signal(
     title="Features, most drifted first",
     unit="none",
-    description="Effect over threshold decides the order; *detected* also needs the p-value to survive the correction for the"
-    " number of features. Noise floor: what calm windows of the reference reach. Unknown: no verdict, too few rows or too"
-    " short a reference. Click a feature to see its distribution below.",
+    description="Effect over its limit (the threshold) decides the order; *detected* also needs the p-value to"
+    " survive the correction for the number of features. Plain is the Jensen-Shannon distance itself, which 99 of"
+    " 100 calm windows keep below the noise floor; the effect is what is left of it without chance. Range: share of"
+    " values out of range. Unit: the factor of a recognised change of unit. Unknown: too few rows or too short a"
+    " reference. Click a feature to see its distribution below.",
     queries=columns(
-        ("Over threshold", over_threshold(CHOSEN)),
-        ("Drift", f"ml_feature_drift_detected{{{CHOSEN}}}"),
-        ("Effect", f"ml_feature_drift_effect{{{CHOSEN}}}"),
-        ("Threshold", f"ml_feature_drift_threshold{{{CHOSEN}}}"),
-        ("Noise floor", f"ml_feature_drift_noise_floor{{{CHOSEN}}}"),
-        ("p-value", f"ml_feature_drift_pvalue{{{CHOSEN}}}"),
-        ("Quality", f"max without (check) (ml_feature_quality_detected{{{CHOSEN}}})"),
-        ("Missing", f"ml_feature_missing_ratio{{{CHOSEN}}}"),
-        ("Invalid", f"ml_feature_invalid_ratio{{{CHOSEN}}}"),
-        ("Out of range", f"ml_feature_out_of_range_ratio{{{CHOSEN}}}"),
-        ("Unseen", f"ml_feature_unseen_ratio{{{CHOSEN}}}"),
-        ("Unit factor", f"ml_feature_unit_change_factor{{{CHOSEN}}}"),
+        ("× limit", f"{ONE} ({over_threshold(CHOSEN)})"),
+        ("Drift", f"{ONE} (ml_feature_drift_detected{{{CHOSEN}}})"),
+        ("Effect", f"{ONE} (ml_feature_drift_effect{{{CHOSEN}}})"),
+        ("Limit", f"{ONE} (ml_feature_drift_threshold{{{CHOSEN}}})"),
+        ("Plain", f'{ONE} (ml_feature_drift{{{CHOSEN},method="jensen_shannon"}})'),
+        ("Noise", f"{ONE} (ml_feature_drift_noise_floor{{{CHOSEN}}})"),
+        ("p", f"{ONE} (ml_feature_drift_pvalue{{{CHOSEN}}})"),
+        ("Quality", f"{ONE} (ml_feature_quality_detected{{{CHOSEN}}})"),
+        ("Missing", f"{ONE} (ml_feature_missing_ratio{{{CHOSEN}}})"),
+        ("Range", f"{ONE} (ml_feature_out_of_range_ratio{{{CHOSEN}}})"),
+        ("Unseen", f"{ONE} (ml_feature_unseen_ratio{{{CHOSEN}}})"),
+        ("Unit", f"{ONE} (ml_feature_unit_change_factor{{{CHOSEN}}})"),
     ),
     unknown="Unknown: too few rows in this window.",
 )
@@ -94,8 +104,9 @@ RANKED = Signal(
 DISTRIBUTION = Signal(
     title="$focus: now and reference",
     unit="percentunit",
-    description="Share of the window's valid values in each bin (named by its upper edge) or category, beside the reference."
-    " All moved by a factor: a unit changed; one bin grew: a default value; a category grew: traffic shifted.",
+    description="Share of the window's valid values in each bin (named by its upper edge) or category, beside the"
+    " reference. All moved by a factor: a unit changed; one bin grew: a default value; a category grew: traffic"
+    " shifted.",
     queries=columns(
         (
             "now",
@@ -113,8 +124,9 @@ DISTRIBUTION = Signal(
 DISTANCE = Signal(
     title="$focus: drift",
     unit="none",
-    description="Effect (Jensen-Shannon distance without what chance adds) over time beside its threshold (dashed), and the plain"
-    " distance beside the noise floor (dotted), which 99 of 100 calm windows of the reference keep below.",
+    description="Effect (Jensen-Shannon distance without what chance adds) over time beside its threshold (dashed),"
+    " and the plain distance beside the noise floor (dotted), which 99 of 100 calm windows of the reference keep"
+    " below.",
     queries=lines(
         ("effect {{version}}", f"ml_feature_drift_effect{{{FOCUS}}}"),
         ("threshold", f"min by (feature) (ml_feature_drift_threshold{{{FOCUS}}})"),
@@ -124,5 +136,3 @@ DISTANCE = Signal(
     decimals=3,
     unknown="Unknown: too few rows in this window.",
 )
-
-VERDICTS = f"max by (feature, version) ({drifted(CHOSEN)})"

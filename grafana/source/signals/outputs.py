@@ -1,6 +1,5 @@
 """What models say, and how they serve it: scores, predictions, traffic, errors, latency."""
 
-from grafana.source import knobs
 from grafana.source.knobs import RATE, VERSION, WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
 
@@ -15,10 +14,11 @@ def in_order(expr: str) -> str:
 
 
 SCORES = Signal(
-    title="Scores or predictions: now and reference",
+    title="Outputs: now and reference",
     unit="percentunit",
-    description="Share of the window's scores (classifier) or predicted values (regression) in each bin, named by its upper edge,"
-    " beside the reference. A shift with sound features: the world changed; a spike: a default value or a broken feature.",
+    description="Share of the window's scores (classifier) or predicted values (regression) in each bin, named by"
+    " its upper edge, beside the reference. A shift with sound features: the world changed; a spike: a default"
+    " value or a broken feature.",
     queries=columns(
         (
             "now",
@@ -34,10 +34,10 @@ SCORES = Signal(
 )
 
 SCORES_HEAT = Signal(
-    title="Scores or predictions over time",
+    title="Outputs over time",
     unit="none",
-    description="Predictions by score (classifier) or predicted value (regression) as they were served. A band that moves or"
-    " splits is a change of behaviour; compare with annotations of new versions.",
+    description="Predictions by score (classifier) or predicted value (regression) as they were served. A band that"
+    " moves or splits is a change of behaviour; compare with annotations of new versions.",
     queries=(
         Query(
             f"sum by (le) (increase(ml_prediction_score_bucket{{{VERSION}}}[{RATE}])"
@@ -52,22 +52,22 @@ SCORES_HEAT = Signal(
 OUTPUT_DRIFT = Signal(
     title="Drift of predictions and labels",
     unit="none",
-    description="How far the predictions' and the labels' distributions are from the reference (Jensen-Shannon distance without"
-    " what chance adds), beside the threshold. Labels drift, predictions do not: the model misses a change of base rate.",
+    description="How far the predictions' and the labels' distributions are from the reference (Jensen-Shannon"
+    " distance without what chance adds), beside the threshold. Labels drift, predictions do not: the model misses"
+    " a change of base rate.",
     queries=lines(
         ("predictions", f"max by (model) (ml_prediction_drift_effect{{{WINDOW_OF}}})"),
         ("labels", f"max by (model) (ml_label_drift_effect{{{WINDOW_OF}}})"),
         ("threshold", f"min by (model) (ml_prediction_drift_threshold{{{WINDOW_OF}}})"),
-        ("noise floor", f"max by (model) (ml_prediction_drift_noise_floor{{{WINDOW_OF}}})"),
     ),
     decimals=3,
     unknown="Unknown: too few rows in this window.",
 )
 
 TRAFFIC_NOW = Signal(
-    title="Predictions a second",
+    title="Traffic",
     unit="reqps",
-    description="Predictions read now, all chosen versions.",
+    description="Predictions a second read now, all chosen versions.",
     queries=values(("predictions", f"sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}]))")),
     unknown="unknown",
 )
@@ -83,15 +83,20 @@ TRAFFIC = Signal(
 ERRORS = Signal(
     title="Errors by class",
     unit="percentunit",
-    description="Share of the predictions that failed, by class of error as logged. New class: look at the last deployment.",
+    description="Share of the predictions that failed, by class of error as logged. New class: look at the last"
+    " deployment.",
     queries=lines(
         (
             "{{error}}",
-            f"sum by (error) (rate(ml_prediction_errors_total{{{VERSION}}}[{RATE}]))"
-            f" / scalar(sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}])))",
+            (
+                f"(sum by (error) (rate(ml_prediction_errors_total{{{VERSION}}}[{RATE}]))"
+                f" or label_replace(0 * sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}])),"
+                ' "error", "none so far", "", ""))'
+                f" / scalar(sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}])) > 0)"
+            ),
         )
     ),
-    unknown="No error was ever logged.",
+    unknown="No predictions in this time.",
 )
 
 
@@ -103,15 +108,17 @@ def latency(quantile: float, by: str = "le") -> str:
 
 
 LATENCY_NOW = Signal(
-    title="Latency p99 and errors",
+    title="Serving",
     unit="s",
     description="Latency that 99 of 100 predictions keep, and the share of failed predictions, now.",
     queries=values(
         ("p99", latency(0.99)),
         (
             "errors",
-            f"sum(rate(ml_prediction_errors_total{{{VERSION}}}[{RATE}]))"
-            f" / sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}]))",
+            (
+                f"(sum(rate(ml_prediction_errors_total{{{VERSION}}}[{RATE}])) or vector(0))"
+                f" / sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}]))"
+            ),
         ),
     ),
     unknown="unknown",
@@ -120,8 +127,8 @@ LATENCY_NOW = Signal(
 LATENCY = Signal(
     title="Latency",
     unit="s",
-    description="Time to answer: half, 95 and 99 of 100 predictions are faster. The tail alone grows: saturation or garbage"
-    " collection; all grow: a bigger model, a slower feature store.",
+    description="Time to answer: half, 95 and 99 of 100 predictions are faster. The tail alone grows: saturation or"
+    " garbage collection; all grow: a bigger model, a slower feature store.",
     queries=lines(("p50", latency(0.5)), ("p95", latency(0.95)), ("p99", latency(0.99))),
     unknown="No latency is logged.",
 )

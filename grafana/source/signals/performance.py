@@ -5,50 +5,54 @@ from grafana.source.knobs import WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
 
 HEADLINE = Signal(
-    title="Headline metric",
+    title="Headline",
     unit="none",
-    description="The metric that stands for the task (accuracy; mean absolute error for regression) beside its threshold, worst"
-    " of the chosen versions. All metrics with their intervals are in the table below.",
+    description="The metric that stands for the task (accuracy; mean absolute error for regression) beside its"
+    " threshold, the mean of the chosen versions. All metrics with their intervals are in the table below.",
     queries=values(
-        ("{{metric}}", f'max by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
+        ("{{metric}}", f'avg by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
         ("threshold", f'max by (bound) (ml_performance_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
     ),
     decimals=3,
     unknown="unknown: too few labels",
 )
 
+ONE = "max by (version, metric)"
+"""One value a metric and version, whatever else the scrape labels."""
+
 METRIC = f'{knobs.WINDOW_OF},metric=~"$metric"'
 
 OVER_TIME = Signal(
     title="$metric",
     unit="none",
-    description="The metric over the window, with its 95 % interval (band), the reference's value (dotted) and the threshold"
-    " (dashed): learned from windows of the reference, or configured. Harm is certain where the whole band is beyond"
-    " the threshold. A gap: too few labels. Falls without drift: the concept changed, retrain; falls with bad data: repair.",
+    description="The metric over the window, with its 95 % interval (band), the reference's value (dotted) and the"
+    " threshold (dashed): learned from windows of the reference, or configured. Harm is certain where the whole"
+    " band is beyond the threshold. A gap: too few labels. Falls without drift: the concept changed, retrain; falls"
+    " with bad data: repair.",
     queries=lines(
         ("{{version}}", f"ml_performance{{{METRIC}}}"),
-        ("upper {{version}}", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
-        ("lower {{version}}", f'ml_performance_bound{{{METRIC},bound="lower"}}'),
+        ("upper", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
+        ("lower", f'ml_performance_bound{{{METRIC},bound="lower"}}'),
         ("reference", f"max by (model, metric) (ml_performance_reference{{{METRIC}}})"),
         ("threshold ({{bound}})", f"max by (model, metric, bound) (ml_performance_threshold{{{METRIC}}})"),
     ),
-    decimals=3,
     unknown="Unknown: too few labels in this window. Choose a longer window.",
 )
 
 ALL_METRICS = Signal(
     title="All metrics",
     unit="none",
-    description="Every metric of the window beside its interval, the reference and the threshold; degraded ones first."
-    " Unknown: too few labels, or no threshold can be learned from so short a reference.",
+    description="Every metric of the window beside its 95 % interval, the reference's value, and the least and most"
+    " allowed; degraded ones first. Unknown: too few labels, or no threshold can be learned from so short a"
+    " reference.",
     queries=columns(
-        ("Value", f"ml_performance{{{WINDOW_OF}}}"),
-        ("Verdict", f"ml_performance_degraded{{{WINDOW_OF}}}"),
-        ("From", f'sum without (bound) (ml_performance_bound{{{WINDOW_OF},bound="lower"}})'),
-        ("To", f'sum without (bound) (ml_performance_bound{{{WINDOW_OF},bound="upper"}})'),
-        ("Reference", f"ml_performance_reference{{{WINDOW_OF}}}"),
-        ("At least", f'sum without (bound) (ml_performance_threshold{{{WINDOW_OF},bound="lower"}})'),
-        ("At most", f'sum without (bound) (ml_performance_threshold{{{WINDOW_OF},bound="upper"}})'),
+        ("Value", f"{ONE} (ml_performance{{{WINDOW_OF}}})"),
+        ("Verdict", f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}})"),
+        ("From", f'{ONE} (ml_performance_bound{{{WINDOW_OF},bound="lower"}})'),
+        ("To", f'{ONE} (ml_performance_bound{{{WINDOW_OF},bound="upper"}})'),
+        ("Ref.", f"{ONE} (ml_performance_reference{{{WINDOW_OF}}})"),
+        ("Least", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="lower"}})'),
+        ("Most", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="upper"}})'),
     ),
     unknown="Unknown: too few labels in this window.",
 )
@@ -56,8 +60,9 @@ ALL_METRICS = Signal(
 COVERAGE = Signal(
     title="Labels: there and expected",
     unit="percentunit",
-    description="Share of the window's predictions whose truth is known, beside the share expected at this age from the"
-    " reference's delays. Below what is expected: the labels' source is late or loses some, and performance may be biased.",
+    description="Share of the window's predictions whose truth is known, beside the share expected at this age from"
+    " the reference's delays. Below what is expected: the labels' source is late or loses some, and performance may"
+    " be biased.",
     queries=lines(
         ("expected", f"max by (model) (ml_label_coverage_expected_ratio{{{WINDOW_OF}}})"),
         ("there, {{version}}", f"ml_label_coverage_ratio{{{WINDOW_OF}}}"),
@@ -67,7 +72,7 @@ COVERAGE = Signal(
 )
 
 COVERAGE_NOW = Signal(
-    title="Label coverage",
+    title="Labels",
     unit="percentunit",
     description="Share of the window's predictions whose truth is known, beside the share expected at this age.",
     queries=values(
@@ -99,7 +104,8 @@ DELAY = Signal(
 DELAY_HEAT = Signal(
     title="Label delay, all labels",
     unit="s",
-    description="Labels that arrived, by their delay. A dark gap: none arrived; a second band: another source, or a backlog.",
+    description="Labels that arrived, by their delay. A dark gap: none arrived; a second band: another source, or a"
+    " backlog.",
     queries=(
         Query(
             f"sum by (le) (increase(ml_label_delay_seconds_bucket{{{knobs.VERSION}}}[{knobs.RATE}]))",
@@ -111,6 +117,7 @@ DELAY_HEAT = Signal(
     unknown="No label arrived in this time.",
 )
 
+PART = "max by (version, dimension, value)"
 SLICE = f'{knobs.WINDOW_OF},dimension=~"$dimension",metric="$slice_metric"'
 WHOLE = f'{knobs.WINDOW_OF},metric="$slice_metric"'
 
@@ -129,26 +136,35 @@ def slice_harm() -> str:
 SLICES = Signal(
     title="Slices, worst first",
     unit="none",
-    description="The chosen metric on each part of the traffic; *Worse by* compares with the whole, relative. Small slices jump"
-    " by chance: mind the number of predictions. One slice bad alone: its data or its concept changed; review it first.",
+    description="The chosen metric on each part of the traffic; *worse* compares with the whole, relative. Small"
+    " slices jump by chance: mind the rows. One slice bad alone: its data or its concept changed; review it first.",
     queries=columns(
-        ("Worse by", slice_harm()),
-        ("Value", f"ml_slice_performance{{{SLICE}}}"),
+        ("Worse", f"{PART} ({slice_harm()})"),
+        ("Value", f"{PART} (ml_slice_performance{{{SLICE}}})"),
         (
-            "Predictions",
-            f"ml_slice_performance{{{SLICE}}} * 0 + on (model, version, window, dimension, value) group_left ()"
-            f' ml_window_slice_predictions{{{knobs.WINDOW_OF},dimension=~"$dimension"}}',
+            "Rows",
+            (
+                f'{PART} (ml_window_slice_predictions{{{knobs.WINDOW_OF},dimension=~"$dimension"}})'
+                f" and {PART} (ml_slice_performance{{{SLICE}}})"
+            ),
         ),
     ),
     unknown="No slices: none are configured, or each has too few labels to be shown.",
 )
 
 SLICES_OVER_TIME = Signal(
-    title="Slices over time: worse than the whole by",
-    unit="percentunit",
-    description="How much worse each slice is than the whole, relative to the whole, in the chosen metric. Nothing drawn:"
-    " too few labels. A slice that turns while others do not: something changed for it alone.",
-    queries=(Query(slice_harm(), "{{value}} ({{dimension}}) {{version}}"),),
+    title="Slices over time",
+    unit="none",
+    description="Whether each slice is worse than the whole in the chosen metric: warning from"
+    f" {knobs.SLICE_WARNING:.0%} on, bad from {knobs.SLICE_BAD:.0%}. Unknown: too few labels. A slice that turns"
+    f" while others do not: something changed for it alone.",
+    queries=(
+        Query(
+            f"{int(knobs.State.WARNING)} * ({slice_harm()} > bool {knobs.SLICE_WARNING})"
+            f" + ({slice_harm()} > bool {knobs.SLICE_BAD})",
+            "{{value}} ({{dimension}}) {{version}}",
+        ),
+    ),
     decimals=0,
     unknown="No slices: none are configured, or each has too few labels to be shown.",
 )
@@ -163,7 +179,9 @@ OUTCOMES = Signal(
             "Value",
             f"sum by (predicted, actual) (ml_window_outcomes{{{WINDOW_OF}}})"
             f" / scalar(sum(ml_window_outcomes{{{WINDOW_OF}}}))"
-            ' or max by (metric) (ml_performance{' + WINDOW_OF + ',metric=~"mean_error|median_absolute_error|absolute_error_p.*"})',
+            " or max by (metric) (ml_performance{"
+            + WINDOW_OF
+            + ',metric=~"mean_error|median_absolute_error|absolute_error_p.*"})',
         ),
     ),
     unknown="Unknown: no labels in this window.",

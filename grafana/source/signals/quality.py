@@ -5,21 +5,30 @@ from grafana.source.knobs import WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
 from grafana.source.signals.drift import CHOSEN, FOCUS
 
+ONE = "max by (version, feature, check)"
+
+FOUND = f"sum(max by (feature, check) (ml_feature_quality_detected{{{WINDOW_OF}}}))"
+
 PROBLEMS = Signal(
-    title="Quality problems",
+    title="Problems",
     unit="none",
-    description="Checks of features that found something: missing, invalid, out of range, unseen, constant or a changed unit.",
-    queries=values(("problems", f"sum(ml_feature_quality_detected{{{WINDOW_OF}}})")),
+    description="Checks of features that found something: missing, invalid, out of range, unseen, constant or a"
+    " changed unit.",
+    queries=values(("problems", FOUND)),
     decimals=0,
     unknown="unknown",
 )
 
 UNITS = Signal(
-    title="Changed units",
+    title="Problems",
     unit="none",
-    description="Features whose values look like the reference's in another unit (miles as kilometres, °C as °F). The factor is"
-    " in the table of features. Repair the pipeline: retraining would learn the error.",
-    queries=values(("features", f'sum(ml_feature_quality_detected{{{WINDOW_OF},check="unit_change"}})')),
+    description=PROBLEMS.description
+    + " Changed units are features whose values look like the reference's in another unit (miles as kilometres, °C"
+    " as °F): the factor is in the table of features. Repair the pipeline: retraining would learn the error.",
+    queries=values(
+        ("problems", FOUND),
+        ("changed units", f'sum(max by (feature) (ml_feature_quality_detected{{{WINDOW_OF},check="unit_change"}}))'),
+    ),
     decimals=0,
     unknown="unknown",
 )
@@ -27,8 +36,8 @@ UNITS = Signal(
 TIMELINE = Signal(
     title="Data quality of each feature over time",
     unit="none",
-    description="Warning while any check of the feature finds more bad values than the reference's own variation explains."
-    " Nothing drawn: unknown. Features that turn together come from one broken source.",
+    description="Warning while any check of the feature finds more bad values than the reference's own variation"
+    " explains. Features that turn together come from one broken source.",
     queries=(
         Query(
             f"{int(knobs.State.WARNING)} * max by (feature, version) (ml_feature_quality_detected{{{CHOSEN}}})",
@@ -37,15 +46,25 @@ TIMELINE = Signal(
     ),
 )
 
+
+def _shares() -> str:
+    """The share of bad values of each check that has one."""
+    return " or ".join(
+        f'label_replace(ml_feature_{check}_ratio{{{CHOSEN}}}, "check", "{check}", "", "")'
+        for check in ("missing", "invalid", "out_of_range", "unseen")
+    )
+
+
 CHECKS = Signal(
     title="Checks, worst first",
     unit="none",
-    description="Every check of every feature: what the reference has, how sure the difference is. *Detected* needs a rise that"
-    " is both large enough and not chance.",
+    description="Every check of every feature: what the reference has, how sure the difference is. *Detected* needs"
+    " a rise that is both large enough and not chance.",
     queries=columns(
-        ("Verdict", f"ml_feature_quality_detected{{{CHOSEN}}}"),
-        ("p-value", f"ml_feature_quality_pvalue{{{CHOSEN}}}"),
-        ("Reference", f"ml_feature_quality_reference_ratio{{{CHOSEN}}}"),
+        ("Verdict", f"{ONE} (ml_feature_quality_detected{{{CHOSEN}}})"),
+        ("Now", f"{ONE} ({_shares()})"),
+        ("p-value", f"{ONE} (ml_feature_quality_pvalue{{{CHOSEN}}})"),
+        ("Reference", f"{ONE} (ml_feature_quality_reference_ratio{{{CHOSEN}}})"),
     ),
     unknown="Unknown: too few rows in this window.",
 )
@@ -62,9 +81,13 @@ def rate(title: str, name: str, description: str) -> Signal:
     )
 
 
-MISSING = rate("Missing", "ml_feature_missing_ratio", "Share of rows without the feature. A step: a join or a client broke.")
+MISSING = rate(
+    "Missing", "ml_feature_missing_ratio", "Share of rows without the feature. A step: a join or a client broke."
+)
 INVALID = rate(
-    "Invalid", "ml_feature_invalid_ratio", "Share of values that are not of the feature's type. A step: a format changed."
+    "Invalid",
+    "ml_feature_invalid_ratio",
+    "Share of values that are not of the feature's type. A step: a format changed.",
 )
 RANGE = rate(
     "Out of range",
@@ -74,7 +97,8 @@ RANGE = rate(
 UNSEEN = rate(
     "Unseen categories",
     "ml_feature_unseen_ratio",
-    "Share of values that the reference never had. New business, or a renamed code: the model has learned nothing of them.",
+    "Share of values that the reference never had. New business, or a renamed code: the model has learned nothing"
+    " of them.",
 )
 
 FOCUS_QUALITY = Signal(

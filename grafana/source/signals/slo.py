@@ -7,11 +7,12 @@ from grafana.source.signals.state import pace
 PACE = Signal(
     title="Pace of the error budget",
     unit="none",
-    description="How many times faster than sustainable the error budget is spent, by objective: 1 spends it in just its period;"
-    f" {knobs.BURN_BAD:g} spends 2 % of a month's budget in an hour. Above: look at errors and latency beside.",
+    description="How many times faster than sustainable the error budget is spent, by objective: 1 spends it in"
+    f" just its period; {knobs.BURN_WARNING:g} spends 5 % of a month's budget in six hours, {knobs.BURN_BAD:g} 2 %"
+    f" in one. Look at errors and latency beside.",
     queries=lines(
         ("{{slo}}", f"max by (slo) {pace(knobs.VERSION)}"),
-        ("sustainable", f"vector({knobs.BURN_WARNING:g})"),
+        ("fast", f"vector({knobs.BURN_WARNING:g})"),
         ("too fast", f"vector({knobs.BURN_BAD:g})"),
     ),
     decimals=1,

@@ -4,13 +4,13 @@ from grafana.source import knobs
 from grafana.source.knobs import State
 from grafana.source.signal import Query, Signal, columns, values
 
-ASPECTS = ("Performance", "Drift", "Data quality", "Labels", "Freshness", "Service")
+ASPECTS = ("Performance", "Drift", "Quality", "Labels", "Freshness", "Service")
 
 BY = "by (model, version)"
 
 
 def every(selector: str) -> str:
-    """1 for each model and version with a window, and for each model that has none (version `none`): *unknown* by default."""
+    """1, *unknown*, for each model and version with a window, and for each model without any (version `none`)."""
     model = selector.split(",", maxsplit=1)[0]
     nothing = f'label_replace(max by (model) (ml_model_info{{{model}}}), "version", "none", "", "")'
     return f"(max {BY} (ml_window_predictions{{{selector}}}) * 0 + 1 or on (model) {nothing})"
@@ -20,22 +20,37 @@ def verdict(aspect: str, selector: str) -> str:
     """The aspect's state where something is known, by model and version.
 
     Args:
+        aspect: one of ASPECTS.
         selector: labels of a windowed metric; the model's matcher comes first.
     """
     model, facts = selector.split(",", maxsplit=1)[0], selector.removesuffix(',window="$window"')
     bad, warning = int(State.BAD), int(State.WARNING)
     return {
-        "Performance": f"{bad} * max {BY} (ml_performance_degraded{{{selector}}})",
+        "Performance": f'{bad} * (max {BY} (ml_performance_degraded{{{selector},metric=~"{knobs.PAGE_METRICS}"}}) > 0)'
+        f" or {warning} * max {BY} (ml_performance_degraded{{{selector}}})",
         "Drift": f"{warning} * max {BY} ({drifted(selector)})",
-        "Data quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
+        "Quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
         "Labels": f"{warning} * max {BY} (ml_label_coverage_ratio{{{selector}}}"
         f" < bool {knobs.COVERAGE_LEAST} * ml_label_coverage_expected_ratio{{{selector}}})",
-        "Freshness": f"max {BY} (ml_window_predictions{{{selector}}}) * 0 + on (model) group_left () max by (model) ("
-        f'{bad} * (1 - ml_exporter_source_up{{{model},source="predictions"}}) or on (model)'
-        f' {warning} * (ml_exporter_source_lag_seconds{{{model},source="predictions"}} > bool {knobs.LAG_MOST_SECONDS}))',
+        "Freshness": f"max {BY} (ml_window_predictions{{{selector}}}) * 0 + on (model) group_left () ({stale(model)})",
         "Service": f"max {BY} ({warning} * ({pace(facts)} > bool {knobs.BURN_WARNING})"
         f" + ({pace(facts)} > bool {knobs.BURN_BAD}))",
     }[aspect]
+
+
+def stale(model: str) -> str:
+    """By model: bad where predictions cannot be read, warning where they are old or none came for long."""
+    labels = f'{{{model},source="predictions"}}'
+    rows = f"ml_exporter_rows_total{labels}"
+    reasons = {
+        "down": f"{int(State.BAD)} * (1 - max by (model) (ml_exporter_source_up{labels}))",
+        "old": f"{int(State.WARNING)} * (min by (model) (ml_exporter_source_lag_seconds{labels})"
+        f" > bool {knobs.LAG_MOST_SECONDS})",
+        "silent": f"{int(State.WARNING)} * (sum by (model) (increase({rows}[{knobs.SILENCE}])) == bool 0"
+        f" and sum by (model) ({rows}) > 0)",
+    }
+    parts = " or ".join(f'label_replace({expr}, "why", "{why}", "", "")' for why, expr in reasons.items())
+    return f"max by (model) ({parts})"
 
 
 def drifted(selector: str) -> str:
@@ -53,7 +68,9 @@ def pace(facts: str) -> str:
         f"sum by (model, version, slo) (rate({name}{{{facts}}}[{knobs.BURN}]))"
         for name in ("ml_slo_bad_events_total", "ml_slo_events_total")
     )
-    return f"({bad} / ({all_of} > 0) / on (model, slo) group_left () (1 - max by (model, slo) (ml_slo_objective_ratio)))"
+    return (
+        f"({bad} / ({all_of} > 0) / on (model, slo) group_left () (1 - max by (model, slo) (ml_slo_objective_ratio)))"
+    )
 
 
 def known(aspect: str, selector: str) -> str:
@@ -63,35 +80,35 @@ def known(aspect: str, selector: str) -> str:
 
 def overall(selector: str) -> str:
     """The worst state over all aspects, by model and version."""
-    parts = " or ".join(
-        f'label_replace({known(aspect, selector)}, "aspect", "{aspect}", "", "")' for aspect in ASPECTS
-    )
+    parts = " or ".join(f'label_replace({known(aspect, selector)}, "aspect", "{aspect}", "", "")' for aspect in ASPECTS)
     return f"max {BY} ({parts})"
 
 
 MEANING = {
-    "Performance": "Bad: at least one metric lies beyond its threshold, with significance. Unknown: too few labels"
-    " in this window. Look at the interval and at the slices, then at drift and quality for the cause.",
-    "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the reference,"
-    " by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for this window."
-    " Drift alone is no harm: look whether performance follows.",
-    "Data quality": "Warning: missing, invalid, out-of-range or unseen values, a constant feature or a changed unit,"
+    "Performance": "Bad: a metric that pages (knobs: PAGE_METRICS) lies beyond its threshold, by more than chance;"
+    " warning: another metric does. Unknown: too few labels in this window. Look at the interval and at the slices,"
+    " then at drift and quality for the cause.",
+    "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the"
+    " reference, by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for"
+    " this window. Drift alone is no harm: look whether performance follows.",
+    "Quality": "Warning: missing, invalid, out-of-range or unseen values, a constant feature or a changed unit,"
     " beyond what the reference shows. Mostly a broken pipeline: repair it before retraining.",
     "Labels": f"Warning: less than {knobs.COVERAGE_LEAST:.0%} of the labels expected at this age have come."
     " Performance then speaks for a part only. Unknown: no label has ever been expected. Look at the labels' source.",
-    "Freshness": "Bad: the exporter cannot read the predictions. Warning: what it reads is old."
+    "Freshness": "Bad: the exporter cannot read the predictions. Warning: what it reads is old, or nothing comes."
     " All other verdicts then speak of the past.",
-    "Service": f"Pace at which the error budget of availability and latency is spent: warning above"
-    f" {knobs.BURN_WARNING:g}×, bad above {knobs.BURN_BAD:g}× the sustainable pace. Unknown: no objective, or no traffic.",
+    "Service": "Pace at which the error budget of availability and latency is spent: warning above"
+    f" {knobs.BURN_WARNING:g}×, bad above {knobs.BURN_BAD:g}× the sustainable pace. Unknown: no objective, or no"
+    f" traffic.",
 }
 
 QUESTION = {
     "Performance": "Is it right?",
-    "Drift": "Same world as at training?",
-    "Data quality": "Is the data sound?",
-    "Labels": "Do labels arrive?",
-    "Freshness": "Is it up to date?",
-    "Service": "Fast and available?",
+    "Drift": "Same world?",
+    "Quality": "Data sound?",
+    "Labels": "Labels there?",
+    "Freshness": "Up to date?",
+    "Service": "Served well?",
 }
 
 
@@ -123,6 +140,14 @@ def models_in(state: State) -> Signal:
     )
 
 
+def paged() -> str:
+    """By model, as the alerts see it (0, 1 ticket, 2 page): ok, warning, bad, or unknown."""
+    return (
+        f"(ml:model_status{{{knobs.MODEL}}} + (ml:model_status{{{knobs.MODEL}}} > bool 0)"
+        f" or ml:model_unknown{{{knobs.MODEL}}})"
+    )
+
+
 FLEET = Signal(
     title="Models, worst first",
     unit="none",
@@ -131,10 +156,16 @@ FLEET = Signal(
     queries=columns(
         (
             "State",
-            f"{overall(knobs.FLEET_WINDOW)} * on (model) group_left (owner, tier, task)"
-            f" max by (model, owner, tier, task) (ml_model_info{{{knobs.MODEL}}})",
+            (
+                f"{overall(knobs.FLEET_WINDOW)} * on (model) group_left (owner, tier, task)"
+                f" max by (model, owner, tier, task) (ml_model_info{{{knobs.MODEL}}})"
+            ),
         ),
         *((aspect, known(aspect, knobs.FLEET_WINDOW)) for aspect in ASPECTS),
+        (
+            "Alerts",
+            f"max {BY} (ml_window_predictions{{{knobs.FLEET_WINDOW}}}) * 0 + on (model) group_left () {paged()}",
+        ),
     ),
     unknown="No model: is the exporter scraped, and does a model match the variables?",
 )
@@ -142,15 +173,16 @@ FLEET = Signal(
 SINCE = Signal(
     title="Since when",
     unit="none",
-    description="The worst verdict of each model and version over time: where a colour begins is when to look for a cause."
-    " Nothing drawn: the exporter was not scraped.",
+    description="The worst verdict of each model and version over time: where a colour begins is when to look for a"
+    " cause. Nothing drawn: the exporter was not scraped.",
     queries=(Query(overall(knobs.FLEET_WINDOW), "{{model}} · {{version}}"),),
 )
 
 ASPECTS_OVER_TIME = Signal(
     title="What went wrong first",
     unit="none",
-    description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually nearer to the"
-    " cause: quality before drift = a pipeline; drift before performance = the world; performance alone = the concept.",
+    description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually"
+    " nearer to the cause: quality before drift = a pipeline; drift before performance = the world; performance"
+    " alone = the concept.",
     queries=tuple(Query(f"max({known(aspect, knobs.WINDOW_OF)})", aspect) for aspect in ASPECTS),
 )
