@@ -1,6 +1,5 @@
 """`python -m bundle`: writes or checks what Prometheus and Alertmanager read."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from exporter.errors import ConfigError
 DEFAULT = ROOT / "prometheus" / "values.yml"
 
 
-def main(
+def main(  # noqa: PLR0917 - an option each
     values: Annotated[list[Path] | None, typer.Option(help="values file; later ones over earlier ones")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="one value: key.of.the.values=value")] = None,
     speed: Annotated[float, typer.Option(help="event seconds a second: processing times are divided by it")] = 1.0,
@@ -40,4 +39,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

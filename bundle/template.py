@@ -63,7 +63,7 @@ class Names:
                 raise ValueError("names, whole factors, + and - are all that is understood")
             value = self._look_up(term[3])
             if not isinstance(value, Duration):
-                raise ValueError(f"{term[3]} is no duration")
+                raise ValueError(f"{term[3]} is no duration")  # noqa: TRY004 - the source is wrong, not the code
             total += (-1 if term[1] == "-" else 1) * int(term[2] or 1) * value.seconds
             position = term.end()
         return Duration(total)
@@ -83,7 +83,7 @@ def names_of(values: Values) -> Names:
     """Every name that a source may use.
 
     `windows.drift` is a regular expression of the windows, `window.drift` the first of them and `longest.drift` the
-    length of the longest.
+    length of the longest. `day` is a day at any speed.
     """
     flat: dict[str, Value] = {
         "links.grafana": values.links.grafana.rstrip("/"),
@@ -99,6 +99,7 @@ def names_of(values: Values) -> Names:
         "slo_availability": values.slo_availability,
         "page_metrics": values.page_metrics,
         "step": values.step,
+        "day": Duration(86_400),
     }
     for question, windows in values.windows.items():
         flat[f"windows.{question}"] = "|".join(windows)
