@@ -1,0 +1,61 @@
+# One command a verb, the same for a person and for CI. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SERVERS := prometheus promtool prometheus-alertmanager amtool
+MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program)),,$(program))))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup servers demo test check lint types bench generate golden e2e clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) servers ## virtual environment, pinned dependencies, Prometheus and Alertmanager
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || ./deploy/debian/install python3-venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned dependencies into $(VENV) (about 600 MB, a few minutes the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+servers:
+	@test -z "$(MISSING)" || ./deploy/debian/install prometheus prometheus-alertmanager
+
+demo: setup ## the main job on real flights: exporter, Prometheus, Alertmanager, pages (DEMO_SECONDS=n ends it)
+	@$(BIN)/python -m demo run $(DEMO_ARGS)
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -n auto -q $(TEST_ARGS)
+
+check: setup lint types ## lint, types, generated files and all tests but e2e
+	@$(BIN)/python -m pytest -n auto -q -m "not e2e"
+
+lint: setup ## ruff and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+bench: setup ## benchmarks; results in bench/results.json
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+generate: setup ## write all generated files anew: docs, dashboards, rules, alerts
+	@$(BIN)/python -m exporter.config.document --write
+	@$(BIN)/python -m exporter.document --write
+	@$(BIN)/python -m bundle --write
+	@$(BIN)/python -m grafana.source --write
+
+golden: setup ## write the golden files of the tests anew; look at the diff
+	@$(BIN)/python -m pytest -q tests/golden --golden-update
+
+e2e: setup ## the whole chain with real servers
+	@$(BIN)/python -m pytest -q -m e2e
+
+clean: ## remove what was installed and cached
+	rm -rf $(VENV) .cache build dist
