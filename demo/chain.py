@@ -27,6 +27,9 @@ WINDOWS = {
 }
 """Which of the demo's windows the alerts look at."""
 
+WALL_SECONDS = {"hold": {"exporter_down": 15, "source_down": 20, "cycle": 4}, "range": {"cycle": 20}}
+"""The exporter's own health goes by the clock on the wall, however fast its models live."""
+
 Command = list[str]
 EXPORTER: Command = [sys.executable, "-c", "import sys; from exporter.cli import main; sys.exit(main())"]
 
@@ -129,6 +132,11 @@ def write_bundle(run: Path, speed: float, ports: Ports) -> None:
             "alertmanagers": [f"{HOST}:{ports.alertmanager}"],
         },
         "windows": WINDOWS,
+        # Written at the replay's speed, by which the bundle divides them.
+        **{
+            part: {name: f"{int(value * speed)}s" for name, value in all_.items()}
+            for part, all_ in WALL_SECONDS.items()
+        },
         "receivers": {kind: {"webhook": {"url": f"{receiver}/{kind}"}} for kind in ("page", "ticket", "watchdog")},
     }
     path = run / "values.yml"

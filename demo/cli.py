@@ -72,6 +72,7 @@ def replay(  # noqa: PLR0917 - the options of a command
     speed: SpeedOption = 8640.0,
     first_day: str = "2013-04-01",
     last_day: str = "2013-12-31",
+    history: Annotated[float, typer.Option(help="So many days are in the logs before the clock starts.", min=0)] = 7,
     incident: IncidentOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
 ) -> None:
@@ -84,8 +85,11 @@ def replay(  # noqa: PLR0917 - the options of a command
     workshop = ensure(cache, console)
     out.mkdir(parents=True, exist_ok=True)
     streams = open_streams(workshop, Paths(out), first_day, last_day)
-    replayed = Replay(streams, Paths(out), start=midnight(first_day), speed=speed, schedule=schedule)
-    replayed.run(SystemClock(), stop_on_signals(), wait=not fast)
+    first = midnight(first_day)
+    replayed = Replay(streams, Paths(out), start=first + history * 86400, speed=speed, schedule=schedule)
+    clock = SystemClock()
+    replayed.write_history(first, clock)
+    replayed.run(clock, stop_on_signals(), wait=not fast)
 
 
 @app.command()

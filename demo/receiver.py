@@ -1,6 +1,7 @@
 """The webhook that Alertmanager calls: prints pages and tickets as a person would read them, and remembers them."""
 
 import json
+import textwrap
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from rich.markup import escape
 
 from demo.ports import HOST
 from exporter.clock import Clock
+
+TICKET_CHARACTERS = 300
+"""Of a ticket's description so much is printed; pages are printed in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Inbox:
 
 
 def describe(kind: str, fresh: list[dict[str, Any]], over: list[dict[str, Any]], now: float) -> list[str]:
-    """Lines for a person, in rich markup: pages in full, tickets and ends in a line for each alert's name."""
+    """Lines for a person, in rich markup: pages in full, tickets and ends shortly."""
     clock = datetime.fromtimestamp(now).astimezone().strftime("%H:%M:%S")
     lines: list[str] = []
     for name, alerts in by_name(fresh).items():
@@ -85,6 +89,8 @@ def describe(kind: str, fresh: list[dict[str, Any]], over: list[dict[str, Any]],
             lines += [f"        [dim]{escape(link)}[/]" for link in links]
         else:
             lines.append(f"[yellow] ticket [/] {clock} [bold]{about}[/] {name}: {summary}{more}")
+            details = " ".join(notes.get("description", "").split())
+            lines.append(f"        [dim]{escape(textwrap.shorten(details, TICKET_CHARACTERS, placeholder=' …'))}[/]")
     for name, alerts in by_name(over).items():
         about = escape(alerts[0]["labels"].get("model", "") or "the exporter")
         lines.append(f"[green] resolved [/] {clock} [bold]{about}[/] {kind} {name} ({len(alerts)})")

@@ -27,6 +27,8 @@ from exporter.clock import Clock
 
 FIRST_DAY = "2013-04-01"
 LAST_DAY = "2013-12-31"
+HISTORY_DAYS = 7
+"""So much is in the logs when the clock starts: an exporter is never started on empty logs in real life either."""
 DAY_IN_TEN_SECONDS = 8640.0
 STEP_SECONDS = 0.2
 KEPT_DAYS = 45
@@ -92,7 +94,7 @@ class Replay:
     """Event time that runs `speed` times as fast as the clock, and the logs that follow it.
 
     Attributes:
-        start: event time of the first moment, Unix seconds.
+        start: event time when the clock starts, Unix seconds; flights before it are history.
         speed: seconds of event time in one second.
     """
 
@@ -116,6 +118,15 @@ class Replay:
         self._told: set[tuple[int, str]] = set()
         self._steered = 0  # bytes of the control file that were obeyed
         self._day = ""
+
+    def write_history(self, first: float, clock: Clock) -> None:
+        """Everything from event time `first` to the start is in the logs, asked in requests as big as later ones."""
+        now = first
+        with threadpool_limits(1):
+            while now < self.start:
+                now = min(now + STEP_SECONDS * self.speed, self.start)
+                self.advance(now, clock.now())
+        self.write_status(self.start)
 
     def run(self, clock: Clock, stop: threading.Event, *, wait: bool = True) -> None:
         """The logs grow until the flights end or `stop` is set; without `wait`, as fast as they can be written."""

@@ -6,6 +6,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from demo.replay import Paths
 from demo.train import ensure
 from exporter.clock import Clock
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 KEPT_RUNS = 3
 
 
@@ -67,29 +68,32 @@ class Demo:
     clock: Clock
     stop: threading.Event
 
-    def wait_for_exporter(self) -> None:
-        """The exporter answers, or the demo was stopped.
+    def wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        """`ready` said so, or the demo was stopped; `what` is shown meanwhile.
 
         Raises:
-            DemoError: it ended, or did not answer in a minute.
+            DemoError: a server ended, or it took over two minutes.
         """
         deadline = self.clock.monotonic() + READY_SECONDS
-        with self.console.status("starting the servers"):
-            while fetch(self.options.ports, "/-/healthy") is None:
+        with self.console.status(what):
+            while not ready():
                 self.children.check()
                 if self.clock.monotonic() > deadline:
                     output = self.children.log_folder
-                    raise DemoError(f"the exporter did not answer in {READY_SECONDS:g} s, see {output}")
-                if self.clock.wait(self.stop, 0.3):
+                    raise DemoError(f"{what}, yet is not ready after {READY_SECONDS:g} s, see {output}")
+                if self.clock.wait(self.stop, 0.2):
                     return
 
-    def watch(self) -> None:
-        """A line was printed now and then until the demo was stopped, its time was over or all flights had landed."""
-        options, begun = self.options, self.clock.monotonic()
+    def watch(self, begun: float) -> None:
+        """A line was printed now and then until the demo was stopped, its time was over or all flights had landed.
+
+        Time counts from when the replay's clock started: `begun`, Unix seconds.
+        """
+        options = self.options
         next_line = options.line_seconds / 2
         while not self.stop.is_set():
             self.children.check()
-            elapsed = self.clock.monotonic() - begun
+            elapsed = self.clock.now() - begun
             if options.seconds is not None and elapsed >= options.seconds:
                 return
             if elapsed >= next_line:
@@ -143,18 +147,20 @@ def run(options: Options, console: Console, clock: Clock, stop: threading.Event)
     begun = clock.now()
     try:
         environment = chain.environment(folder, workshop, references, options.ports)
+        # In this order: an exporter on empty logs would call its sources down, and a Prometheus that is there before it
+        # would call the exporter down.
+        demo.children.start("replay", replay_command(options, folder), environment)
+        demo.wait_for("the replay writes its first days", Paths(folder).status.exists)
+        begun = clock.now()
         demo.children.start("exporter", chain.exporter_command(), environment)
-        demo.wait_for_exporter()
-        # Only now: a Prometheus that is there first would call the exporter down.
+        demo.wait_for("the exporter starts", lambda: fetch(options.ports, "/-/healthy") is not None)
         demo.children.start("alertmanager", chain.alertmanager_command(programs, folder, options.ports))
         demo.children.start("prometheus", chain.prometheus_command(programs, folder, options.ports))
         if grafana:
             command, variables = chain.grafana_command(programs), chain.grafana_environment(folder, options.ports)
             demo.children.start("grafana", command, variables)
-        begun = clock.now()
-        demo.children.start("replay", replay_command(options, folder), environment)
         console.print(describe_servers(options, folder, grafana=grafana), highlight=False, soft_wrap=True)
-        demo.watch()
+        demo.watch(begun)
     finally:
         console.print("stopping")
         demo.children.stop()

@@ -148,6 +148,15 @@ def test_incidents_are_told_when_they_start_and_end(january: pa.Table, tmp_path:
     ]
 
 
+def test_history_is_in_the_logs_when_the_clock_starts(january: pa.Table, tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    replayed = Replay([make_stream("flight_delay", january, paths.logs)], paths, start=START + DAY)
+    replayed.write_history(START, ManualClock())
+    days = {row["ts"][:10] for row in read_lines(paths.logs / "flight_delay", "predictions")}
+    assert days == {"2013-01-01"}
+    assert orjson.loads(paths.status.read_bytes())["event_time"] == START + DAY
+
+
 def test_a_running_replay_obeys_its_control_file(january: pa.Table, tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     replayed = Replay([], paths, start=START)
