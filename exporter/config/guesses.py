@@ -105,7 +105,8 @@ def _by_content(role: str, free: list[Traits]) -> Guess | None:
         found = [each for each in free if each.shape == "time"] or free
         return Guess(found[0].name, f"the first column of times; {evidence(found[0])}", sure=False) if found else None
     if role == "id":
-        found = [each for each in free if "text" in each.kind]
+        # Fractions are measured, not given out.
+        found = [each for each in free if "text" in each.kind and each.shape != "number"]
         return Guess(found[0].name, f"no value repeats; {evidence(found[0])}", sure=False) if found else None
     if role == "score":
         found = [each for each in free if each.unit_interval and each.distinct > _FEW_CLASSES]
