@@ -38,6 +38,8 @@ CONTENT_SECURITY_POLICY = (
 
 _SIGNS: dict[State, str] = {"ok": "●", "bad": "▲", "unknown": "○"}
 """Told by shape and word too, not by colour alone."""
+_REASONS_SHOWN = 6
+"""All of them are in the JSON and on the dashboards."""
 _LINKS = (
     ("metrics", "/metrics"),
     ("api/v1/status", "status as JSON"),
@@ -93,7 +95,7 @@ def _model(model: ModelStatus) -> str:
     lines = "".join(f'<div class="soft">{escape(line)}</div>' for line in (about, versions) if line)
     return (
         f"<tr><td><b>{escape(model.model)}</b>{lines}</td><td>{_state(model.state)}</td>"
-        f"<td>{_list(map(escape, model.reasons))}</td><td>{_list(map(_source, model.sources))}</td>"
+        f"<td>{_list(map(escape, _first(model.reasons)))}</td><td>{_list(map(_source, model.sources))}</td>"
         f'<td class="number">{model.series:,}</td></tr>'
     )
 
@@ -105,6 +107,11 @@ def _source(source: SourceStatus) -> str:
         f'{_state(source.state)} {escape(source.source)}<span class="soft">{lag}</span>'
         f'<div class="soft">{escape(source.description)}</div>{message}'
     )
+
+
+def _first(reasons: tuple[str, ...]) -> list[str]:
+    more = len(reasons) - _REASONS_SHOWN
+    return [*reasons[:_REASONS_SHOWN], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _list(items: "map[str]") -> str:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import exporter
 from demo.cli import app as demo_commands
+from exporter.config import load as load_config
 from exporter.config.settings import parse_listen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -370,6 +371,11 @@ class TestKubernetes:
         assert sorted(mounts) == sorted(templates + volumes)
         assert (templates, mounts["state"]) == (["state"], config["state_dir"])
         assert f"{mounts['config']}/ml-exporter.yml" in container["args"]
+
+    def test_the_sample_configuration_is_valid(self, objects, tmp_path):
+        path = tmp_path / "ml-exporter.yml"
+        path.write_text(objects["ConfigMap"]["data"]["ml-exporter.yml"])
+        assert [model.name for model in load_config(path).models] == ["flight_delay"]
 
     def test_the_container_is_confined(self, pod, container):
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True

@@ -80,6 +80,15 @@ def test_before_the_first_cycle_and_without_models():
     assert "None configured." in text
 
 
+def test_many_reasons_are_cut():
+    many = Status("1", 5.0, 5.0, models=(ModelStatus("m", "bad", tuple(f"reason {number}" for number in range(9))),))
+    texts = read(many).texts
+    assert [text for text in texts if text.startswith(("reason", "and"))] == [
+        *(f"reason {number}" for number in range(6)),
+        "and 3 more",
+    ]
+
+
 def test_a_failed_reload_is_told():
     assert "ml-exporter.yml:3: bad" in "\n".join(
         read(Status("1", 5.0, 5.0, config_error="ml-exporter.yml:3: bad")).texts
