@@ -6,9 +6,10 @@ reference's rate (X + ½) / (N + 1), so that a reference without a bad value sti
     (1 + 1/K) between + rate (1 - rate) / N
 
 with `between` the variance of the rates of the reference's K windows of this length in excess of binomial noise, by
-the method of moments: Σ nᵢ (rᵢ - r)² has the mean (K - 1) r (1 - r) + between (N - Σ nᵢ² / N). Where the reference
-has too few windows of the length, those half as long are asked, which vary at least as much; where it has no time,
-rates are taken to vary by a quarter of themselves.
+the method of moments: Σ nᵢ (rᵢ - r)² has the mean (K - 1) r (1 - r) + between (N - Σ nᵢ² / N). It is known the less
+the fewer windows there are: its upper 90 % bound is taken, between (K - 1) / χ²(0.1; K - 1). Where the reference has
+too few windows of the length, those half as long are asked, which vary at least as much; where there are too few of
+any length, or there is no time, rates are taken to vary by a fifth of themselves at least.
 
 p = P(at least so many bad rows) = ∫ P(Binomial(n, θ) ≥ x) dBeta(θ), summed over strata of the Beta distribution that
 get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Beta-binomial tail down to 1e-8.
@@ -17,14 +18,16 @@ get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Be
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincinv
+from scipy.special import betainc, betaincinv, chdtri
 
 from exporter.metrics.quality.table import Rates, Table
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
-_UNKNOWN_VARIATION = 0.25
+_UNKNOWN_VARIATION = 0.2
 """Relative standard deviation of a rate between windows where the reference cannot tell."""
+_CAUTION = 0.1
+"""The variance between windows is taken at the upper end of a one-sided interval that misses it so often."""
 _LEVELS = np.concatenate(
     (np.linspace(1.0, 0.1, 10), 10.0 ** -np.arange(1.125, 4.0, 0.125), 10.0 ** -np.arange(4.0, 10.0, 0.25), [0.0])
 )
@@ -64,10 +67,13 @@ def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) ->
         windows = reference.windows(seconds)
     enough = len(windows) >= max(min_blocks, 2)
     rate = (bad + 0.5) / (rows + 1)
-    if enough:
-        between = _between(table.rates(reference.part(windows, "features"))) * (1 + 1 / len(windows))
-    else:
-        between = (_UNKNOWN_VARIATION * rate) ** 2
+    between = np.zeros_like(rate)
+    if len(windows) > 1:
+        freedom = len(windows) - 1
+        between = _between(table.rates(reference.part(windows, "features"))) * (freedom / chdtri(freedom, 1 - _CAUTION))
+        between *= 1 + 1 / len(windows)
+    if not enough:
+        between = np.maximum(between, (_UNKNOWN_VARIATION * rate) ** 2)
     variance = between + rate * (1 - rate) / (rows + 1)
     strength = np.maximum(rate * (1 - rate) / variance - 1, 1e-3)
     a, b = (rate * strength)[..., None], ((1 - rate) * strength)[..., None]

@@ -190,25 +190,25 @@ def unit_change(features: Floats, sums: Floats, learned: Known, min_rows: int) -
     total = shape.cells(sums[None])[0]
     rows = cells.sum(axis=1)
     share = _shares(cells)
-    distance = _distance(share, shape, learned.mapped)
+    unchanged = _distance(share, shape, learned.mapped[:1])[0]
     sampling = 1.5 / np.sqrt(np.maximum(rows, 1))
     noise = np.maximum(np.where(np.isnan(learned.noise), sampling, learned.noise), _NEAR)
     judged = (rows >= max(min_rows, 2)) & np.isfinite(learned.mean) & (noise <= _WANDERING)
-    moved = judged & (distance[0] > np.maximum(_FAR, _MARGIN * noise))
+    moved = judged & (unchanged > np.maximum(_FAR, _MARGIN * noise))
     factor = np.full(len(cells), np.nan)
-    for row in np.flatnonzero(moved):
-        mean = total[row].sum() / rows[row]
-        limit = min(float(noise[row]), _SURE, float(distance[0, row]) / _BETTER)
-        factor[row] = _recognise(int(row), share[row], float(mean), distance[:, row], learned, limit=limit)
+    for row in np.flatnonzero(moved).tolist():
+        mean = float(total[row].sum() / rows[row])
+        limit = min(float(noise[row]), _SURE, float(unchanged[row]) / _BETTER)
+        factor[row] = _recognise(row, share[row], mean, learned, limit)
     return factor, np.where(judged, 1.0, np.nan)
 
 
-def _recognise(row: int, share: Floats, mean: float, distance: Floats, learned: Known, *, limit: float) -> float:
+def _recognise(row: int, share: Floats, mean: float, learned: Known, limit: float) -> float:
     """The factor of the change that feature `row` went through; NaN if none is recognised.
 
-    Its window has the shares `share` (E+1,), the mean `mean` and the distances `distance` (C,) from each of MAPS; a
-    change is believed up to the distance `limit`.
+    Its window has the shares `share` (E+1,) and the mean `mean`; a change is believed up to the distance `limit`.
     """
+    distance = _distance(share[None], _only(learned.shape, row), learned.mapped[:, row : row + 1])[:, 0]
     expected = MAPS[:, 0] * learned.mean[row] + MAPS[:, 1]
     off = np.abs(mean - expected)
     crowded = share.max() > _CROWDED or (learned.share[row] > 0).sum() < _FEW
@@ -230,8 +230,12 @@ def _common_factor(row: int, share: Floats, mean: float, learned: Known, limit: 
     if not np.isfinite(factor) or 2 / 3 < abs(factor) < 3 / 2:
         return np.nan
     one = slice(row, row + 1)
-    whole = learned.shape
-    shape = Shape(whole.places[one], whole.edges[one], whole.codes[one], whole.real[one])
+    shape = _only(learned.shape, row)
     mapped = _cumulative(shape, learned.low[one] * factor, learned.high[one] * factor, learned.share[one])
     found = _distance(share[None], shape, mapped[None])[0, 0]
     return factor if found <= min(limit, _NEAR) else np.nan
+
+
+def _only(shape: Shape, row: int) -> Shape:
+    one = slice(row, row + 1)
+    return Shape(shape.places[one], shape.edges[one], shape.codes[one], shape.real[one])
