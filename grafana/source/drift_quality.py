@@ -19,10 +19,11 @@ FROM_NEAR_TO_FAR = [
 
 
 def _features() -> list[Column]:
-    closer = "/d/ml-drift-quality?${__all_variables}&var-focus=${__data.fields.Feature}&${__url_time_range}"
+    kept = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "model", "version", "window", "feature"))
+    closer = f"/d/{navigation.DRIFT}?{kept}&var-focus=${{__data.fields.Feature}}&${{__url_time_range}}"
     return [
         Column("Drift", kind="state", mappings=VERDICT, width=96),
-        Column("Feature", label="feature", width=130, link=closer, link_title="Look closer"),
+        Column("Feature", label="feature", width=124, link=closer, link_title="Look closer"),
         Column("Version", label="version", width=70),
         Column("× limit", decimals=2, width=86, kind="shade", thresholds=FROM_NEAR_TO_FAR),
         Column("Effect", decimals=3),
@@ -31,7 +32,10 @@ def _features() -> list[Column]:
         Column("Noise", decimals=3),
         Column("p", width=70, decimals=3, mappings=TINY),
         Column("Quality", kind="state", mappings=VERDICT, width=96),
-        *(Column(name, unit="percentunit", decimals=1) for name in ("Missing", "Range", "Unseen")),
+        *(
+            Column(name, unit="percentunit", decimals=1, width=width)
+            for name, width in (("Missing", 75), ("Range", 64), ("Unseen", 75))
+        ),
         Column("Unit", decimals=3, width=60),
     ]
 
@@ -121,7 +125,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
     return board(
         uid=navigation.DRIFT,
         title="ML drift & quality",
-        description="Features of one model beside the reference: which changed, since when, how sure that is, how it looks.",
+        description="One model's features beside the reference: which changed, since when, how sure that is, how it looks.",
         rows=rows,
         variables=[
             navigation.model(many=False),

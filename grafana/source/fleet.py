@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs, navigation
 from grafana.source.knobs import State
-from grafana.source.layout import Place, Row, Timing, board
+from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import light, shades, tile, timeline, trend
 from grafana.source.signals import fleet, state
 from grafana.source.tables import Column, grid
@@ -143,7 +143,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
         title="ML fleet",
         description="All models: which one needs somebody, since when, and whether the exporter can be believed.",
         rows=rows,
-        variables=[navigation.owner(), navigation.model(many=True), navigation.window(timing)],
+        variables=[navigation.owner(), navigation.model(many=True), navigation.window(timing), *constants(timing)],
         links=[navigation.to_model(), navigation.to_drift()],
         timing=timing,
     )

@@ -1,4 +1,4 @@
-"""Dashboards from rows of panels: places, ids, variables, annotations, links; fixed, so that a diff says what changed."""
+"""Dashboards from rows of panels: places, ids, variables, links; all fixed, so that a diff says what changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,6 +159,7 @@ def constant(name: str, label: str, value: str) -> dashboard.VariableModel:
 
 
 def constants(timing: Timing) -> list[dashboard.VariableModel]:
+    """What verdicts over processing time need; see knobs.BURN and knobs.SILENCE."""
     return [
         constant("burn", "The error budget's pace is measured over", timing.burn),
         constant("silence", "Predictions are old after", timing.silence),
@@ -206,7 +207,7 @@ def board(
             refresh_intervals=["5s", "10s", "30s", "1m", "5m", "15m", "1h"],
         ),
         panels=list(place(rows)),
-        templating=dashboard.DashboardDashboardTemplating(list_val=[datasource(), *variables, *constants(timing)]),
+        templating=dashboard.DashboardDashboardTemplating(list_val=[datasource(), *variables]),
         annotations=dashboard.AnnotationContainer(list_val=annotations(knobs.MODEL, timing.step)),
         links=list(links),
     )

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs, navigation
 from grafana.source.distributions import distribution
-from grafana.source.layout import Place, Row, Timing, board
+from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import dashed, heat, light, override, shades, tile, timeline, trend
 from grafana.source.signals import drift, outputs, performance, quality, slo, state
 from grafana.source.tables import VERDICT, Column, grid, transform
@@ -30,7 +30,7 @@ def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
 def _metrics() -> list[Column]:
     return [
         Column("Verdict", kind="state", mappings=VERDICT, width=96),
-        Column("Metric", label="metric", width=185),
+        Column("Metric", label="metric", width=190),
         Column("Version", label="version", width=70),
         Column("Value", decimals=3),
         *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most")),
@@ -99,10 +99,10 @@ def build(timing: Timing) -> dashboard.Dashboard:
                         sort=[("Verdict", True), ("Metric", False)],
                         hidden=("model", "window", "instance", "job", "__name__"),
                     ),
-                    16,
+                    17,
                     9,
                 ),
-                Place(24, _outcomes(), 8, 9),
+                Place(24, _outcomes(), 7, 9),
             ],
         ),
         Row(
@@ -205,6 +205,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.metric(),
             navigation.dimension(),
             navigation.slice_metric(),
+            *constants(timing),
         ],
         links=[navigation.to_fleet(), navigation.to_drift()],
         timing=timing,
@@ -219,7 +220,7 @@ def _outcomes() -> dashboard.Panel:
     return grid(
         performance.OUTCOMES,
         [
-            Column("predicted\\actual", unit="string"),
+            Column("said ↓ was →", label="predicted\\actual"),
             Column("metric", label="metric"),
             Column("Value", unit="none", decimals=2),
         ],
