@@ -149,7 +149,6 @@ class Values(Section):
         A range keeps four scrapes, so that rates exist and one late scrape does not empty them; `for` and its like keep
         two evaluations, so that one odd value never fires. Event time, thresholds and window names stay.
         """
-        second = Duration(1)
         tick = Duration(2)
         scrape = self.prometheus.scrape_interval.divided(speed, tick)
         evaluate = self.prometheus.evaluation_interval.divided(speed, tick)
@@ -165,7 +164,8 @@ class Values(Section):
                 "keep": {name: value.divided(speed, two_evaluations) for name, value in self.keep.items()},
                 "alertmanager": manager.model_copy(
                     update={
-                        "group_wait": manager.group_wait.divided(speed, second),
+                        # What mutes must be there before what is muted goes out, and groups of rules take turns.
+                        "group_wait": manager.group_wait.divided(speed, two_evaluations),
                         "group_interval": manager.group_interval.divided(speed, tick),
                         # A reminder is for people, and they read at the usual speed.
                     }

@@ -40,7 +40,7 @@ def test_processing_time_shrinks_and_event_time_stays() -> None:
     assert {Duration(4)} == set(replay.hold.values())
     assert (life.event, life.threshold, life.windows) == (replay.event, replay.threshold, replay.windows)
     assert life.alertmanager.repeat_page == replay.alertmanager.repeat_page
-    assert Duration(1) == replay.alertmanager.group_wait
+    assert Duration(4) == replay.alertmanager.group_wait
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
