@@ -21,8 +21,10 @@ def merge(expected: Floats, *, ordered: bool) -> Groups:
     """Group of every cell (B,), numbered from 0, given how many rows the window is expected to hold in each.
 
     Numbers: the finest level of nested bins that holds LEAST_EXPECTED a group on average; then neighbours are joined
-    until every group does. Categories: the rare ones are joined. Where that would leave a single group (a constant,
-    or nearly one), the fullest cell is held against the rest, so that a constant that changes is still seen.
+    until every group does. *Below* and *above*, where one is too rare, are one group, however rare: values never seen
+    are what drift is surest of, and sparse.py knows what few rows do. Categories: the rare ones are joined. Where that
+    would leave a single group (a constant, or nearly one), the fullest cell is held against the rest, so that a
+    constant that changes is still seen.
     """
     groups = _merge_numbers(expected) if ordered else _merge_categories(expected)
     if groups.max() == 0 and len(groups) > 1:
@@ -51,7 +53,11 @@ def _merge_numbers(expected: Floats) -> Groups:
         if expected.sum() / (int(finer.max()) + 1) >= LEAST_EXPECTED:
             level = finer
             break
-    return _join_neighbours(level, merged(expected, level))
+    held = merged(expected, level)
+    if len(held) > 2 and min(held[0], held[-1]) < LEAST_EXPECTED:  # noqa: PLR2004 - both ends and a bin
+        inner = _join_neighbours(level[1:-1] - 1, held[1:-1])
+        return np.concatenate(([inner.max() + 1], inner, [inner.max() + 1])).astype(np.intp)
+    return _join_neighbours(level, held)
 
 
 def _join_neighbours(level: Groups, expected: Floats) -> Groups:

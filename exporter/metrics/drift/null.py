@@ -1,9 +1,9 @@
 """What JS² does in windows without drift: its mean, its 99 % quantile, and the probability of more than was seen.
 
-All on the scale D = −ln(1 − JS²), which is JS² where that is small (see between.py). Two samples of one distribution, n
-and m rows, in B bins: D ≈ UNIT·(1/n + 1/m)·χ²(B−1). Where windows differ beyond that, D ≈ Σ (λ_j + UNIT·(1/n + 1/m))·χ²₁.
-Such a weighted sum is a shifted, scaled χ² with the same first three cumulants to good accuracy, far into its tail;
-since the λ are estimated, an F takes the place of the χ². With one λ and K windows that is Student's prediction interval.
+All on the scale D = −ln(1 − JS²), which is JS² where that is small (see between.py). Two samples of one distribution,
+n and m rows, in B bins: D ≈ c·χ²(B−1), c = UNIT·(1/n + 1/m). Where windows differ beyond that: D ≈ Σ (λ_j + c)·χ²₁.
+Such a weighted sum is a shifted, scaled χ² with the same first three cumulants to good accuracy, far into its tail.
+As the λ are estimated, an F takes the place of the χ². With one λ and K windows that is Student's prediction interval.
 
 Source: Imhof, Computing the distribution of quadratic forms in normal variables, 1961 (three moments: Pearson, 1959).
 """
