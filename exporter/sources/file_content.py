@@ -7,10 +7,14 @@ from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
 
+Format = Literal["jsonl", "csv", "parquet"]
+
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 PRINT_BYTES: Final = 1024
 """So many bytes at a file's head, and before the place where reading stopped, tell it from others."""
 _RAW_BYTES: Final = 1 << 18
+_PIECE_BYTES: Final = 1 << 16
+"""Decompressed at once, so that of broken content nearly all that stands before the break is read."""
 
 
 class BrokenContent(Exception):  # noqa: N818 -- caught and turned into a problem or a reject within the files source
@@ -81,7 +85,7 @@ class GzipContent:
             if not self._raw:
                 return b""
             try:
-                content = self._member.decompress(self._raw, size)
+                content = self._member.decompress(self._raw, min(size, _PIECE_BYTES))
             except zlib.error as error:
                 raise BrokenContent(str(error)) from error
             self._raw = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
@@ -104,7 +108,7 @@ class ArrowContent:
         if self._ended:
             return b""
         try:
-            content: bytes = self._stream.read(min(size, 1 << 16))
+            content: bytes = self._stream.read(min(size, _PIECE_BYTES))
         except OSError as error:
             self._ended = True
             if "runcated" in str(error):
@@ -205,7 +209,7 @@ def first_line(path: str, compression: str | None, longest: int) -> tuple[bytes,
     return None if end < 0 else (content[begin:end], end + 1, content.count(b"\n", 0, end + 1))
 
 
-def sniffed(path: str, compression: str | None) -> Literal["jsonl", "csv", "parquet"] | None:
+def sniffed(path: str, compression: str | None) -> Format | None:
     """The format that a file's first bytes tell: an opening brace, Parquet's mark, else CSV; None of an empty file.
 
     Raises:
@@ -230,6 +234,16 @@ def head_of(path: str, compression: str | None, size: int) -> str:
         OSError: it cannot be opened.
         BrokenContent: it cannot be decompressed.
     """
+    return digest(head_bytes_of(path, compression, size))
+
+
+def head_bytes_of(path: str, compression: str | None, size: int) -> bytes:
+    """The first `size` bytes of content, or all there are.
+
+    Raises:
+        OSError: it cannot be opened.
+        BrokenContent: it cannot be decompressed.
+    """
     content, _ = open_content(path, compression, 0)
     try:
         head = b""
@@ -237,4 +251,4 @@ def head_of(path: str, compression: str | None, size: int) -> str:
             head += piece
     finally:
         content.close()
-    return digest(head)
+    return head[:size]

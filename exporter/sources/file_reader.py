@@ -1,5 +1,6 @@
 """Reads on in one text file: blocks of whole lines, lines that are too long, a last line that is only half there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -8,13 +9,15 @@ import numpy as np
 from exporter.batch import Batch, Reject
 from exporter.sources.file_content import PRINT_BYTES, Window, head_of
 from exporter.sources.file_cursor import Mark
-from exporter.sources.file_survey import LogFile
+from exporter.sources.file_identity import LogFile
 from exporter.sources.formats.lines import Block, LineFormat, count_lines, no_line_exceeds, reject
 
 BLOCK_BYTES: Final = 8 << 20
 POLL_BYTES: Final = 64 << 20
 """One poll reads at most about so much text, however many rows it may give."""
 _SMALLEST_BLOCK: Final = 1 << 16
+_LINE_BYTES: Final = 512
+"""A line is taken to have so many until some were seen in this poll: the same cursor gives the same blocks."""
 _NEWLINE: Final = ord("\n")
 
 
@@ -25,12 +28,14 @@ class Harvest:
     Attributes:
         rows: rows (lines) that may still be read.
         bytes: bytes that may still be read.
+        problems: a line for each file of which something could not be read.
     """
 
     rows: int
     bytes: int = POLL_BYTES
     batches: list[Batch] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def full(self) -> bool:
@@ -51,7 +56,7 @@ class Piece:
     lines: int = 0
 
 
-def next_piece(window: Window, lines: int, longest: int, line_bytes: int = 512) -> Piece | None:
+def next_piece(window: Window, lines: int, longest: int, line_bytes: int = _LINE_BYTES) -> Piece | None:
     """At most `lines` whole lines of at most `longest` bytes each, or what stands there instead; None: nothing.
 
     Lines are taken to have about `line_bytes`, so that not much more is read than is needed.
@@ -81,7 +86,7 @@ def _no_line_is_longer(content: bytes, longest: int) -> bool:
     return len(content) <= longest or (longest >= 2 * _SMALLEST_BLOCK and no_line_exceeds(content, longest))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TextReader:
     """Reads text files on from their marks.
 
@@ -92,10 +97,10 @@ class TextReader:
 
     longest: int
     keep_rows: bool
-    _line_bytes: int = 512
-    """About the length of a line, as seen last."""
 
-    def read(self, window: Window, mark: Mark, lines_of: LineFormat, harvest: Harvest, *, ending: bool) -> Mark:
+    def read(
+        self, window: Window, mark: Mark, lines_of: LineFormat, harvest: Harvest, ending: Callable[[], bool]
+    ) -> Mark:
         """Puts rows into the harvest until it is full or nothing more is there; the mark then says how far it came.
 
         Args:
@@ -103,15 +108,15 @@ class TextReader:
             mark: how far the file was read.
             lines_of: its format.
             harvest: takes rows and rejects.
-            ending: a last line without newline is complete, for nobody will add to the file.
+            ending: tells whether a last line without newline is complete, for nobody will add to the file.
         """
-        drained = False
+        drained, line_bytes = False, _LINE_BYTES
         while not (harvest.full or drained):
             if mark.skipping:
                 mark, drained = self._skip(window, mark, harvest)
                 continue
-            piece = next_piece(window, harvest.rows, self.longest, self._line_bytes)
-            last = piece is not None and piece.kind == "partial" and (ending or window.whole)
+            piece = next_piece(window, harvest.rows, self.longest, line_bytes)
+            last = piece is not None and piece.kind == "partial" and (window.whole or ending())
             if piece is None or (piece.kind == "partial" and not last):
                 drained = True
                 continue
@@ -123,7 +128,7 @@ class TextReader:
                 harvest.batches += [parsed.batch] if parsed.batch is not None else []
                 harvest.rejects += parsed.rejects
             if piece.lines:
-                self._line_bytes = 1 + len(piece.content) * 17 // (16 * piece.lines)
+                line_bytes = 1 + len(piece.content) * 17 // (16 * piece.lines)
             window.advance(len(piece.content))
             harvest.rows -= max(1, piece.lines)
             harvest.bytes -= len(piece.content)

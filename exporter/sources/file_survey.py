@@ -8,13 +8,11 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from exporter.sources.file_content import COMPRESSIONS, PRINT_BYTES, BrokenContent, Window, head_of
+from exporter.sources.file_content import COMPRESSIONS, BrokenContent, Format, head_of
 from exporter.sources.file_cursor import Mark
-from exporter.sources.formats.parquet import footer_digest
-
-Format = Literal["jsonl", "csv", "parquet"]
+from exporter.sources.file_identity import LogFile, same_content, stems_from
 
 SETTLED_NANOSECONDS: Final = 60 * 10**9
 """A file that stayed as it is for so long after another one was written to is not written to any more."""
@@ -28,29 +26,6 @@ _FORMATS: Final[dict[str, Format]] = {
     ".pq": "parquet",
 }
 _ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([T_.\-]?\d+)*|\d{9,}|old|bak)$")
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """A file as it is at the moment.
-
-    Attributes:
-        size, mtime: bytes on disk, nanoseconds.
-        compression: pyarrow's name of it; None: plain.
-        format: by its name; None where that does not tell: by its first bytes.
-    """
-
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime: int
-    compression: str | None
-    format: Format | None
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        return self.device, self.inode
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,37 +129,6 @@ def problem(path: str, error: Exception) -> str:
     return f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 
-def heir(file: LogFile, lost: Sequence[Mark]) -> Mark | None:
-    """Of the lost marks the one whose content this new file holds: rotated by copying, or compressed, or replaced.
-
-    Raises:
-        OSError, BrokenContent: the file cannot be read.
-    """
-    same = [mark for mark in lost if _same_content(file, mark)]
-    return max(same, key=lambda mark: (mark.path == file.path, _stems_from(file, mark.path), mark.offset), default=None)
-
-
-def copied(file: LogFile, known: Iterable[Known]) -> bool:
-    """True where this new file is a copy of one that is still there, made by rotating it: compressed, or by its name.
-
-    Two files that merely begin alike are not copies: where less than 1 KiB was read the name must tell.
-
-    Raises:
-        OSError, BrokenContent: the file cannot be read.
-    """
-    for one in known:
-        mark = one.mark
-        if mark is None or mark.offset == 0 or one.file.compression is not None:
-            continue
-        named = _stems_from(file, one.file.path)
-        telling = mark.offset > PRINT_BYTES
-        if (named if file.compression is None else named or telling) and (
-            (telling or file.compression is not None) and _same_content(file, mark)
-        ):
-            return True
-    return False
-
-
 def finished(known: Known, others: Iterable[LogFile]) -> bool:
     """True where nobody will add to a file: it was rotated and its successor is written to, or all others went on.
 
@@ -192,7 +136,7 @@ def finished(known: Known, others: Iterable[LogFile]) -> bool:
     """
     file = known.file
     return any(
-        known.moved or _stems_from(file, other.path) or other.mtime - file.mtime >= SETTLED_NANOSECONDS
+        known.moved or stems_from(file.path, other.path) or other.mtime - file.mtime >= SETTLED_NANOSECONDS
         for other in others
         if other.identity != file.identity and other.size and other.mtime > file.mtime
     )
@@ -238,25 +182,4 @@ def _goes_on(file: LogFile, mark: Mark) -> bool:
         return True
     if file.compression is not None:  # its tail is checked where it is read, so that it is decompressed once
         return head_of(file.path, file.compression, mark.head_bytes) == mark.head
-    return _same_content(file, mark)
-
-
-def _same_content(file: LogFile, mark: Mark) -> bool:
-    """True where the file holds all that was read of the mark's."""
-    if mark.of_parquet:
-        return file.format in ("parquet", None) and footer_digest(file.path) == mark.head
-    if mark.offset == 0 or file.format == "parquet" or (file.compression is None and file.size < mark.offset):
-        return False
-    if head_of(file.path, file.compression, mark.head_bytes) != mark.head:
-        return False
-    window = Window(file.path, file.compression, mark.offset)
-    try:
-        return window.position == mark.offset and window.tail == mark.tail
-    finally:
-        window.close()
-
-
-def _stems_from(file: LogFile, path: str) -> bool:
-    """True where a file's name is another one's with something added, as rotating does."""
-    name, other = os.path.basename(file.path), os.path.basename(path)  # noqa: PTH119 -- as the glob gave it
-    return len(name) > len(other) and name.startswith(other)
+    return same_content(file, mark)

@@ -1,6 +1,7 @@
 """Log files as a source: JSON lines, CSV and Parquet, plain or compressed, growing, rotated, truncated and new ones."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
@@ -8,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from exporter.batch import Batch, Poll
 from exporter.errors import SourceError
-from exporter.sources.file_content import BrokenContent, Window, first_line, sniffed
+from exporter.sources.file_content import BrokenContent, Format, Window, first_line, sniffed
 from exporter.sources.file_cursor import KEPT_VANISHED, Mark, decode, encode
+from exporter.sources.file_identity import LogFile, Relations
 from exporter.sources.file_reader import Harvest, TextReader, start_of, with_head
-from exporter.sources.file_survey import Format, Known, LogFile, Survey, copied, finished, heir, problem, survey
+from exporter.sources.file_survey import Known, Survey, finished, problem, survey
 from exporter.sources.formats.csv import Csv, Header, header_of
 from exporter.sources.formats.jsonl import JsonLines
 from exporter.sources.formats.lines import LineFormat
@@ -106,9 +108,10 @@ class FilesSource:
             SourceError: no file matches, or none can be read; fatal where the cursor is of something else.
         """
         found = survey(self._config.patterns, decode(cursor), self._forced)
-        harvest = Harvest(limit)
-        lost = list(found.lost)
-        problems = list(found.problems)
+        harvest = Harvest(limit, problems=list(found.problems))
+        relations = Relations(
+            found.lost, [one.mark for one in found.known if one.mark is not None and one.file.compression is None]
+        )
         marks: list[Mark] = []
         exhausted, readable, backlog = True, 0, 0
         for known in found.known:
@@ -117,24 +120,24 @@ class FilesSource:
                 exhausted = exhausted and known.idle
             else:
                 try:
-                    mark = self._read(known, found, lost, harvest, problems)
+                    mark = self._read(known, found, relations, harvest)
                     readable += 1
                 except (OSError, BrokenContent) as error:
                     self._forget(known.file)
-                    problems.append(problem(known.file.path, error))
+                    harvest.problems.append(problem(known.file.path, error))
             if mark is not None:
                 marks.append(mark)
                 exhausted = exhausted and (mark.drained or not harvest.full)
             backlog += _unread(known.file, mark)
         if not (readable or harvest.full):
-            raise SourceError(self._nothing_read(problems))
+            raise SourceError(self._nothing_read(harvest.problems))
         return Poll(
             batches=tuple(harvest.batches),
             rejects=tuple(harvest.rejects),
-            cursor=encode([*_worth_keeping(lost, marks), *marks]),
+            cursor=encode([*_worth_keeping(relations.lost, marks), *marks]),
             exhausted=exhausted,
             backlog_bytes=backlog,
-            problems=tuple(problems),
+            problems=tuple(harvest.problems),
         )
 
     def close(self) -> None:
@@ -149,36 +152,40 @@ class FilesSource:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         return f"files: {problems[0]}{more}"
 
-    def _read(
-        self, known: Known, found: Survey, lost: list[Mark], harvest: Harvest, problems: list[str]
-    ) -> Mark | None:
+    def _read(self, known: Known, found: Survey, relations: Relations, harvest: Harvest) -> Mark | None:
         """Reads on in one file; its new mark, or None where it is to be left alone."""
         file, mark, moved = known.file, known.mark, known.moved
         if known.idle and not self._may_end(known, found):
             return mark if mark is None or mark.path == file.path else replace(mark, path=file.path)
         if mark is None:
-            mark = heir(file, lost)
+            mark = relations.heir(file)
             if mark is not None:
-                lost.remove(mark)
                 moved = True
-            elif copied(file, found.known):
+            elif relations.copied(file):
                 return None
         mark = replace(mark or start_of(file), path=file.path, device=file.device, inode=file.inode)
         kind = file.format or sniffed(file.path, file.compression)
         if kind == "parquet":
             return self._read_parquet(file, mark, harvest)
-        ending = self._complete or finished(Known(file, mark, moved=moved), [one.file for one in found.known])
-        return self._read_text(file, mark, kind, harvest, problems, ending=ending)
+        return self._read_text(file, mark, kind, harvest, lambda: self._finished(Known(file, mark, moved=moved), found))
 
     def _may_end(self, known: Known, found: Survey) -> bool:
         """True where a plain file that does not change has a last line without newline, and that is now complete."""
         mark, file = known.mark, known.file
         if mark is None or mark.of_parquet or file.compression is not None or file.size <= mark.offset:
             return False
-        return self._complete or finished(known, [one.file for one in found.known])
+        return self._finished(known, found)
+
+    def _finished(self, known: Known, found: Survey) -> bool:
+        return self._complete or finished(known, (one.file for one in found.known))
 
     def _read_text(
-        self, file: LogFile, mark: Mark, kind: Format | None, harvest: Harvest, problems: list[str], *, ending: bool
+        self,
+        file: LogFile,
+        mark: Mark,
+        kind: Format | None,
+        harvest: Harvest,
+        ending: Callable[[], bool],
     ) -> Mark:
         lines_of: LineFormat = self._jsonl
         behind_header, header_lines = 0, 0
@@ -190,6 +197,10 @@ class FilesSource:
         elif kind is None:
             return replace(mark, drained=True, size=file.size, mtime=file.mtime)
         window = self._window(file, mark)
+        if kind == "jsonl" and mark.offset == 0 and window.peek(1) == b"[":
+            harvest.problems.append(
+                f"{file.path}: holds a JSON array; write one JSON object a line (jq -c '.[]' converts it)"
+            )
         if mark.offset and (window.position != mark.offset or window.tail != mark.tail):
             window.close()
             mark = start_of(file)
@@ -198,11 +209,11 @@ class FilesSource:
             window.peek(behind_header)
             window.advance(behind_header)
             mark = replace(mark, offset=behind_header, line=header_lines, tail=window.tail)
-        mark = self._text.read(window, mark, lines_of, harvest, ending=ending)
+        mark = self._text.read(window, mark, lines_of, harvest, ending)
         if window.broken:
-            problems.append(f"{file.path}: cannot be decompressed after line {mark.line} ({window.broken})")
+            harvest.problems.append(f"{file.path}: cannot be decompressed after line {mark.line} ({window.broken})")
         elif mark.drained and file.compression is not None and not window.whole:
-            problems.append(
+            harvest.problems.append(
                 f"{file.path}: ends within its compressed stream after line {mark.line}; waiting for the rest"
             )
         self._keep(

@@ -90,7 +90,9 @@ def csv_zst(directory: Path, rows: list[Row], number: int) -> Path:
 
 def parquet(directory: Path, rows: list[Row], number: int) -> Path:
     path = directory / f"log-{number:03}.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, pa.schema([("id", pa.string()), ("value", pa.float64())])), path, row_group_size=3)
+    pq.write_table(
+        pa.Table.from_pylist(rows, pa.schema([("id", pa.string()), ("value", pa.float64())])), path, row_group_size=3
+    )
     return path
 
 

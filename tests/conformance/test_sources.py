@@ -88,15 +88,15 @@ def test_what_is_exhausted_gives_nothing_until_more_is_logged(log: Log) -> None:
     log.append(rows(6))
     *_, last = drain(log.open(), None, 100)
     again = log.open().poll(last.cursor, 100)
-    assert ((), (), True) == (again.batches, again.rejects, again.exhausted)
+    assert (again.batches, again.rejects, again.exhausted) == ((), (), True)
     log.append(rows(3, 6))
-    assert ["00006", "00007", "00008"] == [one for poll in drain(log.open(), again.cursor) for one in ids(poll)]
+    assert [one for poll in drain(log.open(), again.cursor) for one in ids(poll)] == ["00006", "00007", "00008"]
 
 
 def test_a_limit_is_kept(log: Log) -> None:
     log.append(rows(20))
     poll = log.open().poll(None, 4)
-    assert (4, False) == (len(ids(poll)), poll.exhausted)
+    assert (len(ids(poll)), poll.exhausted) == (4, False)
 
 
 def test_backlog_falls_to_nothing(log: Log) -> None:
@@ -110,13 +110,18 @@ def test_backlog_falls_to_nothing(log: Log) -> None:
 def test_places_count_from_one(log: Log) -> None:
     """The first row stands on line 1, or on line 2 below a header."""
     log.append(rows(5))
-    places = [batch.place(row) for poll in drain(log.open(), None, 2) for batch in poll.batches for row in range(batch.rows.num_rows)]
+    places = [
+        batch.place(row)
+        for poll in drain(log.open(), None, 2)
+        for batch in poll.batches
+        for row in range(batch.rows.num_rows)
+    ]
     assert places in ([1, 2, 3, 4, 5], [2, 3, 4, 5, 6])
 
 
 def test_only_needed_columns_are_given(log: Log) -> None:
     log.append(rows(3))
-    assert [["id"]] == [batch.rows.schema.names for batch in log.open(columns=("id",)).poll(None, 10).batches]
+    assert [batch.rows.schema.names for batch in log.open(columns=("id",)).poll(None, 10).batches] == [["id"]]
 
 
 def test_a_log_that_is_not_there_is_retried(log: Log) -> None:

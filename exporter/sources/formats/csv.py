@@ -114,7 +114,10 @@ class Csv:
             )
         except pa.ArrowInvalid:
             return None
-        return table if table.num_rows == lines else None
+        if table.num_rows != lines:
+            return None  # a quote that is left open takes in the next line
+        last = content[content.rfind(b"\n", 0, len(content) - 1) + 1 :].rstrip(b"\r\n")
+        return table if b'"' not in last or self._is_row(last) else None  # there is no next line to take in
 
     def _line_by_line(self, block: Block) -> Parsed:
         """Lines that do not stand by themselves are set aside, the others go to pyarrow together."""

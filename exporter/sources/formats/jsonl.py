@@ -120,13 +120,15 @@ def _read(content: bytes, text: pa.Schema) -> pa.Table | None:
     """The table that pyarrow makes of the content, the columns of `text` as text; None where it cannot."""
     piece = PIECE_BYTES if no_line_exceeds(content, PIECE_BYTES) else len(content)
     try:
-        return pj.read_json(
+        table = pj.read_json(
             pa.BufferReader(content),
             read_options=pj.ReadOptions(block_size=piece),
             parse_options=pj.ParseOptions(explicit_schema=text if len(text) else None),
         )
+        table.validate()  # of lists of nulls alone it loses some, and the rest may stand in wrong rows
     except pa.ArrowInvalid:
         return None
+    return table
 
 
 def _one_object_a_line(content: bytes) -> bool:

@@ -1,0 +1,144 @@
+"""Which file is which, whatever it is called and however it was copied: by inode, else by what stands in it."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.sources.file_content import PRINT_BYTES, Format, Window, digest, head_bytes_of, head_of
+from exporter.sources.file_cursor import Mark
+from exporter.sources.formats.parquet import footer_digest
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file as it is at the moment.
+
+    Attributes:
+        size, mtime: bytes on disk, nanoseconds.
+        compression: pyarrow's name of it; None: plain.
+        format: by its name; None where that does not tell: by its first bytes.
+    """
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    compression: str | None
+    format: Format | None
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.device, self.inode
+
+
+def same_content(file: LogFile, mark: Mark) -> bool:
+    """True where the file holds all that was read of the mark's.
+
+    Raises:
+        OSError, BrokenContent: it cannot be read.
+    """
+    if mark.of_parquet:
+        return file.format in ("parquet", None) and footer_digest(file.path) == mark.head
+    if mark.offset == 0 or file.format == "parquet" or (file.compression is None and file.size < mark.offset):
+        return False
+    return head_of(file.path, file.compression, mark.head_bytes) == mark.head and _same_tail(file, mark)
+
+
+class Relations:
+    """Finds the mark whose content a new file goes on with, among marks that lost their file and those that did not.
+
+    A file is opened only where there is something that it might be.
+    """
+
+    def __init__(self, lost: Iterable[Mark], plain: Iterable[Mark]) -> None:
+        """Indexes the marks.
+
+        Args:
+            lost: marks whose file is gone or was truncated.
+            plain: marks of uncompressed files that are there.
+        """
+        self.lost = list(lost)
+        self._lost = _Heads(self.lost)
+        living = [mark for mark in plain if mark.offset]
+        self._by_name: defaultdict[str, list[Mark]] = defaultdict(list)
+        for mark in living:
+            self._by_name[_name(mark.path)].append(mark)
+        self._telling = _Heads(mark for mark in living if mark.offset > PRINT_BYTES)
+
+    def heir(self, file: LogFile) -> Mark | None:
+        """The lost mark that this new file goes on with: it was rotated by copying, compressed, moved or replaced.
+
+        Raises:
+            OSError, BrokenContent: the file cannot be read.
+        """
+        alike = self._lost.alike(file)
+        same = [mark for mark in self.lost if mark in alike and (mark.of_parquet or _same_tail(file, mark))]
+        if not same:
+            return None
+        mark = max(same, key=lambda one: (one.path == file.path, stems_from(file.path, one.path), one.offset))
+        self.lost.remove(mark)
+        return mark
+
+    def copied(self, file: LogFile) -> bool:
+        """True where this new file is a copy of one that is still there, made by rotating it: compressed, or by name.
+
+        Two files that merely begin alike are not copies: where at most 1 KiB was read, the name must tell as well; a
+        plain copy must have the name *and* more than 1 KiB, since small plain files are alike by chance.
+
+        Raises:
+            OSError, BrokenContent: the file cannot be read.
+        """
+        name = _name(file.path)
+        named = [mark for length in range(1, len(name)) for mark in self._by_name.get(name[:length], ())]
+        if file.compression is None:
+            return any(mark.offset > PRINT_BYTES and same_content(file, mark) for mark in named)
+        return any(same_content(file, mark) for mark in named) or any(
+            _same_tail(file, mark) for mark in self._telling.alike(file) if not mark.of_parquet
+        )
+
+
+class _Heads:
+    """Marks by what their files begin with."""
+
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        self._text: defaultdict[int, defaultdict[str, list[Mark]]] = defaultdict(lambda: defaultdict(list))
+        self._parquet: defaultdict[str, list[Mark]] = defaultdict(list)
+        for mark in marks:
+            if mark.of_parquet:
+                self._parquet[mark.head].append(mark)
+            elif mark.offset:
+                self._text[mark.head_bytes][mark.head].append(mark)
+
+    def alike(self, file: LogFile) -> list[Mark]:
+        """Marks of files that begin as this one does; Parquet: that end so."""
+        found: list[Mark] = []
+        if self._parquet and file.format in ("parquet", None):
+            found += self._parquet.get(footer_digest(file.path), ())
+        if self._text and file.format != "parquet":
+            head = head_bytes_of(file.path, file.compression, PRINT_BYTES)
+            for size, marks in self._text.items():
+                found += marks.get(digest(head[:size]), ())
+        return found
+
+
+def stems_from(path: str, other: str) -> bool:
+    """True where a file's name is another one's with something added, as rotating does."""
+    name, stem = _name(path), _name(other)
+    return len(name) > len(stem) and name.startswith(stem)
+
+
+def _name(path: str) -> str:
+    return os.path.basename(path)  # noqa: PTH119 -- called for every file of every poll
+
+
+def _same_tail(file: LogFile, mark: Mark) -> bool:
+    """True where the same stands before the place at which reading stopped."""
+    if file.compression is None and file.size < mark.offset:
+        return False
+    window = Window(file.path, file.compression, mark.offset)
+    try:
+        return window.position == mark.offset and window.tail == mark.tail
+    finally:
+        window.close()
