@@ -2,6 +2,7 @@
 
 import platform
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -122,6 +123,8 @@ class App:
         Raises:
             ExporterError: it could not start.
         """
+        # A scrape waits at most half a millisecond for a thread that counts.
+        sys.setswitchinterval(0.0005)
         self.start()
         self._handle(signal.SIGTERM, self._done.set)
         self._handle(signal.SIGINT, self._done.set)

@@ -1,5 +1,6 @@
 """The commands: parse, call, say in one line what went wrong, and exit with a code."""
 
+import importlib
 import json
 import os
 import sys
@@ -81,7 +82,7 @@ def run(config: ConfigOption = _DEFAULT_CONFIG, level: LevelOption = "info", fmt
 def check(
     config: ConfigOption = _DEFAULT_CONFIG,
     *,
-    no_sources: Annotated[bool, typer.Option(help="Do not try the sources.")] = False,
+    sources: Annotated[bool, typer.Option("--sources/--no-sources", help="Try each source too.")] = True,
 ) -> None:
     """Validate the configuration and try each source; every problem is told at once."""
     from exporter.config import load  # noqa: PLC0415
@@ -90,7 +91,7 @@ def check(
 
     plan = load(config)
     typer.echo(f"{config}: valid, {len(plan.models)} model{'s' if len(plan.models) != 1 else ''}")
-    if no_sources:
+    if not sources:
         return
     results = check_plan(plan, load_reference, SystemClock().now())
     for result in results:
@@ -182,6 +183,18 @@ def reference_show(
         typer.echo(json.dumps(described, indent=2))
     else:
         render_description(described, Console())
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def demo(context: typer.Context) -> None:
+    """Real flights, real models, real servers: `demo run`, `demo incidents`, … (needs a checkout of the repository)."""
+    try:
+        commands = importlib.import_module("demo.cli")
+    except ModuleNotFoundError as error:
+        raise ExporterError(
+            f"the demo is not installed ({error.name} is missing): in a checkout of the repository run `make demo`"
+        ) from error
+    commands.app(context.args or ["run"])
 
 
 def _progress() -> Progress:
