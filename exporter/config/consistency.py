@@ -11,6 +11,9 @@ from exporter.config.tree import Path
 Fault = tuple[Path, str]
 """Where in the model, and what is wrong and how to mend it."""
 
+RESERVED_DIMENSIONS = ("error", "other")
+"""Names that counts and label values use themselves."""
+
 _HOUR = 3600
 _DAY = 86400
 
@@ -93,7 +96,7 @@ def _retention_faults(model: ModelSection) -> Iterator[Fault]:
 
 def _slice_faults(model: ModelSection) -> Iterator[Fault]:
     for dimension in model.slices:
-        if dimension in ("error", "other"):
+        if dimension in RESERVED_DIMENSIONS:
             yield (
                 ("slices", dimension),
                 (

@@ -79,6 +79,8 @@ def _note(because: str, *, sure: bool) -> str:
 
 
 def _model(found: Proposal, now: float) -> Iterator[str]:
+    for note in found.notes:
+        yield _note(note, sure=False)
     yield _note(found.task.because, sure=found.task.sure)
     yield f"task: {found.task.value}"
     if found.positive is not None:
@@ -169,7 +171,8 @@ def _slices(found: Proposal) -> Iterator[str]:
     seen = ", ".join(f"{name} ({why})" for name, why in found.slices.items())
     yield f"# Columns with few values, to look at performance by: {seen}."
     short = {_short(name): name for name in found.slices}
-    yield f"slices: {flow(short if any('.' in name for name in found.slices) else list(found.slices))}"
+    plain = len(short) < len(found.slices) or list(short) == list(found.slices)
+    yield f"slices: {flow(list(found.slices) if plain else short)}"
 
 
 def _features(found: Proposal) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exporter.config.consistency import RESERVED_DIMENSIONS
 from exporter.config.guesses import Guess, evidence, guess_role, guess_scores, guess_unit
 from exporter.config.logs import Join, Log, find_join
 from exporter.config.sample import numbers_of, times_of
@@ -43,6 +44,7 @@ class Proposal:
         features, left_out: column → reason.
         label_roles: role → column of the label log.
         default: the label assumed where none comes.
+        notes: what else a person should look at.
     """
 
     predictions: Log
@@ -59,6 +61,7 @@ class Proposal:
     left_out: dict[str, str] = field(default_factory=dict)
     label_roles: dict[str, Guess] = field(default_factory=dict)
     default: Choice | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def propose(predictions: Log, labels: Log | None) -> Proposal:
@@ -68,6 +71,11 @@ def propose(predictions: Log, labels: Log | None) -> Proposal:
         ConfigError: there is no time, or nothing that could be a prediction.
     """
     join = find_join(predictions, labels) if labels is not None else None
+    if labels is not None and join is None and not (_has_id(predictions) and _has_id(labels)):
+        found = propose(predictions, None)
+        names = ", ".join(str(path) for path in labels.paths)
+        found.notes.append(f"labels in {names} are left out: no column of ids joins them with the predictions")
+        return found
     found = Proposal(predictions, labels, join)
     if labels is not None:
         _label_log(found, labels)
@@ -77,6 +85,10 @@ def propose(predictions: Log, labels: Log | None) -> Proposal:
     _classes(found)
     _rest(found)
     return found
+
+
+def _has_id(log: Log) -> bool:
+    return guess_role("id", log.columns, set()) is not None
 
 
 def _label_log(found: Proposal, labels: Log) -> None:
@@ -109,7 +121,6 @@ def _label_log(found: Proposal, labels: Log) -> None:
         because = "the only column left" if only else f"of {len(rest)} columns left the one with the fewest values"
         label = Guess(name, f"{because}; {evidence(labels.columns[name])}", sure=only)
     found.label_roles["label"] = label
-    found.label_roles.setdefault("id", Guess(next(iter(labels.columns)), "no column looks like an id", sure=False))
 
 
 def _roles(found: Proposal) -> None:
@@ -302,8 +313,11 @@ def _only_positives(found: Proposal) -> None:
         return
     traits = found.labels.columns[label.column]
     if traits.distinct == 1 and traits.filled == 1:
-        usual = class_table(("0", "1")).get(traits.values[0].lower())
-        other = "0" if usual == 1 else next((each for each in found.classes if each != traits.values[0]), None)
+        value = traits.values[0]
+        usual = "0" if class_table(("0", "1")).get(value.lower()) == 1 else None
+        other = next((each for each in found.classes if each != value), None) if value in found.classes else usual
+        if found.classes and other not in found.classes:
+            return
         if other is not None:
             found.default = Choice(
                 other, "every label seen is the same class: perhaps only positives are logged", sure=False
@@ -328,6 +342,7 @@ def _rest(found: Proposal) -> None:
             and each.distinct < each.rows / _TWO
         ):
             slices.append(each)
+    slices = [each for each in slices if each.name.rsplit(".", 1)[-1] not in RESERVED_DIMENSIONS]
     for each in sorted(slices, key=lambda each: each.distinct)[:_SLICES]:
         found.slices[each.name] = f"{each.distinct} values"
 

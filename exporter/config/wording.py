@@ -89,6 +89,8 @@ def _expected(details: ErrorDetails, context: dict[str, Any], model: type[BaseMo
         keys = keys_at(model, details["loc"])
         such = f" with keys such as {', '.join(keys[:4])}" if keys else ""
         return f"must be a mapping{such}{_not(entry)}"
+    if kind.startswith("path"):
+        return f"must be a path{_not(entry)}"
     if kind == "too_short":
         return f"has too few entries; give at least {context.get('min_length', 1)}"
     if kind == "too_long":

@@ -224,6 +224,21 @@ def test_what_is_no_input_is_left_out_with_its_reason(tmp_path: Path) -> None:
         assert f"# left out: {line}" in text
 
 
+def test_labels_that_nothing_joins_are_left_out_and_told(tmp_path: Path) -> None:
+    labels = write(tmp_path / "truth.jsonl", [{"was_late": row % 2, "at": NOW} for row in range(ROWS)])
+    predictions = write(tmp_path / "flights.jsonl", [flights(row) for row in range(ROWS)])
+    model, text = proposed(predictions, labels)
+    assert model.labels is None
+    assert f"# unsure: labels in {labels} are left out" in text
+
+
+def test_a_slice_never_takes_a_name_of_the_exporter_itself(tmp_path: Path) -> None:
+    model, _ = proposed(
+        write(tmp_path / "flights.jsonl", [flights(row) | {"error": row % 3 == 0} for row in range(ROWS)])
+    )
+    assert model.predictions.columns.slices == {"carrier": "carrier"}
+
+
 def test_files_of_one_log_are_one_log(tmp_path: Path) -> None:
     paths = [
         write(tmp_path / f"flights-{part_number}.jsonl", [flights(row) for row in range(ROWS)])
