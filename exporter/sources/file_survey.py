@@ -124,6 +124,16 @@ def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None
     return Survey(tuple(known), (*strays, *by_identity.values()), tuple(problems))
 
 
+def is_text(path: str) -> bool:
+    """True where a path can be written down: a name may hold bytes that are no text."""
+    return printable(path) == path
+
+
+def printable(path: str) -> str:
+    """The path with ? for each byte that is no text."""
+    return path.encode("utf-8", "replace").decode("utf-8")
+
+
 def problem(path: str, error: Exception) -> str:
     """One line that says which file could not be read, and why."""
     return f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
@@ -147,6 +157,9 @@ def _found(paths: Iterable[str], forced: Format | None) -> tuple[list[LogFile], 
     files: dict[tuple[int, int], LogFile] = {}
     problems: list[str] = []
     for path in sorted(paths):
+        if not is_text(path):
+            problems.append(f"{printable(path)}: its name is not UTF-8; rename it")
+            continue
         try:
             file = log_file(path, forced)
         except OSError as error:

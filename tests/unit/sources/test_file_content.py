@@ -1,0 +1,134 @@
+"""Bytes of a file, decompressed, from any place on."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from exporter.sources.file_content import Window, first_line, head_of, sniffed
+
+TEXT = b"".join(b"%d,%s\n" % (number, b"x" * (number % 50)) for number in range(20_000))
+
+
+def compressed(content: bytes, compression: str | None) -> bytes:
+    if compression is None:
+        return content
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, compression) as stream:
+        stream.write(content)
+    return out.getvalue().to_pybytes()
+
+
+@pytest.fixture(params=[None, "gzip", "zstd", "bz2", "lz4"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str | None]:
+    path = tmp_path / "log"
+    path.write_bytes(compressed(TEXT, request.param))
+    return str(path), request.param
+
+
+@pytest.mark.parametrize("position", [0, 1, 1023, 1024, 200_000, len(TEXT)])
+def test_a_window_opens_anywhere(file: tuple[str, str | None], position: int) -> None:
+    window = Window(*file, position)
+    moved = Window(*file, 0)
+    moved.peek(position)
+    moved.advance(position)
+    assert (window.position, window.peek(50), window.tail) == (position, TEXT[position : position + 50], moved.tail)
+    window.close()
+    moved.close()
+
+
+def test_a_window_beyond_the_end_stands_at_the_end(file: tuple[str, str | None]) -> None:
+    window = Window(*file, len(TEXT) + 5)
+    assert window.position == len(TEXT)
+    window.close()
+
+
+def test_only_a_compressed_file_says_that_it_is_whole(file: tuple[str, str | None]) -> None:
+    window = Window(*file, 0)
+    assert window.peek(len(TEXT) + 1) == TEXT
+    assert window.whole is (file[1] is not None)
+    window.close()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "lz4"])
+def test_what_is_cut_off_gives_what_is_there_and_is_not_whole(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    content = compressed(TEXT, compression)
+    path.write_bytes(content[: -len(content) // 3])
+    window = Window(str(path), compression, 0)
+    found = window.peek(len(TEXT))
+    assert found == TEXT[: len(found)]
+    assert 0 < len(found) < len(TEXT)
+    assert (window.whole, window.broken) == (False, "")
+    window.close()
+
+
+def test_gzip_goes_on_while_it_grows_and_over_its_members(tmp_path: Path) -> None:
+    path = tmp_path / "log.gz"
+    content = gzip.compress(b"first\n") + b"\0" * 20 + gzip.compress(b"second\n")
+    path.write_bytes(b"")
+    window = Window(str(path), "gzip", 0)
+    found = b""
+    for byte in content:
+        with path.open("ab") as file:
+            file.write(bytes([byte]))
+        found += window.peek(100)[: 100 - len(found)]
+        window.advance(len(window.peek(100)))
+    assert (found, window.whole) == (b"first\nsecond\n", True)
+    window.close()
+
+
+def test_what_is_broken_says_so_after_what_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"first\n") + b"no gzip")
+    window = Window(str(path), "gzip", 0)
+    assert window.peek(100) == b"first\n"
+    assert window.broken
+    window.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"a,b\n1,2\n", (b"a,b", 4, 1)),
+        (b"\n\r\n a,b\r\n1", (b"a,b\r", 9, 3)),
+        (b"a,b", None),
+        (b"\n\n", None),
+        (b"", None),
+        (b"x" * 100_000 + b"\ny", (b"x" * 100_000, 100_001, 1)),
+        (b"x" * 300_000 + b"\ny", None),
+    ],
+    ids=range(7),
+)
+def test_the_first_line_that_holds_something(
+    content: bytes, expected: tuple[bytes, int, int] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    assert first_line(str(path), None, 200_000) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b' {"a":1}', "jsonl"),
+        (b"\xef\xbb\xbf{", "jsonl"),
+        (b"a,b\n", "csv"),
+        (b"PAR1...", "parquet"),
+        (b"\n", None),
+        (b"", None),
+    ],
+    ids=range(6),
+)
+def test_first_bytes_tell_the_format(content: bytes, expected: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    assert sniffed(str(path), None) == expected
+
+
+def test_a_head_is_that_of_the_content_whatever_the_compression(file: tuple[str, str | None], tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(TEXT[:100])
+    assert head_of(*file, 100) == head_of(str(plain), None, 100) == head_of(str(plain), None, 200)
+    assert head_of(*file, 101) != head_of(*file, 100)
