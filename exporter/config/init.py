@@ -1,5 +1,6 @@
 """`ml-exporter init`: a commented configuration from a sample of somebody's log."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,12 +32,13 @@ _ORDER = (
 )
 
 
-def init(sample: Path | Sequence[Path], now: float) -> str:
+def init(sample: Path | Sequence[Path], now: float, directory: Path = Path()) -> str:
     """A configuration for the logs that `sample` are files of; each guess says why, unsure ones are marked.
 
     Args:
         sample: one file, or several: prediction logs and a label log.
         now: Unix seconds, to tell old logs from live ones.
+        directory: where the configuration will stand; relative paths in it start there.
 
     Raises:
         ConfigError: a file cannot be read, or holds nothing that can be a log of predictions.
@@ -59,7 +61,7 @@ def init(sample: Path | Sequence[Path], now: float) -> str:
             names = ", ".join(str(path) for path in log.paths)
             lines.append(f"# unsure: not used, as it is neither the largest log nor its labels: {names}")
     lines += ["models:", f"  {model_name(predictions)}:"]
-    lines += [f"    {line}" if line else "" for line in _model(proposal, now)]
+    lines += [f"    {line}" if line else "" for line in _model(proposal, now, directory)]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +80,7 @@ def _note(because: str, *, sure: bool) -> str:
     return f"# {because}" if sure else f"# unsure: {because}"
 
 
-def _model(found: Proposal, now: float) -> Iterator[str]:
+def _model(found: Proposal, now: float, directory: Path) -> Iterator[str]:
     for note in found.notes:
         yield _note(note, sure=False)
     yield _note(found.task.because, sure=found.task.sure)
@@ -91,10 +93,10 @@ def _model(found: Proposal, now: float) -> Iterator[str]:
     yield "# Who is told, and how important it is: alerts use both."
     yield "owner: unknown"
     yield "predictions:"
-    yield from (f"  {line}" for line in _predictions(found))
+    yield from (f"  {line}" for line in _predictions(found, directory))
     if found.labels is not None:
         yield "labels:"
-        yield from (f"  {line}" for line in _labels(found))
+        yield from (f"  {line}" for line in _labels(found, directory))
     yield from _slices(found)
     yield from _features(found)
     yield from _clock(found, now)
@@ -104,15 +106,18 @@ def _model(found: Proposal, now: float) -> Iterator[str]:
     yield "# reference: model.mlref"
 
 
-def _source(log: Log) -> str:
-    paths = [str(path / "*" if path.is_dir() else path) for path in log.paths]
+def _source(log: Log, directory: Path) -> str:
+    paths = [
+        str(path) if path.is_absolute() else os.path.relpath(path, directory)
+        for path in (each / "*" if each.is_dir() else each for each in log.paths)
+    ]
     return flow({"type": "files", "path": paths[0] if len(paths) == 1 else paths})
 
 
-def _predictions(found: Proposal) -> Iterator[str]:
+def _predictions(found: Proposal, directory: Path) -> Iterator[str]:
     log = found.predictions
     yield f"# {len(log.sample)} rows looked at. A glob such as `logs/*.jsonl` reads files to come, too."
-    yield f"source: {_source(log)}"
+    yield f"source: {_source(log, directory)}"
     yield from _timezone(log, found.roles["time"].column)
     yield "columns:"
     for role in _ORDER:
@@ -142,12 +147,12 @@ def _timezone(log: Log, column: str) -> Iterator[str]:
         yield "timezone: UTC"
 
 
-def _labels(found: Proposal) -> Iterator[str]:
+def _labels(found: Proposal, directory: Path) -> Iterator[str]:
     log = found.labels
     if log is None:
         return
     yield f"# {len(log.sample)} rows looked at."
-    yield f"source: {_source(log)}"
+    yield f"source: {_source(log, directory)}"
     if "time" in found.label_roles:
         yield from _timezone(log, found.label_roles["time"].column)
     yield "columns:"

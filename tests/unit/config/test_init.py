@@ -239,6 +239,16 @@ def test_a_slice_never_takes_a_name_of_the_exporter_itself(tmp_path: Path) -> No
     assert model.predictions.columns.slices == {"carrier": "carrier"}
 
 
+def test_relative_paths_start_where_the_configuration_will_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "logs" / "flights.jsonl", [flights(row) for row in range(ROWS)])
+    sample = Path("logs/flights.jsonl")
+    assert "path: logs/flights.jsonl}" in init(sample, NOW)
+    assert "path: ../logs/flights.jsonl}" in init(sample, NOW, Path("etc"))
+
+
 def test_files_of_one_log_are_one_log(tmp_path: Path) -> None:
     paths = [
         write(tmp_path / f"flights-{part_number}.jsonl", [flights(row) for row in range(ROWS)])
