@@ -17,7 +17,7 @@ time, or too little of it, there is sampling error alone, widened by `SAFETY`.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance.estimate import Estimate
@@ -130,7 +130,7 @@ def learned_band(metric: PerformanceMetric, known: Variation, labels: float, bia
     if not np.isfinite(known.value) or (between.windows == 0 and sampling == 0.0):
         return np.nan, np.nan
     centre = known.value + bias - known.bias
-    z = float(student.isf(FALSE_RATE, between.windows - 1 if between.windows else np.inf))
+    z = -float(stdtrit(between.windows - 1 if between.windows else np.inf, FALSE_RATE))
     z *= 1.0 if between.windows else SAFETY
     spread = (1.0 + 1.0 / max(between.windows, 1)) * (1.0 if counted else max(1.0, between.labels / labels))
     lower = centre - z * np.sqrt(spread * between.below + sampling)
