@@ -25,7 +25,7 @@ _FORMATS: Final[dict[str, Format]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([T_.\-]?\d+)*|\d{9,}|old|bak)$")
+_ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([t_.\-]?\d+)*|\d{9,}|old|bak)$")
 
 
 @dataclass(frozen=True, slots=True)
