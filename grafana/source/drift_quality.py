@@ -22,8 +22,8 @@ def _features() -> list[Column]:
     kept = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "model", "version", "window", "feature"))
     closer = f"/d/{navigation.DRIFT}?{kept}&var-focus=${{__data.fields.Feature}}&${{__url_time_range}}"
     return [
-        Column("Drift", kind="state", mappings=VERDICT, width=96),
-        Column("Feature", label="feature", width=124, link=closer, link_title="Look closer"),
+        Column("Drift", kind="state", mappings=VERDICT, width=92),
+        Column("Feature", label="feature", width=118, link=closer, link_title="Look closer"),
         Column("Version", label="version", width=70),
         Column("× limit", decimals=2, width=86, kind="shade", thresholds=FROM_NEAR_TO_FAR),
         Column("Effect", decimals=3),
@@ -31,7 +31,7 @@ def _features() -> list[Column]:
         Column("Plain", decimals=3),
         Column("Noise", decimals=3),
         Column("p", width=70, decimals=3, mappings=TINY),
-        Column("Quality", kind="state", mappings=VERDICT, width=96),
+        Column("Quality", kind="state", mappings=VERDICT, width=92),
         *(
             Column(name, unit="percentunit", decimals=1, width=width)
             for name, width in (("Missing", 75), ("Range", 64), ("Unseen", 75))
@@ -125,7 +125,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
     return board(
         uid=navigation.DRIFT,
         title="ML drift & quality",
-        description="One model's features beside the reference: which changed, since when, how sure that is, how it looks.",
+        description="One model's features beside the reference: what changed, since when, how sure that is, how it looks.",
         rows=rows,
         variables=[
             navigation.model(many=False),

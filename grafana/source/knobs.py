@@ -43,8 +43,9 @@ class State(IntEnum):
 OK, UNKNOWN, WARNING, BAD = "#009988", "#8A8F98", "#E69F00", "#CC3311"
 NOW, REFERENCE, THRESHOLD, NOISE = "#0077BB", "#8A8F98", BAD, "#BB9955"
 SERIES = ("#0077BB", "#EE7733", "#33BBEE", "#EE3377", "#009988", "#AA4499", "#DDCC77", "#882255")
-# In tables and timelines what is fine steps back, so that the rest is seen.
-OK_QUIET, UNKNOWN_QUIET = "rgba(0, 153, 136, 0.28)", "rgba(138, 143, 152, 0.35)"
+# In tables and timelines what is fine steps back, so that the rest is seen. Below 0.3 Grafana writes on them in the
+# colour of text.
+OK_QUIET, UNKNOWN_QUIET = "rgba(0, 153, 136, 0.28)", "rgba(138, 143, 152, 0.28)"
 NEAR = "#DDCC77"
 QUANTILES = ("#88CCEE", "#0077BB", "#AA4499")
 STATE_COLOURS = {State.OK: OK, State.UNKNOWN: UNKNOWN, State.WARNING: WARNING, State.BAD: BAD}

@@ -60,14 +60,18 @@ def _now() -> Row:
                 Place(8 + index, tile(signal, [(None, "text")], names=len(signal.queries) > 1), 4, 4)
                 for index, signal in enumerate(numbers)
             ),
-            Place(12, tile(outputs.TRAFFIC_NOW, [(None, "text")]), 4, 4),
+            Place(12, tile(outputs.NEWEST, [(None, "text")], names=True, small=True), 4, 4),
             Place(
                 13,
                 tile(
                     outputs.LATENCY_NOW,
                     [(None, "text")],
                     names=True,
-                    overrides=[override("byName", "errors", {"unit": "percentunit", "decimals": 2})],
+                    small=True,
+                    overrides=[
+                        override("byName", "traffic", {"unit": "reqps"}),
+                        override("byName", "errors", {"unit": "percentunit", "decimals": 2}),
+                    ],
                 ),
                 4,
                 4,
@@ -126,6 +130,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
                     14,
                     11,
                 ),
+                Place(33, trend(performance.SLICE_TRAFFIC, minimum=0, calcs=("last",), right=True), 24, 7),
             ],
         ),
         Row(
@@ -145,14 +150,17 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 ),
                 Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
                 Place(43, heat(performance.DELAY_HEAT), 8, 8),
+                Place(44, trend(performance.ARRIVING, minimum=0), 12, 7),
+                Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 12, 7),
             ],
         ),
         Row(
             50,
             "What it says",
             [
-                Place(51, distribution(outputs.SCORES), 8, 8),
-                Place(52, heat(outputs.SCORES_HEAT, centred=True), 8, 8),
+                Place(51, distribution(outputs.SCORES), 12, 8),
+                Place(52, heat(outputs.SCORES_HEAT, centred=True), 12, 8),
+                Place(54, trend(outputs.MIX), 12, 7),
                 Place(
                     53,
                     trend(
@@ -161,8 +169,8 @@ def build(timing: Timing) -> dashboard.Dashboard:
                         minimum=0,
                         overrides=[override("byName", "threshold", dashed(knobs.THRESHOLD, width=2))],
                     ),
-                    8,
-                    8,
+                    12,
+                    7,
                 ),
             ],
         ),
@@ -171,7 +179,17 @@ def build(timing: Timing) -> dashboard.Dashboard:
             "How it serves",
             [
                 Place(61, trend(outputs.TRAFFIC, stacked=True, minimum=0), 8, 8),
-                Place(62, trend(outputs.ERRORS, stacked=True, color=shades(knobs.BAD), minimum=0), 8, 8),
+                Place(
+                    62,
+                    trend(
+                        outputs.ERRORS,
+                        color=shades(knobs.BAD),
+                        minimum=0,
+                        overrides=[override("byName", "all, in the window", dashed(knobs.REFERENCE, width=2))],
+                    ),
+                    8,
+                    8,
+                ),
                 Place(
                     63,
                     trend(

@@ -170,6 +170,7 @@ def tile(
     *,
     background: bool = False,
     names: bool = False,
+    small: bool = False,
     name_only: bool = False,
     overrides: Sequence[Any] = (),
 ) -> dashboard.Panel:
@@ -190,7 +191,7 @@ def tile(
             wide_layout=True,
             reduce_options=common.ReduceDataOptions(calcs=["last"], fields="", values=False),
             text=common.VizTextDisplayOptions(
-                title_size=13 if names else 24, value_size=20 if names else 24 if background else 30
+                title_size=13 if names else 24, value_size=14 if small else 20 if names else 24 if background else 30
             ),
         ),
         thresholds=thresholds,

@@ -142,6 +142,7 @@ VERDICT = [
         options={
             "0": dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.OK], color=knobs.OK_QUIET, index=0),
             "1": dashboard.ValueMappingResult(text="! detected", color=knobs.WARNING, index=1),
+            "-1": dashboard.ValueMappingResult(text="–", color="transparent", index=2),
         }
     ),
     state_mapping(quiet=True)[1],

@@ -14,6 +14,21 @@ def over_threshold(selector: str) -> str:
     return f"ml_feature_drift_effect{{{selector}}} / ml_feature_drift_threshold{{{selector}}}"
 
 
+def with_outputs(suffix: str, labels: str = "") -> str:
+    """`ml_feature_drift{suffix}` of the chosen features, and of predictions and labels as if they were features."""
+    outputs = " or ".join(
+        f'label_replace(ml_{name}_drift{suffix}{{{WINDOW_OF}{labels}}}, "feature", "({name}s)", "", "")'
+        for name in ("prediction", "label")
+    )
+    return f"{ONE} (ml_feature_drift{suffix}{{{CHOSEN}{labels}}} or {outputs})"
+
+
+OUTPUTS_HAVE_NONE = " or ".join(
+    f'label_replace(ml_{name}_drift_effect{{{WINDOW_OF}}} * 0 - 1, "feature", "({name}s)", "", "")'
+    for name in ("prediction", "label")
+)
+"""-1, *not asked*, for the quality of predictions and labels: nobody checks it, which is not the same as unknown."""
+
 DRIFTED = Signal(
     title="Drifted",
     unit="none",
@@ -21,7 +36,7 @@ DRIFTED = Signal(
     " beside the number that could be tested. Untested features are unknown, not ok.",
     queries=values(
         ("drifted", f"sum(max by (feature) (ml_feature_drift_detected{{{WINDOW_OF}}}))"),
-        ("of tested", f"count(count by (feature) (ml_feature_drift_detected{{{WINDOW_OF}}}))"),
+        ("of tested", f"max(ml_tested_features{{{WINDOW_OF}}})"),
     ),
     decimals=0,
     unknown="unknown",
@@ -65,12 +80,12 @@ def level(selector: str, output: str = "feature") -> str:
 HEAT = Signal(
     title="Drift of each feature over time",
     unit="none",
-    description="How far each feature (and predictions, labels) is from the reference, beside its threshold."
+    description="The worst of the chosen versions. How far each feature (and predictions, labels) is from the reference, beside its threshold."
     " Effect is the Jensen-Shannon distance without what chance adds. Unknown: too few rows. Several that"
     " turn together: one upstream cause. Click a line in the table below to look closer.",
     queries=(
-        Query(level(CHOSEN), "{{feature}} · {{version}}"),
-        *(Query(level(WINDOW_OF, name), f"({name}s) · {{{{version}}}}") for name in ("prediction", "label")),
+        Query(f"max by (feature) ({level(CHOSEN)})", "{{feature}}"),
+        *(Query(f"max({level(WINDOW_OF, name)})", f"({name}s)") for name in ("prediction", "label")),
     ),
     decimals=2,
     unknown="Unknown: too few rows in this window.",
@@ -85,14 +100,14 @@ RANKED = Signal(
     " values out of range. Unit: the factor of a recognised change of unit. Unknown: too few rows or too short a"
     " reference. Click a feature to see its distribution below.",
     queries=columns(
-        ("× limit", f"{ONE} ({over_threshold(CHOSEN)})"),
-        ("Drift", f"{ONE} (ml_feature_drift_detected{{{CHOSEN}}})"),
-        ("Effect", f"{ONE} (ml_feature_drift_effect{{{CHOSEN}}})"),
-        ("Limit", f"{ONE} (ml_feature_drift_threshold{{{CHOSEN}}})"),
-        ("Plain", f'{ONE} (ml_feature_drift{{{CHOSEN},method="jensen_shannon"}})'),
-        ("Noise", f"{ONE} (ml_feature_drift_noise_floor{{{CHOSEN}}})"),
-        ("p", f"{ONE} (ml_feature_drift_pvalue{{{CHOSEN}}})"),
-        ("Quality", f"{ONE} (ml_feature_quality_detected{{{CHOSEN}}})"),
+        ("× limit", f"{with_outputs('_effect')} / {with_outputs('_threshold')}"),
+        ("Drift", with_outputs("_detected")),
+        ("Effect", with_outputs("_effect")),
+        ("Limit", with_outputs("_threshold")),
+        ("Plain", with_outputs("", ',method="jensen_shannon"')),
+        ("Noise", with_outputs("_noise_floor")),
+        ("p", with_outputs("_pvalue")),
+        ("Quality", f"{ONE} (ml_feature_quality_detected{{{CHOSEN}}} or {OUTPUTS_HAVE_NONE})"),
         ("Missing", f"{ONE} (ml_feature_missing_ratio{{{CHOSEN}}})"),
         ("Range", f"{ONE} (ml_feature_out_of_range_ratio{{{CHOSEN}}})"),
         ("Unseen", f"{ONE} (ml_feature_unseen_ratio{{{CHOSEN}}})"),

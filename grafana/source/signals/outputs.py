@@ -49,6 +49,26 @@ SCORES_HEAT = Signal(
     unknown="No predictions in this time.",
 )
 
+MIX = Signal(
+    title="Mix of predictions",
+    unit="none",
+    description="Classifier: share of each predicted class. Regression: mean predicted value. A step without a new"
+    " version: an input broke.",
+    queries=lines(
+        (
+            "{{class}}",
+            (
+                f"sum by (class) (rate(ml_predicted_class_total{{{VERSION}}}[{RATE}]))"
+                f" / scalar(sum(rate(ml_predicted_class_total{{{VERSION}}}[{RATE}])) > 0)"
+                f" or label_replace(sum(rate(ml_prediction_value_sum{{{VERSION}}}[{RATE}]))"
+                f" / sum(rate(ml_prediction_value_count{{{VERSION}}}[{RATE}])),"
+                ' "class", "mean prediction", "", "")'
+            ),
+        )
+    ),
+    unknown="No predictions in this time.",
+)
+
 OUTPUT_DRIFT = Signal(
     title="Drift of predictions and labels",
     unit="none",
@@ -64,11 +84,16 @@ OUTPUT_DRIFT = Signal(
     unknown="Unknown: too few rows in this window.",
 )
 
-TRAFFIC_NOW = Signal(
-    title="Traffic",
-    unit="reqps",
-    description="Predictions a second read now, all chosen versions.",
-    queries=values(("predictions", f"sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}]))")),
+NEWEST = Signal(
+    title="Newest",
+    unit="dateTimeAsIsoNoDateIfToday",
+    description="When the newest prediction was made, when the newest label came true, and where the window ends: times"
+    " that the rows tell. An old one: its source stopped, or a replay runs.",
+    queries=values(
+        ("prediction", f"1000 * max(ml_last_prediction_timestamp_seconds{{{VERSION}}})"),
+        ("label", f"1000 * max(ml_last_label_timestamp_seconds{{{VERSION}}})"),
+        ("window's end", f"1000 * max(ml_window_end_timestamp_seconds{{{WINDOW_OF}}})"),
+    ),
     unknown="unknown",
 )
 
@@ -94,7 +119,11 @@ ERRORS = Signal(
                 ' "error", "none so far", "", ""))'
                 f" / scalar(sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}])) > 0)"
             ),
-        )
+        ),
+        (
+            "all, in the window",
+            f"sum(ml_window_errors{{{WINDOW_OF}}}) / sum(ml_window_predictions{{{WINDOW_OF}}})",
+        ),
     ),
     unknown="No predictions in this time.",
 )
@@ -110,8 +139,10 @@ def latency(quantile: float, by: str = "le") -> str:
 LATENCY_NOW = Signal(
     title="Serving",
     unit="s",
-    description="Latency that 99 of 100 predictions keep, and the share of failed predictions, now.",
+    description="Predictions a second, latency that 99 of 100 predictions keep, and the share of failed"
+    " predictions, now.",
     queries=values(
+        ("traffic", f"sum(rate(ml_predictions_total{{{VERSION}}}[{RATE}]))"),
         ("p99", latency(0.99)),
         (
             "errors",

@@ -101,6 +101,51 @@ DELAY = Signal(
     unknown="No label arrived in this time.",
 )
 
+ARRIVING = Signal(
+    title="Labels a second",
+    unit="cps",
+    description="Labels that were joined to their prediction, a second. None while predictions flow: the labels' source"
+    " stopped, or the ids no longer match.",
+    queries=lines(("{{version}}", f"sum by (version) (rate(ml_labels_total{{{knobs.VERSION}}}[{knobs.RATE}]))")),
+    unknown="No label was ever joined.",
+)
+
+
+def as_labels_arrive(total: str) -> str:
+    """A sum of errors over the labels that arrive."""
+    return (
+        f"sum by (version) (rate({total}{{{knobs.VERSION}}}[{knobs.RATE}]))"
+        f" / (sum by (version) (rate(ml_labels_total{{{knobs.VERSION}}}[{knobs.RATE}])) > 0)"
+    )
+
+
+def right_outcomes() -> str:
+    """Rates of outcomes on the diagonal: what was predicted is what came true."""
+    rates = f"(rate(ml_outcomes_total{{{knobs.VERSION}}}[{knobs.RATE}]))"
+    diagonal = f'label_replace(sum by (version, actual) {rates}, "predicted", "$1", "actual", "(.*)")'
+    on = "and on (version, predicted, actual)"
+    return f"sum by (version) (sum by (version, predicted, actual) {rates} {on} {diagonal})"
+
+
+ERROR_NOW = Signal(
+    title="Error as labels arrive",
+    unit="none",
+    description="Of the labels that arrive now, not of a window: the share of wrong predictions (classifier), or"
+    " the mean absolute and root mean squared error (regression). Sooner than any window, and noisier.",
+    queries=lines(
+        (
+            "wrong {{version}}",
+            (
+                f"1 - {right_outcomes()}"
+                f" / (sum by (version) (rate(ml_outcomes_total{{{knobs.VERSION}}}[{knobs.RATE}])) > 0)"
+            ),
+        ),
+        ("absolute {{version}}", as_labels_arrive("ml_absolute_error_total")),
+        ("squared, root {{version}}", f"sqrt({as_labels_arrive('ml_squared_error_total')})"),
+    ),
+    unknown="No label arrived in this time.",
+)
+
 DELAY_HEAT = Signal(
     title="Label delay, all labels",
     unit="s",
@@ -160,13 +205,29 @@ SLICES_OVER_TIME = Signal(
     f" while others do not: something changed for it alone.",
     queries=(
         Query(
-            f"{int(knobs.State.WARNING)} * ({slice_harm()} > bool {knobs.SLICE_WARNING})"
-            f" + ({slice_harm()} > bool {knobs.SLICE_BAD})",
-            "{{value}} ({{dimension}}) {{version}}",
+            f"max by (dimension, value) ({int(knobs.State.WARNING)} * ({slice_harm()} > bool {knobs.SLICE_WARNING})"
+            f" + ({slice_harm()} > bool {knobs.SLICE_BAD}))",
+            "{{value}} ({{dimension}})",
         ),
     ),
     decimals=0,
     unknown="No slices: none are configured, or each has too few labels to be shown.",
+)
+
+SLICE_TRAFFIC = Signal(
+    title="Traffic of slices",
+    unit="reqps",
+    description="Predictions a second of each slice. A slice that grows or vanishes shifts every number of the whole.",
+    queries=lines(
+        (
+            "{{value}} ({{dimension}})",
+            (
+                "sum by (dimension, value)"
+                f' (rate(ml_slice_predictions_total{{{knobs.VERSION},dimension=~"$dimension"}}[{knobs.RATE}]))'
+            ),
+        )
+    ),
+    unknown="No slices: none are configured, or each is too small to be shown.",
 )
 
 OUTCOMES = Signal(

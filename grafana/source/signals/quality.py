@@ -3,7 +3,7 @@
 from grafana.source import knobs
 from grafana.source.knobs import WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
-from grafana.source.signals.drift import CHOSEN, FOCUS
+from grafana.source.signals.drift import CHOSEN
 
 ONE = "max by (version, feature, check)"
 
@@ -36,12 +36,12 @@ UNITS = Signal(
 TIMELINE = Signal(
     title="Data quality of each feature over time",
     unit="none",
-    description="Warning while any check of the feature finds more bad values than the reference's own variation"
+    description="The worst of the chosen versions. Warning while any check of the feature finds more bad values than the reference's own variation"
     " explains. Features that turn together come from one broken source.",
     queries=(
         Query(
-            f"{int(knobs.State.WARNING)} * max by (feature, version) (ml_feature_quality_detected{{{CHOSEN}}})",
-            "{{feature}} · {{version}}",
+            f"{int(knobs.State.WARNING)} * max by (feature) (ml_feature_quality_detected{{{CHOSEN}}})",
+            "{{feature}}",
         ),
     ),
 )
@@ -101,15 +101,23 @@ UNSEEN = rate(
     " of them.",
 )
 
+
+def arriving(name: str) -> str:
+    """The counter's share of the predictions that arrive, over versions."""
+    counted = f'sum(rate({name}{{{knobs.VERSION},feature=~"$focus"}}[{knobs.RATE}]))'
+    return f"{counted} / sum(rate(ml_predictions_total{{{knobs.VERSION}}}[{knobs.RATE}]))"
+
+
 FOCUS_QUALITY = Signal(
     title="$focus: bad values",
     unit="percentunit",
-    description="Shares of missing, invalid, out-of-range and unseen values of this feature over time.",
+    description="Shares of missing, invalid, out-of-range and unseen values among the rows that arrive, not smoothed by"
+    " the window: the moment a pipeline broke, or was repaired.",
     queries=lines(
-        ("missing {{version}}", f"ml_feature_missing_ratio{{{FOCUS}}}"),
-        ("invalid {{version}}", f"ml_feature_invalid_ratio{{{FOCUS}}}"),
-        ("out of range {{version}}", f"ml_feature_out_of_range_ratio{{{FOCUS}}}"),
-        ("unseen {{version}}", f"ml_feature_unseen_ratio{{{FOCUS}}}"),
+        ("missing", arriving("ml_feature_missing_total")),
+        ("invalid", arriving("ml_feature_invalid_total")),
+        ("out of range", arriving("ml_feature_out_of_range_total")),
+        ("unseen", arriving("ml_feature_unseen_total")),
     ),
-    unknown="Unknown: no rows in this window.",
+    unknown="Unknown: no rows in this time.",
 )
