@@ -18,16 +18,24 @@ from demo.incidents import DEFAULT_INCIDENT, INCIDENTS, find, parse_schedule
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 steering = typer.Typer(help="Start or stop an incident in the running demo.", no_args_is_help=True)
 app.add_typer(steering, name="incident")
-console = Console()
+# Where nobody looks at a terminal, lines are as wide as the tables want them.
+console = Console() if sys.stdout.isatty() else Console(width=130)
 
 CacheOption = Annotated[Path, typer.Option("--cache", help="Where models, references and runs are kept.")]
 SpeedOption = Annotated[
     float, typer.Option("--speed", help="Seconds of 2013 in one second; 8640 is a day in 10 s.", min=1)
 ]
+StartOption = Annotated[str, typer.Option("--start-day", help="Day of 2013 on which the clock starts.")]
 IncidentOption = Annotated[
     list[str] | None, typer.Option("--incident", help="NAME, NAME@START or NAME@START+LENGTH; repeatable.")
 ]
 CACHE = Path(".cache/demo")
+LAST_DAY = "2013-12-31"
+START_DAY = "2013-05-31"
+"""After it come twelve days without a storm, so that the demo is calm at first. Whoever starts on 2013-04-15 sees the
+week in which furloughed controllers delayed the country: pages without any incident of ours."""
+HISTORY_DAYS = 28
+"""So much is in the logs when the clock starts, enough for the longest window."""
 
 
 def main() -> None:
@@ -70,25 +78,29 @@ def replay(  # noqa: PLR0917 - the options of a command
     out: Annotated[Path, typer.Option(help="Folder for logs, status and control file.")],
     cache: CacheOption = CACHE,
     speed: SpeedOption = 8640.0,
-    first_day: str = "2013-04-01",
-    last_day: str = "2013-12-31",
-    history: Annotated[float, typer.Option(help="So many days are in the logs before the clock starts.", min=0)] = 7,
+    start_day: StartOption = START_DAY,
+    last_day: str = LAST_DAY,
+    history: Annotated[
+        int, typer.Option(help="So many days are in the logs before the clock starts.", min=0)
+    ] = HISTORY_DAYS,
     incident: IncidentOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait: write all logs as fast as they can be.")] = False,
 ) -> None:
     """Write the prediction and label logs as time goes by."""
     from demo.replay import Paths, Replay, midnight, open_streams  # noqa: PLC0415 - scikit-learn takes seconds to import
     from demo.train import ensure  # noqa: PLC0415
+    from demo.writers import days_before  # noqa: PLC0415
     from exporter.clock import SystemClock  # noqa: PLC0415
 
     schedule = parse_schedule(incident or ())
     workshop = ensure(cache, console)
     out.mkdir(parents=True, exist_ok=True)
+    start = midnight(start_day)
+    first_day = days_before(start_day, history)
     streams = open_streams(workshop, Paths(out), first_day, last_day)
-    first = midnight(first_day)
-    replayed = Replay(streams, Paths(out), start=first + history * 86400, speed=speed, schedule=schedule)
+    replayed = Replay(streams, Paths(out), start=start, speed=speed, schedule=schedule)
     clock = SystemClock()
-    replayed.write_history(first, clock)
+    replayed.write_history(midnight(first_day), clock)
     replayed.run(clock, stop_on_signals(), wait=not fast)
 
 
@@ -109,6 +121,7 @@ def run(  # noqa: PLR0917 - the options of a command
     ] = None,
     speed: SpeedOption = 8640.0,
     incident: IncidentOption = None,
+    start_day: StartOption = START_DAY,
     calm: Annotated[bool, typer.Option("--calm", help="No incident, unless one is named or started.")] = False,
     exporter_port: int = 9877,
     prometheus_port: int = 9090,
@@ -127,7 +140,7 @@ def run(  # noqa: PLR0917 - the options of a command
     parse_schedule(schedule)  # a mistake is told before anything starts
     ports = Ports(exporter_port, prometheus_port, alertmanager_port, receiver_port, grafana_port)
     stop = stop_on_signals()
-    demo.run(demo.Options(cache, ports, speed, seconds, schedule, grafana), console, SystemClock(), stop)
+    demo.run(demo.Options(cache, ports, speed, seconds, schedule, start_day, grafana), console, SystemClock(), stop)
 
 
 @steering.command("start")

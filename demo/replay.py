@@ -25,10 +25,7 @@ from demo.train import Workshop
 from demo.writers import days_before, delete_before
 from exporter.clock import Clock
 
-FIRST_DAY = "2013-04-01"
-LAST_DAY = "2013-12-31"
-HISTORY_DAYS = 7
-"""So much is in the logs when the clock starts: an exporter is never started on empty logs in real life either."""
+HISTORY_STEP_SECONDS = 6 * 3600
 DAY_IN_TEN_SECONDS = 8640.0
 STEP_SECONDS = 0.2
 KEPT_DAYS = 45
@@ -120,11 +117,11 @@ class Replay:
         self._day = ""
 
     def write_history(self, first: float, clock: Clock) -> None:
-        """Everything from event time `first` to the start is in the logs, asked in requests as big as later ones."""
+        """Everything from event time `first` to the start is in the logs."""
         now = first
         with threadpool_limits(1):
             while now < self.start:
-                now = min(now + STEP_SECONDS * self.speed, self.start)
+                now = min(now + HISTORY_STEP_SECONDS, self.start)
                 self.advance(now, clock.now())
         self.write_status(self.start)
 

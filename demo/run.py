@@ -34,6 +34,7 @@ class Options:
     Attributes:
         speed: seconds of 2013 in one second.
         seconds: how long it runs; None until it is stopped.
+        start_day: day of 2013 on which the clock starts.
         schedule: texts such as `errors@120s+60s`, handed to the replay.
         grafana: False: not even where it is installed.
     """
@@ -43,6 +44,7 @@ class Options:
     speed: float
     seconds: float | None
     schedule: tuple[str, ...]
+    start_day: str
     grafana: bool = True
 
     @property
@@ -181,7 +183,7 @@ def make_run_folder(cache: Path, clock: Clock) -> Path:
 
 def replay_command(options: Options, folder: Path) -> list[str]:
     command = [sys.executable, "-m", "demo", "replay", "--out", str(folder), "--cache", str(options.cache.resolve())]
-    command += ["--speed", str(options.speed)]
+    command += ["--speed", str(options.speed), "--start-day", options.start_day]
     for text in options.schedule:
         command += ["--incident", text]
     return command
@@ -212,13 +214,13 @@ def describe_servers(options: Options, folder: Path, *, grafana: bool) -> str:
     days = 86400 / options.speed
     planned = ", ".join(options.schedule) or "none: start one yourself"
     lines = [
-        f"flights of April to December 2013, a day in {days:g} s",
+        f"flights of 2013 from {options.start_day} on, a day in {days:g} s",
         f"  exporter      http://{HOST}:{ports.exporter}",
         f"  Prometheus    http://{HOST}:{ports.prometheus}",
         f"  Alertmanager  http://{HOST}:{ports.alertmanager}",
         f"  Grafana       http://{HOST}:{ports.grafana}" if grafana else "  Grafana       not installed: skipped",
         f"  files         {folder}",
         f"incidents: {planned}. More: python -m demo incident start NAME (python -m demo incidents lists them)",
-        "until the first incident no page should come; tickets may: the seasons really change. Ctrl-C ends the demo.",
+        "tickets may come before: seasons and schedules really change. Ctrl-C ends the demo.",
     ]
     return "\n".join(lines)
