@@ -112,7 +112,7 @@ def init(
     """Write a commented configuration from a sample of your log; every guess is explained."""
     from exporter.config.init import init as guess  # noqa: PLC0415
 
-    text = guess(samples, SystemClock().now())
+    text = guess(samples, SystemClock().now(), output.parent if output else Path())
     if output is None:
         typer.echo(text, nl=False)
         return
