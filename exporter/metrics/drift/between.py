@@ -74,7 +74,7 @@ def between(counts: Floats) -> Between | None:
     noise, within = _noise(counts)
     points = roots(counts)
     variance = float((points**2).sum()) / (number - 1)
-    if variance <= 0:  # a constant
+    if variance <= 0 or distances.max() <= 0:  # a constant
         return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
     # Beneath twice its noise the variance between windows is not told from none: its shape would be made of noise.
     clear = variance - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
