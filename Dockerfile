@@ -5,12 +5,12 @@ ARG PYTHON=3.11.13-slim-bookworm
 
 FROM python:${PYTHON} AS wheels
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE CHANGELOG.md ./
 COPY exporter exporter
-RUN pip wheel --no-cache-dir --disable-pip-version-check --wheel-dir /wheels .
+RUN pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --wheel-dir /wheels .
 
 FROM wheels AS demo-wheels
-RUN pip wheel --no-cache-dir --disable-pip-version-check --find-links /wheels --wheel-dir /demo-wheels ".[demo]"
+RUN pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --find-links /wheels --wheel-dir /demo-wheels ".[demo]"
 
 FROM python:${PYTHON} AS base
 # Paths that a container may write to: /var/lib/ml-exporter (state) and /tmp; all else works read-only.

@@ -75,6 +75,12 @@ FAMILIES: tuple[HealthFamily, ...] = (
     ),
     HealthFamily("ml_exporter_predictions_waiting", "gauge", "Predictions that wait for their label.", ("model",)),
     HealthFamily(
+        "ml_exporter_predictions_unlabelled_total",
+        "counter",
+        "Predictions whose wait for a label ended without one.",
+        ("model",),
+    ),
+    HealthFamily(
         "ml_exporter_cycle_seconds",
         "histogram",
         "Time from reading the sources to publishing the snapshot.",

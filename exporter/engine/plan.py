@@ -49,7 +49,7 @@ class FeatureOverride:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long panes are kept: as wide as `pane` until `fine`, an hour until `hourly`, a day until `daily` (seconds)."""
+    """How long panes are kept: `pane` wide until `fine`, an hour wide until `hourly`, a day until `daily` (seconds)."""
 
     fine: int = 2 * 86400
     hourly: int = 14 * 86400

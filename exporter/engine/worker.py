@@ -160,7 +160,9 @@ class Worker:
     def _restore_health(self) -> None:
         """Counters of the exporter itself go on where they stood before a restart."""
         for (stream, reason), count in (self._tally - self._restored).items():
-            if reason == "rows":
+            if reason == "unlabelled":
+                self._health.inc("ml_exporter_predictions_unlabelled_total", (self.plan.name,), count)
+            elif reason == "rows":
                 self._health.inc("ml_exporter_rows_total", (self.plan.name, stream), count)
             else:
                 self._health.inc("ml_exporter_rows_rejected_total", (self.plan.name, stream, reason), count)
@@ -217,7 +219,7 @@ class Worker:
         if orphans:
             tally[("labels", "orphan")] += orphans
         if unlabelled:
-            self._log.info("predictions stay unlabelled: their wait is over", count=unlabelled)
+            tally[("predictions", "unlabelled")] += unlabelled
         self._panes.roll(now)
         self._commit(None, b"", [], tally)
 

@@ -358,7 +358,7 @@ class _Learned:
             )
         if len(names) > MAX_CATEGORIES:
             raise ReferenceFileError(
-                f"model {spec.model!r}: {len(names)} different classes; is it a regression? else name some as `classes:`"
+                f"model {spec.model!r}: {len(names)} different classes; a regression? else name some as `classes:`"
             )
         return names
 

@@ -21,8 +21,8 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     labels·              (1,)        labels joined
     outcomes·            (C+1, C+1)  classification: predicted × actual, last is *other*
     score_actual·        (Ks, 2)     binary: score cell × actual (0 negative, 1 positive)
-    class_score_actual   (C, 64, 2)  multiclass with scores: score cell (equal width on [0, 1]) × is it that class
-    score_terms·         (3,)        binary and multiclass: Σ squared error of the scores (Brier), Σ log loss, n with score
+    class_score_actual   (C, 64, 2)  multiclass: score cell (equal width on [0, 1]) × is it that class
+    score_terms·         (3,)        classes: Σ squared error of scores (Brier), Σ log loss, n with score
     score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
     error_terms·         (8,)        regression: n, Σ|e|, Σe², Σe, Σ|e/y|, n with y ≠ 0, Σy, Σy²   (e = prediction − y)
     error_cells·         (Ke,)       regression: cells of e

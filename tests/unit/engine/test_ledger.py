@@ -87,7 +87,10 @@ def test_prediction_twice_is_known(store: Store) -> None:
     assert ledger.known(rows.ids, rows.has_id).tolist() == [True, False, True, False]
 
 
-@pytest.mark.parametrize(("conflict", "fresh", "corrections"), [("first", [(1.0, 0.0)], []), ("last", [(1.0, 0.0)], [(1.0, 0.0), (1.0, 1.0)])])
+@pytest.mark.parametrize(
+    ("conflict", "fresh", "corrections"),
+    [("first", [(1.0, 0.0)], []), ("last", [(1.0, 0.0)], [(1.0, 0.0), (1.0, 1.0)])],
+)
 def test_second_label(store: Store, conflict: str, fresh: list, corrections: list) -> None:
     """The same label again is a duplicate; another one is a conflict, and corrects only where the last one holds."""
     ledger = Ledger(store, LedgerRules(2 * DAY, 4 * DAY, None, conflict), 0, {})  # type: ignore[arg-type]
@@ -151,7 +154,7 @@ def test_ledger_equals_a_dictionary(tmp_path_factory: pytest.TempPathFactory, ev
     known: set[int] = set()
     truth: dict[int, float] = {}
 
-    def tell(outcomes) -> None:  # noqa: ANN001
+    def tell(outcomes) -> None:
         for p, a, s in zip(outcomes.prediction, outcomes.actual, outcomes.sign, strict=True):
             counted[(p, a)] = counted.get((p, a), 0.0) + s
 

@@ -8,7 +8,9 @@ HOUR = 3600
 
 
 def timeline(**settings: object) -> Timeline:
-    return Timeline(**{"clock": "watermark", "pane": HOUR, "settle": 60, "max_jump": 24 * HOUR, "max_future": 300, **settings})  # type: ignore[arg-type]
+    return Timeline(
+        **{"clock": "watermark", "pane": HOUR, "settle": 60, "max_jump": 24 * HOUR, "max_future": 300, **settings}
+    )  # type: ignore[arg-type]
 
 
 def at(*hours: float) -> np.ndarray:
