@@ -15,6 +15,8 @@ from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
 
 CHECKS = (*RATE_CHECKS, "constant", "unit_change")
+_LEAST_BAD = 3
+"""Bad rows that a detection takes: one in a small window is news, not a fault, however rare it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def _verdicts(evaluation: Evaluation) -> Verdicts:
     p[rates.rows[0] < thresholds.min_rows] = np.nan
     features, sums = evaluation.counts["features"], evaluation.counts["feature_sums"]
     rise = rates.ratio[0] - expectation.ratio
-    bad = discoveries(p, thresholds.false_discovery_rate) & (np.nan_to_num(rise, nan=0.0) >= thresholds.quality_ratio)
+    enough = (np.nan_to_num(rise, nan=0.0) >= thresholds.quality_ratio) & (rates.bad[0] >= _LEAST_BAD)
+    bad = discoveries(p, thresholds.false_discovery_rate) & enough
     judged_by = varied(reference, table, seconds, thresholds.min_blocks)
     constant = stuck(features, table, judged_by, thresholds.min_rows)
     learned = known(reference, seconds, thresholds.min_blocks)

@@ -1,28 +1,25 @@
 """Did a feature change its unit? Its values are then an affine map of what they were: x' = a x + b.
 
-Each known change of units is tried: the reference, mapped, is compared with the window at the reference's own edges,
+The reference, mapped, is compared with the window at the reference's own edges,
 
     D(a, b) = Σ_k w_k |F_window(e_k) - F_reference((e_k - b) / a)| / Σ_k w_k
 
 where F_reference between edges takes each cell's rows to be spread evenly around their mean Σx / n (so that cells that
 hold one value, at their upper edge, stay a step), and w_k is the mass of the cells on both sides of an edge, in the
-window and in the mapped reference together. A change is called where
+window and in the mapped reference together. Scales of temperature are tried where the reference lies where temperatures
+of that scale do. For plain factors the best one is sought near the ratio of the means, and told as the factor between
+known units that is nearest, if one is near; without one it must lie under 2/3 or over 3/2. A change is called where
 
 * D of no change is large: over `_FAR`, and over `_MARGIN` times what the reference's own windows show at most;
-* D of the best change is no larger than what the reference's own windows show at most, or than `_NEAR`, never over
-  `_SURE`, and at most a quarter of D of no change;
-* the window's mean is a · mean + b, within what the means of the reference's windows vary and a few per cent; where
-  nearly all values fell into one cell, or the reference fills but few, D says little: then to 3 %, and by powers of
-  ten, 60, 24 and such only;
-* for scales of temperature, the reference lies where temperatures of that scale do.
+* D of the change is no larger than what the reference's own windows show at most, or than `_NEAR`, never over `_SURE`,
+  and at most a quarter of D of no change.
 
-There is no verdict on features that wander by more than `_WANDERING` among the reference's own windows: the month,
-the temperature of a day.
+Where nearly all values fell into one cell, or the reference fills but few, D says little: then the window's mean must
+be the mapped one to 3 %, and only powers of ten, 60, 24 and such, and temperatures, are believed. There is no verdict
+on features that wander by more than `_WANDERING` among the reference's own windows: the month, a day's temperature.
 
-Where no known change fits, a common factor of all values is tried, if it is under 2/3 or over 3/2 and fits as well.
-
-An ordinary shift is no affine map to that exactness, or its factor is not one between units. Growth by a steady factor
-that happens to be one would be called a change of unit: the price of telling it at all.
+An ordinary shift is no affine map to that exactness, or its factor is near 1, where no two units are told apart. Growth
+by a steady factor that is not would be called a change of unit: the price of telling it at all.
 """
 
 from dataclasses import dataclass
@@ -47,17 +44,33 @@ _FEW = 8
 """Occupied cells of the reference below which it has no shape to recognise."""
 _MEAN_ALONE = 0.03
 
-_LENGTH = (1.609344, 1.852, 3.280839895, 2.54, 39.37007874, 0.9144, 25.4)
-_MASS = (2.2046226218, 28.349523125)
-_SPEED = (3.6, 1.9438444924, 2.2369362921)
-_VOLUME = (3.785411784, 4.54609)
-_PRESSURE = (33.863886667, 6.8947572932, 1.3332236842)
-_ENERGY = (4.184, 3.6e6)
+_COMMON = (1.609344, 3.280839895, 2.2046226218, 2.54)
 _DECIMAL = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e9)
-_TIME = (24.0, 60.0, 1440.0, 3600.0, 86400.0)
+_TIME = (60.0, 3600.0, 24.0, 86400.0, 1440.0)
+_RARER = (
+    3.6,
+    1.852,
+    3.785411784,
+    4.184,
+    28.349523125,
+    33.863886667,
+    6.8947572932,
+    25.4,
+    39.37007874,
+    4.54609,
+    2.2369362921,
+)
 _ROUND = (*_DECIMAL, *_TIME)
 """Factors that are believed by the mean alone, where the shape is lost."""
-_FACTORS = (*_LENGTH, *_MASS, *_SPEED, *_VOLUME, *_PRESSURE, *_ENERGY, *_ROUND)
+_BOTH_WAYS = tuple(factor for a in (*_COMMON, *_ROUND, *_RARER) for factor in (a, 1 / a))
+FACTORS: NDArray[np.float64] = np.array([*_BOTH_WAYS])
+"""Factors between units, the commonest first: miles and km, feet and metres, pounds and kilograms, inches, ..."""
+_NEARBY = 0.12
+"""How far, as a logarithm, the best factor may lie from that of known units."""
+_SEARCH = np.exp(np.linspace(-0.4, 0.4, 65))
+"""Where the best factor is sought, times the ratio of the means."""
+_RIVAL = 0.5
+"""Two factors whose D differ by less than this / √n are not told apart: the commoner is taken."""
 _CELSIUS, _FAHRENHEIT, _KELVIN = (-90.0, 60.0), (-130.0, 140.0), (180.0, 335.0)
 _TEMPERATURES = (
     (1.8, 32.0, *_CELSIUS),
@@ -67,21 +80,13 @@ _TEMPERATURES = (
     (1.0, -273.15, *_KELVIN),
     (1.8, -459.67, *_KELVIN),
 )
-_ANY = (-np.inf, np.inf)
-_CHANGES: NDArray[np.float64] = np.array(
-    [
-        (1.0, 0.0, *_ANY),
-        *((a, 0.0, *_ANY) for a in _FACTORS),
-        *((1 / a, 0.0, *_ANY) for a in _FACTORS),
-        *_TEMPERATURES,
-        (-1.0, 0.0, *_ANY),
-    ]
+MAPS: NDArray[np.float64] = np.array([(1.0, 0.0), (-1.0, 0.0), *((a, b) for a, b, _, _ in _TEMPERATURES)])
+"""(C, 2) factor and offset of maps that are tried as they are: none, a sign turned round, scales of temperature."""
+_RANGE: NDArray[np.float64] = np.array(
+    [(-np.inf, np.inf), (-np.inf, np.inf), *((low, high) for _, _, low, high in _TEMPERATURES)]
 )
-MAPS = _CHANGES[:, :2]
-"""(C, 2) factor and offset of every change tried; the first one is none. The last is a sign turned round."""
-_RANGE = _CHANGES[:, 2:]
-"""(C, 2) where the reference must lie for the change to make sense."""
-_BY_MEAN = np.isin(MAPS[:, 0], [*_ROUND, *(1 / a for a in _ROUND)]) & (MAPS[:, 1] == 0)
+"""(C, 2) where the reference must lie for the map to make sense."""
+_SHIFTING = MAPS[:, 1] != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Known:
         low, high: (G, E+1) where the rows of each cell lie.
         share: (G, E+1) of the reference's valid rows.
         mapped: (C, G, E) share of the reference, mapped by each of MAPS, at or under each edge.
-        mean, deviation: (G,) of valid values, and how far a window's mean is off at most.
+        mean: (G,) of valid values.
         noise: (G,) D of no change that windows of the reference show at most; NaN where they cannot tell.
         sensible: (C, G) the change makes sense where the reference lies.
     """
@@ -104,7 +109,6 @@ class Known:
     share: Floats
     mapped: Floats
     mean: Floats
-    deviation: Floats
     noise: Floats
     sensible: NDArray[np.bool_]
 
@@ -126,20 +130,13 @@ def _learn(reference: Reference, seconds: int, min_blocks: int) -> Known:
     while len(windows) < min_blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
         seconds //= 2
         windows = reference.windows(seconds)
-    noise, deviation = np.full(len(cells), np.nan), np.zeros(len(cells))
+    noise = np.full(len(cells), np.nan)
     if len(windows) >= max(min_blocks, 2):
         counted = shape.cells(reference.part(windows, "features"))
-        # Blocks of a reference keep no sums: a window's mean is that of the whole reference's cells, by its own counts.
-        middle = np.divide(sums, cells, out=np.zeros_like(sums), where=cells > 0)
         noise = np.array([_distance(_shares(each), shape, mapped[:1])[0] for each in counted]).max(axis=0)
-        rows = counted.sum(axis=2)
-        means = np.divide(
-            (counted * middle).sum(axis=2), rows, out=np.broadcast_to(mean, rows.shape).copy(), where=rows > 0
-        )
-        deviation = np.abs(means - mean).max(axis=0)
     lowest, highest = shape.edges[:, 0], np.where(shape.real, shape.edges, -np.inf).max(axis=1)
     sensible = (lowest >= _RANGE[:, :1]) & (highest <= _RANGE[:, 1:])
-    return Known(shape, low, high, share, mapped, mean, deviation, noise, sensible)
+    return Known(shape, low, high, share, mapped, mean, noise, sensible)
 
 
 def _supports(shape: Shape, cells: Floats, sums: Floats) -> tuple[Floats, Floats]:
@@ -199,41 +196,61 @@ def unit_change(features: Floats, sums: Floats, learned: Known, min_rows: int) -
     for row in np.flatnonzero(moved).tolist():
         mean = float(total[row].sum() / rows[row])
         limit = min(float(noise[row]), _SURE, float(unchanged[row]) / _BETTER)
-        factor[row] = _recognise(row, share[row], mean, learned, limit)
+        factor[row] = _recognise(row, cells[row], mean, learned, limit)
     return factor, np.where(judged, 1.0, np.nan)
 
 
-def _recognise(row: int, share: Floats, mean: float, learned: Known, limit: float) -> float:
+def _recognise(row: int, cells: Floats, mean: float, learned: Known, limit: float) -> float:
     """The factor of the change that feature `row` went through; NaN if none is recognised.
 
-    Its window has the shares `share` (E+1,) and the mean `mean`; a change is believed up to the distance `limit`.
+    Its window has the cells `cells` (E+1,) and the mean `mean`; a change is believed up to the distance `limit`.
     """
-    distance = _distance(share[None], _only(learned.shape, row), learned.mapped[:, row : row + 1])[:, 0]
-    expected = MAPS[:, 0] * learned.mean[row] + MAPS[:, 1]
-    off = np.abs(mean - expected)
-    crowded = share.max() > _CROWDED or (learned.share[row] > 0).sum() < _FEW
-    varies = 1.5 * np.abs(MAPS[:, 0]) * learned.deviation[row]
-    fits = learned.sensible[:, row] & (off <= np.maximum(varies, 0.05 * np.abs(expected)))
-    if crowded:
-        fits &= _BY_MEAN & (off <= _MEAN_ALONE * np.abs(expected))
-    candidates = np.where(fits & (distance <= limit), distance, np.inf)
-    candidates[0] = np.inf
-    if np.isfinite(candidates).any():
-        alike = np.flatnonzero(candidates == candidates.min())
-        return float(MAPS[alike[np.argmin(off[alike])], 0])
-    return np.nan if crowded else _common_factor(row, share, mean, learned, limit)
+    share = _shares(cells)
+    if share.max() > _CROWDED or (learned.share[row] > 0).sum() < _FEW:
+        return _by_mean(row, mean, learned)
+    fixed = _distance(share[None], _only(learned.shape, row), learned.mapped[:, row : row + 1])[:, 0]
+    fixed[~learned.sensible[:, row]] = np.inf
+    fixed[0] = np.inf
+    factor, distance = _best_factor(row, cells, mean, learned, limit)
+    if fixed.min() <= min(limit, distance):
+        return float(MAPS[np.argmin(fixed), 0])
+    return factor if distance <= limit else np.nan
 
 
-def _common_factor(row: int, share: Floats, mean: float, learned: Known, limit: float) -> float:
-    """A factor that is no known one, but fits as a known one would; NaN if there is none."""
-    factor = mean / float(learned.mean[row]) if learned.mean[row] else np.nan
-    if not np.isfinite(factor) or 2 / 3 < abs(factor) < 3 / 2:
-        return np.nan
-    one = slice(row, row + 1)
-    shape = _only(learned.shape, row)
-    mapped = _cumulative(shape, learned.low[one] * factor, learned.high[one] * factor, learned.share[one])
-    found = _distance(share[None], shape, mapped[None])[0, 0]
-    return factor if found <= min(limit, _NEAR) else np.nan
+def _by_mean(row: int, mean: float, learned: Known) -> float:
+    """The factor that the means alone tell; NaN if it is not one of those believed."""
+    was = float(learned.mean[row])
+    factors = np.concatenate((np.array([*_ROUND]), 1 / np.array([*_ROUND]), MAPS[_SHIFTING, 0]))
+    offsets = np.concatenate((np.zeros(2 * len(_ROUND)), MAPS[_SHIFTING, 1]))
+    possible = np.concatenate((np.ones(2 * len(_ROUND), dtype=np.bool_), learned.sensible[_SHIFTING, row]))
+    expected = factors * was + offsets
+    off = np.where(possible & (expected != 0), np.abs(mean - expected) / np.maximum(np.abs(expected), 1e-300), np.inf)
+    best = int(np.argmin(off))
+    return float(factors[best]) if off[best] <= _MEAN_ALONE else np.nan
+
+
+def _best_factor(row: int, cells: Floats, mean: float, learned: Known, limit: float) -> tuple[float, float]:
+    """The factor that fits best and its D, or those of known units where some near it fit too; D is infinite without."""
+    was = float(learned.mean[row])
+    if was == 0 or mean / was <= 0:
+        return np.nan, np.inf
+    share, rows = _shares(cells), cells.sum()
+    tried = np.concatenate((mean / was * _SEARCH, FACTORS))
+    near = np.abs(np.log(FACTORS / (mean / was))) <= _NEARBY - np.log(_SEARCH[0])
+    use = np.concatenate((np.ones(len(_SEARCH), dtype=np.bool_), near))
+    distance = np.full(len(tried), np.inf)
+    one, shape = slice(row, row + 1), _only(learned.shape, row)
+    scaled = [_cumulative(shape, learned.low[one] * a, learned.high[one] * a, learned.share[one]) for a in tried[use]]
+    distance[use] = _distance(share[None], shape, np.stack(scaled))[:, 0]
+    best = int(np.argmin(distance[: len(_SEARCH)]))
+    of_known = np.where(np.abs(np.log(FACTORS / tried[best])) <= _NEARBY, distance[len(_SEARCH) :], np.inf)
+    slack = _RIVAL / np.sqrt(rows)
+    if of_known.min() <= max(limit, float(distance[best]) + slack):
+        chosen = int(np.argmax(of_known <= of_known.min() + slack))
+        return float(FACTORS[chosen]), float(of_known[chosen])
+    if 2 / 3 < tried[best] < 3 / 2:
+        return np.nan, np.inf
+    return float(tried[best]), float(distance[best])
 
 
 def _only(shape: Shape, row: int) -> Shape:
