@@ -125,6 +125,8 @@ class Worker:
             self._streams.append(Stream("labels", plan.labels.stream, self._store.cursor("labels")))
         for stream in self._streams:
             self._health.inc("ml_exporter_rows_total", (plan.name, stream.name), 0)
+        if plan.labels is not None and plan.labels.stream is not None:
+            self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         self._dirty_totals: set[str] = set()
         self._changed = True
         self._evaluated_at: int | None = None
