@@ -1,5 +1,6 @@
 """The laws that every source obeys, over a registry of real logs."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
@@ -53,8 +54,7 @@ def test_every_row_comes_once_and_in_order(log: Log) -> None:
 @given(data=st.data())
 def test_any_split_into_polls_and_restarts_gives_the_same_rows(name: str, data: st.DataObject) -> None:
     """Limits, appends and new processes may fall anywhere."""
-    with tempfile.TemporaryDirectory() as directory:
-        log = LOGS[name](Path(directory))
+    with tempfile.TemporaryDirectory() as directory, contextlib.closing(LOGS[name](Path(directory))) as log:
         written, read = 0, []
         source, cursor = log.open(), None
         for count in data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4), label="appends"):
@@ -62,13 +62,11 @@ def test_any_split_into_polls_and_restarts_gives_the_same_rows(name: str, data: 
             written += count
             for limit in data.draw(st.lists(st.integers(1, 12), max_size=4), label="limits"):
                 if data.draw(st.booleans(), label="restart"):
-                    source.close()
                     source = log.open()
                 poll = source.poll(cursor, limit)
                 read += ids(poll)
                 cursor = poll.cursor
         read += [one for poll in drain(source, cursor) for one in ids(poll)]
-        log.close()
         assert [row["id"] for row in rows(written)] == read
 
 
