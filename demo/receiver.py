@@ -69,8 +69,9 @@ class Inbox:
                         kind, labels.get("alertname", "?"), labels.get("model", ""), now, notes.get("summary", "")
                     )
                     fresh.append(alert)
-        for line in describe(kind, fresh, over, now):
-            self.console.print(line, highlight=False, soft_wrap=True)
+        if lines := describe(kind, fresh, over, now):
+            # In one piece, as two messages may come at once.
+            self.console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
 def describe(kind: str, fresh: list[dict[str, Any]], over: list[dict[str, Any]], now: float) -> list[str]:
