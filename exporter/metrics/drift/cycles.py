@@ -75,11 +75,10 @@ def _explained(counts: Floats, phase: NDArray[np.int64], *, ordered: bool) -> fl
     whole = float((points**2).sum())
     between = float((means**2 / per_place[:, None]).sum())
     residual = (whole - between) / (number - places)
-    if residual <= 0:
-        return float(between > 0)
-    significance = float(fdtrc(places - 1, number - places, between / (places - 1) / residual))
     noise = UNIT * float(np.mean(1 / size)) * (points.shape[1] - 1) * (number - 1)
-    if significance > SIGNIFICANCE or whole <= noise:
+    if whole <= noise:
+        return 0.0
+    if residual > 0 and fdtrc(places - 1, number - places, between / (places - 1) / residual) > SIGNIFICANCE:
         return 0.0
     explained: float = (between - (places - 1) * residual) / (whole - noise)
     return explained

@@ -1,5 +1,6 @@
 """Drift of features: distance, effect, noise floor, threshold, p-value and verdict (see verdict.py)."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,7 +15,7 @@ from exporter.profile.bins import Floats
 def by_feature(found: Verdicts, values: Floats) -> Iterable[Sample]:
     """A sample a feature; NaN is absent."""
     for name, value in zip(found.variables.names, values.tolist(), strict=True):
-        if value == value:  # noqa: PLR0124 - not NaN
+        if not math.isnan(value):
             yield (name,), value
 
 

@@ -96,7 +96,7 @@ def null(moments: NullMoments, n: Floats, m: Floats) -> Null:
     freedom = square**3 / cube**2
     with np.errstate(divide="ignore"):
         # Where the windows of the reference were much smaller than this one, their noise hides what lies between.
-        hidden = 2 * mean**2 / moments.spread
+        hidden = 2 * (mean + 2 * np.sqrt(moments.spread)) ** 2 / moments.spread
     uncertainty = np.minimum(freedom * moments.freedom, hidden)
     few = (weight / np.maximum(expected, 1.0)).sum(axis=1)
     return Null(mean, mean - scale * freedom, scale, freedom, uncertainty, 1 + _CAUTION * few)

@@ -7,6 +7,8 @@ Each is one test by itself.
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from exporter.metrics.drift.feature_drift import distances
 from exporter.metrics.drift.variables import Kind
 from exporter.metrics.drift.verdict import Verdicts, verdicts
@@ -18,13 +20,13 @@ from exporter.profile.bins import Floats
 def _metrics(prefix: str, subject: str, kind: Kind) -> tuple[WindowMetric, ...]:
     def plug_in(evaluation: Evaluation) -> Iterable[Sample]:
         for method, values in distances(evaluation, verdicts(evaluation, kind)):
-            yield (method,), float(values[0])
+            if not np.isnan(values[0]):
+                yield (method,), float(values[0])
 
     def single(pick: Callable[[Verdicts], Floats]) -> Callable[[Evaluation], Iterable[Sample]]:
         def compute(evaluation: Evaluation) -> Iterable[Sample]:
             value = float(pick(verdicts(evaluation, kind))[0])
-            # NaN is no sample.
-            return [((), value)] if value == value else []  # noqa: PLR0124
+            return [] if np.isnan(value) else [((), value)]
 
         return compute
 

@@ -1,0 +1,107 @@
+"""Law: p-values of windows without drift are uniform, far into their tail."""
+
+import numpy as np
+import pytest
+
+from exporter.metrics.drift.between import NONE, between, unbounded
+from exporter.metrics.drift.jensen_shannon import divergence
+from exporter.metrics.drift.null import NullMoments, null
+
+
+def moments(counts, found=NONE):
+    smooth = (counts + 0.5) / (counts + 0.5).sum()
+    return NullMoments(
+        shares=smooth[None],
+        power_sums=np.array(found.power_sums)[:, None],
+        freedom=np.array([found.freedom]),
+        spread=np.array([found.spread]),
+    )
+
+
+def distances(windows, reference):
+    share = np.repeat((reference / reference.sum())[None], len(windows), axis=0)
+    return unbounded(divergence(windows / windows.sum(axis=1, keepdims=True), share))
+
+
+def expected(found, n, m):
+    return null(found, np.array([float(n)]), np.array([float(m)]))
+
+
+@pytest.mark.parametrize(("n", "bins"), [(50, 8), (300, 32), (5000, 64), (5000, 2)])
+def test_pvalues_of_independent_rows_are_uniform_into_the_tail(n, bins):
+    rng = np.random.default_rng(n)
+    hits, draws = np.zeros(3), 0
+    for _ in range(60):
+        reference = rng.multinomial(20_000, np.full(bins, 1 / bins)).astype(float)
+        windows = rng.multinomial(n, np.full(bins, 1 / bins), size=1000).astype(float)
+        p = expected(moments(reference), n, 20_000).pvalue(distances(windows, reference))
+        hits += (p[:, None] <= [0.05, 0.01, 0.001]).sum(axis=0)
+        draws += len(p)
+    ratio = hits / draws / [0.05, 0.01, 0.001]
+    assert [True] * 3 == (ratio < 1.4).tolist()
+    assert [True] * 2 == (ratio[:2] > 0.6).tolist()
+
+
+def test_mean_and_floor_are_those_of_independent_rows():
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet(np.ones(20))
+    seen, found = [], None
+    for _ in range(100):
+        reference = rng.multinomial(5000, shares).astype(float)
+        seen.append(distances(rng.multinomial(1000, shares, size=300).astype(float), reference))
+        found = expected(moments(reference), 1000, 5000)
+    squared = -np.expm1(-np.concatenate(seen))
+    assert squared.mean() == pytest.approx(found.mean_squared[0], rel=0.03)
+    assert np.sqrt(np.quantile(squared, 0.99)) == pytest.approx(found.floor(0.99)[0], rel=0.05)
+
+
+def days(rng, count, size, rows, bins=20):
+    """Counts of days whose rows are moved alike, along one direction."""
+    direction = np.cos(np.arange(bins))
+    tilted = np.exp(size * rng.normal(size=(count, 1)) * direction)
+    return rng.multinomial(rows, tilted / tilted.sum(axis=1, keepdims=True)).astype(float)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("blocks", [20, 60])
+def test_days_that_differ_are_no_drift(size, blocks):
+    rng = np.random.default_rng(blocks)
+    hits, draws = np.zeros(2), 0
+    for _ in range(150):
+        reference = days(rng, blocks, size, 1000)
+        total = reference.sum(axis=0)
+        windows = days(rng, 100, size, 1000)
+        p = expected(moments(total, between(reference)), 1000, total.sum()).pvalue(distances(windows, total))
+        hits += (p[:, None] <= [0.01, 0.001]).sum(axis=0)
+        draws += len(p)
+    assert [True, True] == (hits / draws <= [0.012, 0.0015]).tolist()
+
+
+def test_the_noise_of_another_size_of_window_is_known():
+    """Blocks of 4,000 rows say what windows of 400 do: their mean distance is met."""
+    rng = np.random.default_rng(4)
+    seen, told = [], []
+    for _ in range(100):
+        reference = days(rng, 40, 0.2, 4000)
+        total = reference.sum(axis=0)
+        seen.append(distances(days(rng, 50, 0.2, 400), total).mean())
+        told.append(expected(moments(total, between(reference)), 400, total.sum()).mean[0])
+    assert np.mean(seen) == pytest.approx(np.mean(told), rel=0.05)
+
+
+def test_days_alike_in_a_row_tell_less():
+    rng = np.random.default_rng(5)
+    walk = np.repeat(rng.normal(size=(10, 1)), 6, axis=0)
+    tilted = np.exp(0.3 * walk * np.cos(np.arange(20)))
+    sticky = rng.multinomial(1000, tilted / tilted.sum(axis=1, keepdims=True)).astype(float)
+    shuffled = rng.permutation(sticky)
+    assert between(sticky).freedom < between(shuffled).freedom / 2
+
+
+def test_of_two_windows_nothing_is_known():
+    assert between(np.ones((2, 5)) * 100) is None
+
+
+def test_a_constant_has_no_spread():
+    found = between(np.tile([0.0, 500.0], (30, 1)))
+    assert ((0.0, 0.0, 0.0), 30) == (found.power_sums, found.windows)
