@@ -17,6 +17,13 @@ FROM_NEAR_TO_FAR = [
     (knobs.DRIFT_FAR, knobs.BAD),
 ]
 
+PLAIN = [(None, "text")]
+COMPARED = [
+    override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
+    override("byName", "noise floor", {**dashed(knobs.NOISE), "custom.lineStyle": {"fill": "dot", "dash": [2, 6]}}),
+    override("byFrameRefID", "C", {"custom.lineWidth": 1, "color": {"mode": "fixed", "fixedColor": knobs.SERIES[2]}}),
+]
+
 
 def _features() -> list[Column]:
     kept = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "model", "version", "window", "feature"))
@@ -24,19 +31,19 @@ def _features() -> list[Column]:
     return [
         Column("Drift", kind="state", mappings=VERDICT, width=92),
         Column("Feature", label="feature", width=118, link=closer, link_title="Look closer"),
-        Column("Version", label="version", width=70),
+        Column("Version", label="version"),
         Column("× limit", decimals=2, width=86, kind="shade", thresholds=FROM_NEAR_TO_FAR),
         Column("Effect", decimals=3),
-        Column("Limit", decimals=3, width=60),
+        Column("Limit", decimals=3),
         Column("Plain", decimals=3),
         Column("Noise", decimals=3),
-        Column("p", width=70, decimals=3, mappings=TINY),
+        Column("p", decimals=3, mappings=TINY),
         Column("Quality", kind="state", mappings=VERDICT, width=92),
         *(
             Column(name, unit="percentunit", decimals=1, width=width)
-            for name, width in (("Missing", 75), ("Range", 64), ("Unseen", 75))
+            for name, width in (("Missing", 75), ("Range", None), ("Unseen", 75))
         ),
-        Column("Unit", decimals=3, width=60),
+        Column("Unit", decimals=3),
     ]
 
 
@@ -52,81 +59,79 @@ def _checks() -> list[Column]:
     ]
 
 
+def _drift() -> Row:
+    return Row(
+        1,
+        "",
+        [
+            Place(2, light(state.worst_light("Drift")), 4, 4),
+            Place(3, tile(drift.DRIFTED, PLAIN, names=True), 4, 4),
+            Place(4, tile(drift.OUTPUTS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
+            Place(5, light(state.worst_light("Quality")), 4, 4),
+            Place(6, tile(quality.UNITS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
+            Place(8, tile(drift.ROWS, PLAIN, names=True), 4, 4),
+            Place(9, timeline(drift.HEAT, knobs.DRIFT_LEVELS), 24, 13),
+            Place(
+                10,
+                grid(drift.RANKED, _features(), sort=[("× limit", True)], hidden=HIDDEN),
+                24,
+                11,
+            ),
+        ],
+    )
+
+
+def _closer() -> Row:
+    return Row(
+        20,
+        "Look closer: $focus",
+        [
+            Place(21, distribution(drift.DISTRIBUTION), 10, 9),
+            Place(22, trend(drift.DISTANCE, minimum=0, overrides=COMPARED), 7, 9),
+            Place(23, trend(quality.FOCUS_QUALITY, colours=knobs.SERIES[:4], minimum=0), 7, 9),
+        ],
+        repeat="focus",
+    )
+
+
+def _quality() -> Row:
+    return Row(
+        30,
+        "Data quality by feature",
+        [
+            Place(31, timeline(quality.TIMELINE), 24, 10),
+            Place(32, grid(quality.CHECKS, _checks(), sort=[("Verdict", True), ("Now", True)], hidden=HIDDEN), 24, 9),
+            *(
+                Place(33 + index, trend(signal, minimum=0, calcs=("max", "last"), right=True), 12, 8)
+                for index, signal in enumerate((quality.MISSING, quality.INVALID, quality.RANGE, quality.UNSEEN))
+            ),
+        ],
+    )
+
+
+def _outputs() -> Row:
+    return Row(
+        40,
+        "Predictions and labels",
+        [
+            Place(41, distribution(outputs.SCORES), 12, 8),
+            Place(
+                42,
+                trend(outputs.OUTPUT_DRIFT, colours=(knobs.NOW, knobs.SERIES[1]), minimum=0, overrides=COMPARED[:1]),
+                12,
+                8,
+            ),
+        ],
+    )
+
+
 def build(timing: Timing) -> dashboard.Dashboard:
     """The dashboard `ml-drift-quality`."""
-    plain = [(None, "text")]
-    compared = [
-        override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
-        override("byName", "noise floor", {**dashed(knobs.NOISE), "custom.lineStyle": {"fill": "dot", "dash": [2, 6]}}),
-        override(
-            "byFrameRefID", "C", {"custom.lineWidth": 1, "color": {"mode": "fixed", "fixedColor": knobs.SERIES[2]}}
-        ),
-    ]
-    rows = [
-        Row(
-            1,
-            "",
-            [
-                Place(2, light(state.worst_light("Drift")), 4, 4),
-                Place(3, tile(drift.DRIFTED, plain, names=True), 4, 4),
-                Place(4, tile(drift.OUTPUTS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
-                Place(5, light(state.worst_light("Quality")), 4, 4),
-                Place(6, tile(quality.UNITS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
-                Place(8, tile(drift.ROWS, plain, names=True), 4, 4),
-                Place(9, timeline(drift.HEAT, knobs.DRIFT_LEVELS), 24, 13),
-                Place(
-                    10,
-                    grid(drift.RANKED, _features(), sort=[("× limit", True)], hidden=HIDDEN),
-                    24,
-                    11,
-                ),
-            ],
-        ),
-        Row(
-            20,
-            "Look closer: $focus",
-            [
-                Place(21, distribution(drift.DISTRIBUTION), 10, 9),
-                Place(22, trend(drift.DISTANCE, minimum=0, overrides=compared), 7, 9),
-                Place(23, trend(quality.FOCUS_QUALITY, colours=knobs.SERIES[:4], minimum=0), 7, 9),
-            ],
-            repeat="focus",
-        ),
-        Row(
-            30,
-            "Data quality by feature",
-            [
-                Place(31, timeline(quality.TIMELINE), 24, 10),
-                Place(
-                    32, grid(quality.CHECKS, _checks(), sort=[("Verdict", True), ("Now", True)], hidden=HIDDEN), 24, 9
-                ),
-                *(
-                    Place(33 + index, trend(signal, minimum=0, calcs=("max", "last"), right=True), 12, 8)
-                    for index, signal in enumerate((quality.MISSING, quality.INVALID, quality.RANGE, quality.UNSEEN))
-                ),
-            ],
-        ),
-        Row(
-            40,
-            "Predictions and labels",
-            [
-                Place(41, distribution(outputs.SCORES), 12, 8),
-                Place(
-                    42,
-                    trend(
-                        outputs.OUTPUT_DRIFT, colours=(knobs.NOW, knobs.SERIES[1]), minimum=0, overrides=compared[:1]
-                    ),
-                    12,
-                    8,
-                ),
-            ],
-        ),
-    ]
     return board(
         uid=navigation.DRIFT,
         title="ML drift & quality",
-        description="One model's features beside the reference: what changed, since when, how sure that is, how it looks.",
-        rows=rows,
+        description="One model's features beside the reference: what changed, since when, how surely, how it looks.",
+        rows=[_drift(), _closer(), _quality(), _outputs()],
         variables=[
             navigation.model(many=False),
             navigation.version(),

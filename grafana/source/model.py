@@ -81,141 +81,154 @@ def _now() -> Row:
     )
 
 
+def _performance() -> Row:
+    return Row(
+        20,
+        "Performance of version $version",
+        [Place(21, trend(performance.OVER_TIME, overrides=_band()), 8, 9, repeat="metric")],
+        repeat="version",
+    )
+
+
+def _performance_in_full() -> Row:
+    return Row(
+        22,
+        "Performance in full",
+        [
+            Place(
+                23,
+                grid(
+                    performance.ALL_METRICS,
+                    _metrics(),
+                    sort=[("Verdict", True), ("Metric", False)],
+                    hidden=("model", "window", "instance", "job", "__name__"),
+                ),
+                17,
+                9,
+            ),
+            Place(24, _outcomes(), 7, 9),
+        ],
+    )
+
+
+def _by_slice() -> Row:
+    return Row(
+        30,
+        "Slices: for whom is it wrong?",
+        [
+            Place(
+                31,
+                grid(
+                    performance.SLICES,
+                    _slices(),
+                    sort=[("Worse", True)],
+                    hidden=("model", "window", "instance", "job", "__name__", "metric"),
+                ),
+                10,
+                11,
+            ),
+            Place(
+                32,
+                timeline(performance.SLICES_OVER_TIME),
+                14,
+                11,
+            ),
+            Place(33, trend(performance.SLICE_TRAFFIC, minimum=0, calcs=("last",), right=True), 24, 7),
+        ],
+    )
+
+
+def _by_label() -> Row:
+    return Row(
+        40,
+        "Labels: can it be judged?",
+        [
+            Place(
+                41,
+                trend(
+                    performance.COVERAGE,
+                    minimum=0,
+                    maximum=1,
+                    overrides=[override("byName", "expected", dashed(knobs.REFERENCE, width=2))],
+                ),
+                8,
+                8,
+            ),
+            Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
+            Place(43, heat(performance.DELAY_HEAT), 8, 8),
+            Place(44, trend(performance.ARRIVING, minimum=0), 12, 7),
+            Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 12, 7),
+        ],
+    )
+
+
+def _said() -> Row:
+    return Row(
+        50,
+        "What it says",
+        [
+            Place(51, distribution(outputs.SCORES), 12, 8),
+            Place(52, heat(outputs.SCORES_HEAT, centred=True), 12, 8),
+            Place(54, trend(outputs.MIX), 12, 7),
+            Place(
+                53,
+                trend(
+                    outputs.OUTPUT_DRIFT,
+                    colours=(knobs.NOW, knobs.SERIES[1]),
+                    minimum=0,
+                    overrides=[override("byName", "threshold", dashed(knobs.THRESHOLD, width=2))],
+                ),
+                12,
+                7,
+            ),
+        ],
+    )
+
+
+def _served() -> Row:
+    return Row(
+        60,
+        "How it serves",
+        [
+            Place(61, trend(outputs.TRAFFIC, stacked=True, minimum=0), 8, 8),
+            Place(
+                62,
+                trend(
+                    outputs.ERRORS,
+                    color=shades(knobs.BAD),
+                    minimum=0,
+                    overrides=[override("byName", "all, in the window", dashed(knobs.REFERENCE, width=2))],
+                ),
+                8,
+                8,
+            ),
+            Place(
+                63,
+                trend(
+                    slo.PACE,
+                    minimum=0,
+                    overrides=[
+                        override("byRegexp", "/laten/", {"color": {"mode": "fixed", "fixedColor": knobs.SERIES[1]}}),
+                        override("byName", "fast", dashed(knobs.WARNING)),
+                        override("byName", "too fast", dashed(knobs.BAD)),
+                    ],
+                ),
+                8,
+                8,
+            ),
+            Place(64, trend(outputs.LATENCY, colours=knobs.QUANTILES, minimum=0), 12, 8),
+            Place(65, heat(outputs.LATENCY_HEAT), 12, 8),
+        ],
+    )
+
+
 def build(timing: Timing) -> dashboard.Dashboard:
     """The dashboard `ml-model`."""
-    rows = [
-        _now(),
-        Row(
-            20,
-            "Performance of version $version",
-            [Place(21, trend(performance.OVER_TIME, overrides=_band()), 8, 9, repeat="metric")],
-            repeat="version",
-        ),
-        Row(
-            22,
-            "Performance in full",
-            [
-                Place(
-                    23,
-                    grid(
-                        performance.ALL_METRICS,
-                        _metrics(),
-                        sort=[("Verdict", True), ("Metric", False)],
-                        hidden=("model", "window", "instance", "job", "__name__"),
-                    ),
-                    17,
-                    9,
-                ),
-                Place(24, _outcomes(), 7, 9),
-            ],
-        ),
-        Row(
-            30,
-            "Slices: for whom is it wrong?",
-            [
-                Place(
-                    31,
-                    grid(
-                        performance.SLICES,
-                        _slices(),
-                        sort=[("Worse", True)],
-                        hidden=("model", "window", "instance", "job", "__name__", "metric"),
-                    ),
-                    10,
-                    11,
-                ),
-                Place(
-                    32,
-                    timeline(performance.SLICES_OVER_TIME),
-                    14,
-                    11,
-                ),
-                Place(33, trend(performance.SLICE_TRAFFIC, minimum=0, calcs=("last",), right=True), 24, 7),
-            ],
-        ),
-        Row(
-            40,
-            "Labels: can it be judged?",
-            [
-                Place(
-                    41,
-                    trend(
-                        performance.COVERAGE,
-                        minimum=0,
-                        maximum=1,
-                        overrides=[override("byName", "expected", dashed(knobs.REFERENCE, width=2))],
-                    ),
-                    8,
-                    8,
-                ),
-                Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
-                Place(43, heat(performance.DELAY_HEAT), 8, 8),
-                Place(44, trend(performance.ARRIVING, minimum=0), 12, 7),
-                Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 12, 7),
-            ],
-        ),
-        Row(
-            50,
-            "What it says",
-            [
-                Place(51, distribution(outputs.SCORES), 12, 8),
-                Place(52, heat(outputs.SCORES_HEAT, centred=True), 12, 8),
-                Place(54, trend(outputs.MIX), 12, 7),
-                Place(
-                    53,
-                    trend(
-                        outputs.OUTPUT_DRIFT,
-                        colours=(knobs.NOW, knobs.SERIES[1]),
-                        minimum=0,
-                        overrides=[override("byName", "threshold", dashed(knobs.THRESHOLD, width=2))],
-                    ),
-                    12,
-                    7,
-                ),
-            ],
-        ),
-        Row(
-            60,
-            "How it serves",
-            [
-                Place(61, trend(outputs.TRAFFIC, stacked=True, minimum=0), 8, 8),
-                Place(
-                    62,
-                    trend(
-                        outputs.ERRORS,
-                        color=shades(knobs.BAD),
-                        minimum=0,
-                        overrides=[override("byName", "all, in the window", dashed(knobs.REFERENCE, width=2))],
-                    ),
-                    8,
-                    8,
-                ),
-                Place(
-                    63,
-                    trend(
-                        slo.PACE,
-                        minimum=0,
-                        overrides=[
-                            override(
-                                "byRegexp", "/laten/", {"color": {"mode": "fixed", "fixedColor": knobs.SERIES[1]}}
-                            ),
-                            override("byName", "fast", dashed(knobs.WARNING)),
-                            override("byName", "too fast", dashed(knobs.BAD)),
-                        ],
-                    ),
-                    8,
-                    8,
-                ),
-                Place(64, trend(outputs.LATENCY, colours=knobs.QUANTILES, minimum=0), 12, 8),
-                Place(65, heat(outputs.LATENCY_HEAT), 12, 8),
-            ],
-        ),
-    ]
     return board(
         uid=navigation.MODEL,
         title="ML model",
         description="One model: is it right, for whom is it not, do labels come, what does it say, how does it serve.",
-        rows=rows,
+        rows=[_now(), _performance(), _performance_in_full(), _by_slice(), _by_label(), _said(), _served()],
         variables=[
             navigation.model(many=False),
             navigation.version(),

@@ -96,7 +96,7 @@ def grid(
         thresholds=[(None, "text")],
         overrides=[
             # The text for an empty panel is too long for an empty cell.
-            override("byType", "number", {"noValue": "–"}),
+            *(override("byType", kind, {"noValue": "–"}) for kind in ("number", "string")),
             *(override("byName", column.name, found) for column in shown if (found := properties(column))),
         ],
         transformations=[
@@ -127,6 +127,15 @@ def texts(of: Mapping[str, tuple[str, str]]) -> list[Any]:
         )
     ]
 
+
+NOTHING = [
+    dashboard.SpecialValueMap(
+        options=dashboard.DashboardSpecialValueMapOptions(
+            match=dashboard.SpecialValueMatch.NULL_AND_NAN, result=dashboard.ValueMappingResult(text="–", index=0)
+        )
+    )
+]
+"""Not a number where a line must be there and its value cannot."""
 
 TINY = [
     dashboard.RangeMap(

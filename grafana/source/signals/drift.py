@@ -80,9 +80,9 @@ def level(selector: str, output: str = "feature") -> str:
 HEAT = Signal(
     title="Drift of each feature over time",
     unit="none",
-    description="The worst of the chosen versions. How far each feature (and predictions, labels) is from the reference, beside its threshold."
-    " Effect is the Jensen-Shannon distance without what chance adds. Unknown: too few rows. Several that"
-    " turn together: one upstream cause. Click a line in the table below to look closer.",
+    description="The worst of the chosen versions. How far each feature (and predictions, labels) is from the"
+    " reference, beside its threshold. Effect is the Jensen-Shannon distance without what chance adds. Unknown: too"
+    " few rows. Several that turn together: one upstream cause. Click a line in the table below to look closer.",
     queries=(
         Query(f"max by (feature) ({level(CHOSEN)})", "{{feature}}"),
         *(Query(f"max({level(WINDOW_OF, name)})", f"({name}s)") for name in ("prediction", "label")),

@@ -39,7 +39,7 @@ NUMBERS = Signal(
             "Traffic",
             (
                 f"sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) or on (model, version)"
-                f" {every(FLEET_WINDOW)} * 0"
+                f" {every(FLEET_WINDOW)} * NaN"
             ),
         ),
         ("Value", headline("ml_performance")),
@@ -212,7 +212,7 @@ CYCLE = Signal(
         ("p50", f"histogram_quantile(0.5, sum by (le) (rate(ml_exporter_cycle_seconds_bucket[{RATE}])))"),
         ("p99", f"histogram_quantile(0.99, sum by (le) (rate(ml_exporter_cycle_seconds_bucket[{RATE}])))"),
     ),
-    unknown="The exporter is not scraped.",
+    unknown="Unknown: the exporter says nothing of these models.",
 )
 
 WAITING = Signal(
@@ -224,7 +224,7 @@ WAITING = Signal(
         ("predictions of {{model}}", f"ml_exporter_predictions_waiting{{{MODEL}}}"),
         ("labels of {{model}}", f"ml_exporter_labels_unmatched{{{MODEL}}}"),
     ),
-    unknown="The exporter is not scraped.",
+    unknown="Unknown: the exporter says nothing of these models.",
 )
 
 STATE_SIZE = Signal(
@@ -232,7 +232,7 @@ STATE_SIZE = Signal(
     unit="bytes",
     description="What the exporter keeps for these models. Bounded by retention; growing for ever: see `retention`.",
     queries=lines(("{{model}}", f"ml_exporter_state_bytes{{{MODEL}}}")),
-    unknown="The exporter is not scraped.",
+    unknown="Unknown: the exporter says nothing of these models.",
 )
 
 REJECTED = Signal(

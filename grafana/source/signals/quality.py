@@ -36,8 +36,8 @@ UNITS = Signal(
 TIMELINE = Signal(
     title="Data quality of each feature over time",
     unit="none",
-    description="The worst of the chosen versions. Warning while any check of the feature finds more bad values than the reference's own variation"
-    " explains. Features that turn together come from one broken source.",
+    description="The worst of the chosen versions. Warning while any check of the feature finds more bad values"
+    " than the reference's own variation explains. Features that turn together come from one broken source.",
     queries=(
         Query(
             f"{int(knobs.State.WARNING)} * max by (feature) (ml_feature_quality_detected{{{CHOSEN}}})",
