@@ -8,10 +8,17 @@ its sampling error says. So the variance of a window's value is taken apart into
                 days are further off than good ones
     sampling    variance of one label (sampling variance on the whole reference × its labels) / the window's labels
 
-and a window is beyond the band where it is off by more than z √((1 + 1/K) between + sampling), z being Student's t
-quantile with K - 1 degrees of freedom at `FALSE_RATE` for K reference windows. With fewer than `min_blocks` windows
-of the length, windows half as long are asked, and so on: they vary at least as much. Where the reference has no
-time, or too little of it, there is sampling error alone, widened by `SAFETY`.
+A window is degraded where value and near end of its 95 % interval both lie beyond a threshold. The threshold is off
+the reference by the largest of
+
+    z √between                             what the reference's windows themselves do
+    z √(between + sampling) - 1.96 √sampling    so that, with the interval, it takes z standard deviations in all
+    2 √sampling                            chance
+
+with z Student's t quantile with K - 1 degrees of freedom at `FALSE_RATE` for K reference windows, and `between` times
+1 + 1/K. It grows as labels get fewer. With fewer than `min_blocks` windows of the length, windows half as long are
+asked, and so on: they vary at least as much. Where the reference has no time, or too little of it, there is sampling
+error alone, and z is widened by `SAFETY`.
 """
 
 from dataclasses import dataclass
@@ -20,7 +27,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from exporter.metrics.evaluation import Thresholds
-from exporter.metrics.performance.estimate import Estimate
+from exporter.metrics.performance.estimate import Estimate, Z
 from exporter.metrics.performance.metric import PerformanceMetric
 from exporter.metrics.performance.parts import Parts, of_counts, of_windows
 from exporter.metrics.spec import NoData
@@ -28,7 +35,8 @@ from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
 FALSE_RATE = 5e-4
-"""Share of windows beyond a side of the band while all is well: one in 2000, before significance is asked for too."""
+"""Share of windows called degraded on one side while all is well: one in 2000."""
+_LEAST_MARGIN = 2.0
 SAFETY = 1.5
 """Widens the band where only sampling error is known: labels in clusters vary by more than that."""
 
@@ -133,9 +141,15 @@ def learned_band(metric: PerformanceMetric, known: Variation, labels: float, bia
     z = -float(stdtrit(between.windows - 1 if between.windows else np.inf, FALSE_RATE))
     z *= 1.0 if between.windows else SAFETY
     spread = (1.0 + 1.0 / max(between.windows, 1)) * (1.0 if counted else max(1.0, between.labels / labels))
-    lower = centre - z * np.sqrt(spread * between.below + sampling)
-    upper = centre + z * np.sqrt(spread * between.above + sampling)
+    below, above = (_margin(z, spread * side, sampling) for side in (between.below, between.above))
+    lower, upper = centre - below, centre + above
     return (
         np.nan if metric.better == "lower" else max(float(lower), -np.inf if metric.low is None else metric.low),
         np.nan if metric.better == "higher" else min(float(upper), np.inf if metric.high is None else metric.high),
     )
+
+
+def _margin(z: float, between: float, sampling: float) -> float:
+    """How far off the reference a threshold lies."""
+    error = float(np.sqrt(sampling))
+    return max(z * float(np.sqrt(between)), z * float(np.sqrt(between + sampling)) - Z * error, _LEAST_MARGIN * error)

@@ -57,7 +57,6 @@ _RARER = (
     6.8947572932,
     25.4,
     39.37007874,
-    4.54609,
     2.2369362921,
 )
 _ROUND = (*_DECIMAL, *_TIME)
@@ -230,7 +229,7 @@ def _by_mean(row: int, mean: float, learned: Known) -> float:
 
 
 def _best_factor(row: int, cells: Floats, mean: float, learned: Known, limit: float) -> tuple[float, float]:
-    """The factor that fits best and its D, or those of known units where some near it fit too; D is infinite without."""
+    """The factor that fits best and its D, or those of known units if some near it fit too; D is infinite without."""
     was = float(learned.mean[row])
     if was == 0 or mean / was <= 0:
         return np.nan, np.inf
