@@ -99,29 +99,35 @@ def log_file(path: str, forced: Format | None) -> LogFile | None:
 
 
 def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None) -> Survey:
-    """All files of the patterns, and those that were read before and were renamed within their directory."""
+    """All files of the patterns, and those that were read before and were renamed within their directory.
+
+    A file is known by its inode; where that is gone (restored from a backup, mounted elsewhere), by path and content.
+    """
     paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207 -- absolute patterns
     files, problems = _found(paths, forced)
     present = {file.identity for file in files}
     files += _renamed([mark for mark in marks if mark.inode and mark.identity not in present], forced)
     files.sort(key=lambda file: (file.mtime, file.path))
+    present = {file.identity for file in files}
 
     by_identity = {mark.identity: mark for mark in marks if mark.inode}
-    strays = [mark for mark in marks if not mark.inode]
+    moved = {mark.path: mark for mark in marks if mark.identity not in present}
     known: list[Known] = []
+    used: set[tuple[int, int, str]] = set()
     for file in files:
-        mark = by_identity.get(file.identity)
+        mark = by_identity.get(file.identity) or moved.get(file.path)
         try:
             goes_on = mark is not None and _goes_on(file, mark)
         except (OSError, BrokenContent) as error:
             problems.append(problem(file.path, error))
             continue
         if mark is not None and goes_on:
-            del by_identity[file.identity]
-            known.append(Known(file, mark, moved=mark.path != file.path))
-        else:
-            known.append(Known(file, None))
-    return Survey(tuple(known), (*strays, *by_identity.values()), tuple(problems))
+            used.add((*mark.identity, mark.path))
+        known.append(
+            Known(file, mark, moved=mark.path != file.path) if mark is not None and goes_on else Known(file, None)
+        )
+    lost = tuple(mark for mark in marks if (*mark.identity, mark.path) not in used)
+    return Survey(tuple(known), lost, tuple(problems))
 
 
 def is_text(path: str) -> bool:
@@ -190,9 +196,11 @@ def _renamed(missing: Sequence[Mark], forced: Format | None) -> list[LogFile]:
 
 
 def _goes_on(file: LogFile, mark: Mark) -> bool:
-    """True where a file with the inode of a mark still holds what was read of it."""
+    """True where a file with the inode or the path of a mark still holds what was read of it."""
     if (file.size, file.mtime) == (mark.size, mark.mtime) or mark.offset == 0:
         return True
-    if file.compression is not None:  # its tail is checked where it is read, so that it is decompressed once
+    if (
+        file.compression is not None and not mark.of_parquet
+    ):  # its tail is checked where it is read, so that it is decompressed once
         return head_of(file.path, file.compression, mark.head_bytes) == mark.head
     return same_content(file, mark)

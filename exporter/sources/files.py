@@ -156,7 +156,7 @@ class FilesSource:
         """Reads on in one file; its new mark, or None where it is to be left alone."""
         file, mark, moved = known.file, known.mark, known.moved
         if known.idle and not self._may_end(known, found):
-            return mark if mark is None or mark.path == file.path else replace(mark, path=file.path)
+            return None if mark is None else replace(mark, path=file.path, device=file.device, inode=file.inode)
         if mark is None:
             mark = relations.heir(file)
             if mark is not None:
@@ -187,41 +187,42 @@ class FilesSource:
         harvest: Harvest,
         ending: Callable[[], bool],
     ) -> Mark:
-        lines_of: LineFormat = self._jsonl
-        behind_header, header_lines = 0, 0
-        if kind == "csv":
-            header, behind_header, header_lines = self._header(file)
-            if header is None:
-                return replace(mark, drained=True, size=file.size, mtime=file.mtime)
-            lines_of = Csv(header, tuple(self._config.null_values), self._columns, self._keep_rows)
-        elif kind is None:
+        start = self._start(file, kind)
+        if start is None:
             return replace(mark, drained=True, size=file.size, mtime=file.mtime)
+        lines_of, behind_header, header_lines = start
         window = self._window(file, mark)
-        if kind == "jsonl" and mark.offset == 0 and window.peek(1) == b"[":
-            harvest.problems.append(
-                f"{file.path}: holds a JSON array; write one JSON object a line (jq -c '.[]' converts it)"
-            )
         if mark.offset and (window.position != mark.offset or window.tail != mark.tail):
             window.close()
             mark = start_of(file)
             window = self._window(file, mark)
-        if mark.offset < behind_header:
-            window.peek(behind_header)
-            window.advance(behind_header)
-            mark = replace(mark, offset=behind_header, line=header_lines, tail=window.tail)
-        mark = self._text.read(window, mark, lines_of, harvest, ending)
+        try:
+            if kind == "jsonl" and mark.offset == 0 and window.peek(1) == b"[":
+                harvest.problems.append(
+                    f"{file.path}: holds a JSON array; write one JSON object a line (jq -c '.[]' converts it)"
+                )
+            if mark.offset < behind_header:
+                window.peek(behind_header)
+                window.advance(behind_header)
+                mark = replace(mark, offset=behind_header, line=header_lines)
+            mark = self._text.read(window, mark, lines_of, harvest, ending)
+            mark = with_head(replace(mark, size=file.size, mtime=file.mtime), file)
+        except BaseException:
+            window.close()
+            raise
+        self._keep_text(file, window, mark, harvest)
+        return mark
+
+    def _keep_text(self, file: LogFile, window: Window, mark: Mark, harvest: Harvest) -> None:
+        """Tells what is wrong with a compressed file, and keeps it open where reading can go on in it."""
         if window.broken:
             harvest.problems.append(f"{file.path}: cannot be decompressed after line {mark.line} ({window.broken})")
         elif mark.drained and file.compression is not None and not window.whole:
             harvest.problems.append(
                 f"{file.path}: ends within its compressed stream after line {mark.line}; waiting for the rest"
             )
-        self._keep(
-            file,
-            window,
-            reusable=file.compression is not None and not window.broken and (window.whole or not mark.drained),
-        )
-        return with_head(replace(mark, size=file.size, mtime=file.mtime), file)
+        going_on = window.whole or not mark.drained
+        self._keep(file, window, reusable=file.compression is not None and not window.broken and going_on)
 
     def _read_parquet(self, file: LogFile, mark: Mark, harvest: Harvest) -> Mark:
         rows = self._streams.pop(file.identity, None)
@@ -245,13 +246,19 @@ class FilesSource:
             mtime=file.mtime,
         )
 
-    def _header(self, file: LogFile) -> tuple[Header | None, int, int]:
-        """A CSV file's header, the place behind it and its lines; None while it is not complete."""
-        names = self._config.column_names
-        if names is not None:
-            return Header(b"", tuple(names), self._config.delimiter or ","), 0, 0
-        line = first_line(file.path, file.compression, self._config.max_line_bytes)
-        return (None, 0, 0) if line is None else (header_of(line[0], self._config.delimiter), line[1], line[2])
+    def _start(self, file: LogFile, kind: Format | None) -> tuple[LineFormat, int, int] | None:
+        """A text file's format, the place behind its header and the header's lines; None while these cannot be told."""
+        if kind == "jsonl":
+            return self._jsonl, 0, 0
+        if kind is None:
+            return None
+        header, behind, lines = Header(b"", tuple(self._config.column_names or ()), self._config.delimiter or ","), 0, 0
+        if self._config.column_names is None:
+            line = first_line(file.path, file.compression, self._config.max_line_bytes)
+            if line is None:
+                return None
+            header, behind, lines = header_of(line[0], self._config.delimiter), line[1], line[2]
+        return Csv(header, tuple(self._config.null_values), self._columns, self._keep_rows), behind, lines
 
     def _window(self, file: LogFile, mark: Mark) -> Window:
         """A window at the mark, kept open from the last poll where that stood there.

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.batch import Poll
 from exporter.errors import SourceError
+from exporter.sources.file_cursor import decode, encode
 from exporter.sources.files import FilesConfig, FilesSource
 from exporter.sources.registry import SOURCES, SourceConfig
 from exporter.sources.source import Source
@@ -300,6 +302,26 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         with pytest.raises(SourceError, match="Permission denied"):
             reader.poll()
     assert reader.ids() == [1]
+
+
+def test_files_that_were_restored_or_mounted_elsewhere_are_known_by_path_and_content(tmp_path: Path, logs: Any) -> None:
+    """Device and inode numbers are all others then; nothing is read again, however few rows a poll takes."""
+    for number in range(300):
+        path = tmp_path / f"{number:03}.csv"
+        path.write_text("id\n1\n")
+        at(path, number)
+    reader = logs()
+    assert len(reader.ids()) == 300
+    reader.cursor = encode(
+        [replace(mark, device=mark.device + 1, inode=mark.inode + 10**9) for mark in decode(reader.cursor)]
+    )
+    (tmp_path / "000.csv").write_text("id\n1\n2\n")
+    with (tmp_path / "299.csv").open("a") as file:
+        file.write("3\n")
+    found = []
+    for _ in range(5):
+        found += [one for batch in reader.poll(1).batches for one in batch.rows.column("id").to_pylist()]
+    assert sorted(found) == ["2", "3"]
 
 
 def test_a_csv_without_header_has_the_configured_names(tmp_path: Path, logs: Any) -> None:
