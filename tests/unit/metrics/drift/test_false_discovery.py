@@ -13,9 +13,9 @@ def test_rejects_what_scipy_adjusts_below_the_rate(seed):
 
 def test_a_test_that_was_not_made_does_not_count():
     p = np.array([0.009, np.nan, 0.5])
-    assert [False, False, False] == rejected(p, 0.01).tolist()
-    assert [True, False, False] == rejected(p, 0.02).tolist()
+    assert rejected(p, 0.01).tolist() == [False, False, False]
+    assert rejected(p, 0.02).tolist() == [True, False, False]
 
 
 def test_no_test_no_rejection():
-    assert [False, False] == rejected(np.array([np.nan, np.nan]), 0.5).tolist()
+    assert rejected(np.array([np.nan, np.nan]), 0.5).tolist() == [False, False]

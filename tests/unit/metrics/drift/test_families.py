@@ -77,23 +77,23 @@ def test_the_configured_methods_are_shown_and_order_is_not_made_up(of, shifted):
 
 def test_ratio_is_detected_of_tested(of, shifted):
     each = evaluation(of, shifted)
-    assert {("x",): 1.0, ("c",): 0.0} == samples("ml_feature_drift_detected", each)
-    assert ({(): 0.5}, {(): 2.0}) == (samples("ml_drifted_features_ratio", each), samples("ml_tested_features", each))
+    assert samples("ml_feature_drift_detected", each) == {("x",): 1.0, ("c",): 0.0}
+    assert (samples("ml_drifted_features_ratio", each), samples("ml_tested_features", each)) == ({(): 0.5}, {(): 2.0})
 
 
 def test_no_verdict_is_absent_and_not_0(shifted):
     few = reference(SHAPE, [day(np.random.default_rng(number)) for number in range(5)])
     each = evaluation(few, shifted)
     absent = ("detected", "pvalue", "noise_floor")
-    assert [{}] * 3 == [samples(f"ml_feature_drift_{name}", each) for name in absent]
-    assert {(): 0.0} == samples("ml_tested_features", each)
+    assert [samples(f"ml_feature_drift_{name}", each) for name in absent] == [{}] * 3
+    assert samples("ml_tested_features", each) == {(): 0.0}
     with pytest.raises(NoData):
         samples("ml_drifted_features_ratio", each)
 
 
 def test_a_wasserstein_distance_is_in_standard_deviations(of, shifted):
     each = evaluation(of, shifted, thresholds=Thresholds(methods=("wasserstein",)))
-    assert 0.5 == pytest.approx(samples("ml_feature_drift", each)["x", "wasserstein"], abs=0.06)
+    assert pytest.approx(samples("ml_feature_drift", each)["x", "wasserstein"], abs=0.06) == 0.5
 
 
 def test_population_stability_index_of_promql_equals_ours_on_the_same_bins(of, shifted):
@@ -112,10 +112,10 @@ def test_population_stability_index_of_promql_equals_ours_on_the_same_bins(of, s
 
 def test_shown_bins_hold_all_valid_values_and_ratios_add_up_to_1(of, shifted):
     counts = samples("ml_window_feature_observations", evaluation(of, shifted))
-    assert [2000.0] * 2 == [sum(value for (name, _), value in counts.items() if name == each) for each in ("x", "c")]
+    assert [sum(value for (name, _), value in counts.items() if name == each) for each in ("x", "c")] == [2000.0] * 2
     ratios = list(BY_NAME["ml_feature_reference_ratio"].compute(facts(of)))
     for name in ("x", "c"):
-        assert 1.0 == pytest.approx(sum(value for labels, value in ratios if labels[1] == name))
+        assert pytest.approx(sum(value for labels, value in ratios if labels[1] == name)) == 1.0
     assert {of.id} == {labels[0] for labels, _ in ratios}
 
 
@@ -129,20 +129,20 @@ def labels_of(bins, counts):
 def test_64_bins_are_shown_as_8_and_what_lies_above():
     bins = NumericBins(np.arange(65.0))
     shown = labels_of(bins, np.ones(66))
-    assert ("8", "16", "24", "32", "40", "48", "56", "64", "+Inf") == shown.labels
-    assert [9, 8, 8, 8, 8, 8, 8, 8, 1] == shown.counts(np.ones(66)).tolist()
+    assert shown.labels == ("8", "16", "24", "32", "40", "48", "56", "64", "+Inf")
+    assert shown.counts(np.ones(66)).tolist() == [9, 8, 8, 8, 8, 8, 8, 8, 1]
 
 
 def test_few_values_are_shown_one_by_one_with_what_lies_above():
     shown = labels_of(NumericBins(np.array([np.nextafter(0, -1), 0.0, 1.0])), np.array([0.0, 5, 5, 0]))
-    assert ("0", "1", "+Inf") == shown.labels
-    assert [1.0, 2.0, 3.0] == shown.counts(np.array([0.0, 1, 2, 3])).tolist()
+    assert shown.labels == ("0", "1", "+Inf")
+    assert shown.counts(np.array([0.0, 1, 2, 3])).tolist() == [1.0, 2.0, 3.0]
 
 
 def test_edges_that_look_alike_are_one_bin():
     shown = labels_of(NumericBins(np.array([0.0, 1.0, 1.0 + 1e-9, 2.0])), np.ones(5))
-    assert ("1", "2", "+Inf") == shown.labels
-    assert [3.0, 1.0, 1.0] == shown.counts(np.ones(5)).tolist()
+    assert shown.labels == ("1", "2", "+Inf")
+    assert shown.counts(np.ones(5)).tolist() == [3.0, 1.0, 1.0]
 
 
 def test_nine_categories_are_named_and_the_rest_is_other():
@@ -158,8 +158,8 @@ def test_scores_have_20_bins_at_most(of, shifted):
     ratios = list(BY_NAME["ml_score_reference_ratio"].compute(facts(of)))
     assert len(counts) <= 20
     assert list(counts) == [labels[1:] for labels, _ in ratios]
-    assert 2000.0 == sum(counts.values())
-    assert ("+Inf",) == list(counts)[-1]
+    assert sum(counts.values()) == 2000.0
+    assert list(counts)[-1] == ("+Inf",)
 
 
 def test_kinds_of_metrics():

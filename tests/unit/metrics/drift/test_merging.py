@@ -18,16 +18,16 @@ def test_bins_are_joined_along_their_nesting():
 
 def test_neighbours_are_joined_until_all_hold_enough():
     groups = merge(np.array([6.0, 20, 2, 2, 2, 20, 3, 6]), ordered=True)
-    assert [5.0] <= [merged(np.array([6.0, 20, 2, 2, 2, 20, 3, 6]), groups).min()]
+    assert [merged(np.array([6.0, 20, 2, 2, 2, 20, 3, 6]), groups).min()] >= [5.0]
     assert (np.diff(groups) >= 0).all()
 
 
 def test_rare_categories_are_one():
-    assert [0, 1, 2, 2, 2] == merge(np.array([50.0, 20, 4, 3, 0]), ordered=False).tolist()
+    assert merge(np.array([50.0, 20, 4, 3, 0]), ordered=False).tolist() == [0, 1, 2, 2, 2]
 
 
 def test_other_takes_the_rarest_named_one_if_it_holds_too_little_alone():
-    assert [0, 1, 1] == merge(np.array([50.0, 20, 1]), ordered=False).tolist()
+    assert merge(np.array([50.0, 20, 1]), ordered=False).tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -38,8 +38,8 @@ def test_pvalues_of_independent_rows_are_uniform_into_the_tail(n, bins):
         hits += (p[:, None] <= [0.05, 0.01, 0.001]).sum(axis=0)
         draws += len(p)
     ratio = hits / draws / [0.05, 0.01, 0.001]
-    assert [True] * 3 == (ratio < 1.4).tolist()
-    assert [True] * 2 == (ratio[:2] > 0.6).tolist()
+    assert (ratio < 1.4).tolist() == [True] * 3
+    assert (ratio[:2] > 0.6).tolist() == [True] * 2
 
 
 def test_mean_and_floor_are_those_of_independent_rows():
@@ -74,7 +74,7 @@ def test_days_that_differ_are_no_drift(size, blocks):
         p = expected(moments(total, between(reference)), 1000, total.sum()).pvalue(distances(windows, total))
         hits += (p[:, None] <= [0.01, 0.001]).sum(axis=0)
         draws += len(p)
-    assert [True, True] == (hits / draws <= [0.012, 0.0015]).tolist()
+    assert (hits / draws <= [0.012, 0.0015]).tolist() == [True, True]
 
 
 def test_the_noise_of_another_size_of_window_is_known():
@@ -104,4 +104,4 @@ def test_of_two_windows_nothing_is_known():
 
 def test_a_constant_has_no_spread():
     found = between(np.tile([0.0, 500.0], (30, 1)))
-    assert ((0.0, 0.0, 0.0), 30) == (found.power_sums, found.windows)
+    assert (found.power_sums, found.windows) == ((0.0, 0.0, 0.0), 30)

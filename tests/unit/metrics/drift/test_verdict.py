@@ -39,13 +39,13 @@ def test_calm_days_are_calm():
     rng = np.random.default_rng(1)
     of = known()
     found = [judged(day(rng), of) for _ in range(40)]
-    assert [0.0, 0.0] == np.sum([each.detected for each in found], axis=0).tolist()
-    assert 0.03 > np.median([each.effect for each in found])
+    assert np.sum([each.detected for each in found], axis=0).tolist() == [0.0, 0.0]
+    assert np.median([each.effect for each in found]) < 0.03
 
 
 def test_a_shift_is_detected_in_the_feature_that_shifted():
     found = judged(day(np.random.default_rng(1), n=5000, shift=0.3), known())
-    assert [1.0, 0.0] == found.detected.tolist()
+    assert found.detected.tolist() == [1.0, 0.0]
     assert found.effect[0] > found.threshold[0]
     assert found.pvalue[0] < 1e-3
 
@@ -62,7 +62,7 @@ def test_days_that_differ_are_calm_and_the_floor_knows():
     rng = np.random.default_rng(3)
     of = known(spread=0.3)
     found = [judged(day(rng, offset=0.3 * rng.normal()), of) for _ in range(40)]
-    assert 0.0 == sum(each.detected[0] for each in found)
+    assert sum(each.detected[0] for each in found) == 0.0
     assert found[0].noise_floor[0] > 2 * judged(day(rng), known()).noise_floor[0]
 
 
@@ -70,14 +70,14 @@ def test_a_trifle_is_not_detected_however_many_rows():
     rng = np.random.default_rng(4)
     found = judged(day(rng, n=300_000, shift=0.03), known(days=60, timed=False))
     assert found.pvalue[0] < 0.01
-    assert 0.0 == found.detected[0]
+    assert found.detected[0] == 0.0
 
 
 def test_the_threshold_is_the_features_own_where_it_has_one():
     rng = np.random.default_rng(5)
     strict = Thresholds(features={"x": 0.5})
     found = judged(day(rng, n=5000, shift=0.3), known(), thresholds=strict)
-    assert ([0.5, 0.04], [0.0, 0.0]) == (found.threshold.tolist(), found.detected.tolist())
+    assert (found.threshold.tolist(), found.detected.tolist()) == ([0.5, 0.04], [0.0, 0.0])
 
 
 def test_with_too_few_reference_windows_there_is_no_verdict_but_an_effect():
@@ -93,7 +93,7 @@ def test_windows_longer_than_the_reference_have_no_verdict():
 
 def test_without_time_rows_are_taken_to_be_independent():
     found = judged(day(np.random.default_rng(6), n=5000, shift=0.3), known(timed=False))
-    assert [1.0, 0.0] == found.detected.tolist()
+    assert found.detected.tolist() == [1.0, 0.0]
 
 
 def test_a_feature_without_enough_values_has_no_verdict_and_the_others_have():
@@ -102,8 +102,8 @@ def test_a_feature_without_enough_values_has_no_verdict_and_the_others_have():
     counts.feature("x")[2:] = 0
     counts.feature("x")[0] = 1000
     found = judged(counts, known())
-    assert [True, False] == np.isnan(found.effect).tolist()
-    assert [True, False] == np.isnan(found.detected).tolist()
+    assert np.isnan(found.effect).tolist() == [True, False]
+    assert np.isnan(found.detected).tolist() == [True, False]
 
 
 def test_values_beyond_all_the_reference_saw_are_detected_among_days_that_differ_much():
@@ -111,24 +111,24 @@ def test_values_beyond_all_the_reference_saw_are_detected_among_days_that_differ
     rng = np.random.default_rng(8)
     narrow = lambda center: vector(SHAPE, rng.normal(center, 0.2, 900), ["a"] * 900)  # noqa: E731
     of = reference(SHAPE, [narrow(rng.normal()) for _ in range(60)])
-    assert 0.0 == judged(narrow(0.8), of).detected[0]
-    assert 1.0 == judged(narrow(6.0), of).detected[0]
+    assert judged(narrow(0.8), of).detected[0] == 0.0
+    assert judged(narrow(6.0), of).detected[0] == 1.0
 
 
 def test_a_constant_that_changes_is_detected():
     rng = np.random.default_rng(9)
     of = reference(SHAPE, [vector(SHAPE, np.zeros(1000), ["a"] * 1000) for _ in range(30)])
     found = judged(vector(SHAPE, np.zeros(1000), ["b"] * 100 + ["a"] * 900), of)
-    assert [0.0, 1.0] == found.detected.tolist()
-    assert 0.0 == judged(day(rng, n=0) + vector(SHAPE, np.zeros(500), ["a"] * 500), of).effect[1]
+    assert found.detected.tolist() == [0.0, 1.0]
+    assert judged(day(rng, n=0) + vector(SHAPE, np.zeros(500), ["a"] * 500), of).effect[1] == 0.0
 
 
 @pytest.mark.parametrize("kind", ["prediction", "labels"])
 def test_predictions_and_labels_are_judged_alike(kind):
     rng = np.random.default_rng(10)
     of = known()
-    assert [0.0] == judged(day(rng), of, kind).detected.tolist()
-    assert [1.0] == judged(day(rng, n=5000, shift=1.0), of, kind).detected.tolist()
+    assert judged(day(rng), of, kind).detected.tolist() == [0.0]
+    assert judged(day(rng, n=5000, shift=1.0), of, kind).detected.tolist() == [1.0]
 
 
 def test_regression_predictions_and_actual_values_are_judged():
@@ -144,7 +144,7 @@ def test_regression_predictions_and_actual_values_are_judged():
 
     of = reference(shape, [one(0.0) for _ in range(30)])
     answers = [judged(one(shift), of, kind).detected[0] for kind in ("prediction", "labels") for shift in (0.0, 0.4)]
-    assert [0.0, 1.0, 0.0, 1.0] == answers
+    assert answers == [0.0, 1.0, 0.0, 1.0]
 
 
 def test_the_weight_of_history_is_in_the_window_length():
@@ -154,17 +154,17 @@ def test_the_weight_of_history_is_in_the_window_length():
     of = reference(SHAPE, hours, block_seconds=3600)
     short = judged(hours[5], of, seconds=3600)
     long = judged(sum(hours[1:24], hours[0]), of)
-    assert ([True, False], [False, False]) == (
+    assert (
         np.isnan(short.detected).tolist(),
         np.isnan(long.detected).tolist(),
-    )
+    ) == ([True, False], [False, False])
 
 
 def test_a_week_with_its_own_sundays_is_not_tested_day_by_day():
     rng = np.random.default_rng(13)
     days = [day(rng, offset=1.0 * (number % 7 == 3)) for number in range(84)]
     of = reference(SHAPE, days)
-    assert [True, False] == np.isnan(judged(days[0], of).detected).tolist()
+    assert np.isnan(judged(days[0], of).detected).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("kind", ["features", "prediction", "labels"])
