@@ -5,7 +5,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,7 +99,7 @@ def log_file(path: str, forced: Format | None) -> LogFile | None:
 
 
 def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None) -> Survey:
-    """All files of the patterns, and those that were read before and were renamed within their directory.
+    """All files of the patterns, and those that were read before and were rotated within their directory.
 
     A file is known by its inode; where that is gone (restored from a backup, mounted elsewhere), by path and content.
     """
@@ -107,27 +107,28 @@ def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None
     files, problems = _found(paths, forced)
     present = {file.identity for file in files}
     files += _renamed([mark for mark in marks if mark.inode and mark.identity not in present], forced)
-    files.sort(key=lambda file: (file.mtime, file.path))
     present = {file.identity for file in files}
 
     by_identity = {mark.identity: mark for mark in marks if mark.inode}
-    moved = {mark.path: mark for mark in marks if mark.identity not in present}
+    by_path = {mark.path: mark for mark in marks if mark.identity not in present}
     known: list[Known] = []
-    used: set[tuple[int, int, str]] = set()
     for file in files:
-        mark = by_identity.get(file.identity) or moved.get(file.path)
+        mark = by_identity.get(file.identity) or by_path.get(file.path)
         try:
             goes_on = mark is not None and _goes_on(file, mark)
         except (OSError, BrokenContent) as error:
             problems.append(problem(file.path, error))
             continue
-        if mark is not None and goes_on:
-            used.add((*mark.identity, mark.path))
         known.append(
             Known(file, mark, moved=mark.path != file.path) if mark is not None and goes_on else Known(file, None)
         )
-    lost = tuple(mark for mark in marks if (*mark.identity, mark.path) not in used)
-    return Survey(tuple(known), lost, tuple(problems))
+    used = {id(one.mark) for one in known}
+    known += _copied_away(
+        [mark for mark in marks if mark.identity in present and id(mark) not in used], present, forced
+    )
+    known.sort(key=lambda one: (one.file.mtime, one.file.path))
+    used = {id(one.mark) for one in known}
+    return Survey(tuple(known), tuple(mark for mark in marks if id(mark) not in used), tuple(problems))
 
 
 def is_text(path: str) -> bool:
@@ -193,6 +194,21 @@ def _renamed(missing: Sequence[Mark], forced: Format | None) -> list[LogFile]:
                 if mark is not None and mark.offset and _goes_on(file, mark):
                     files.append(file)
     return files
+
+
+def _copied_away(truncated: Sequence[Mark], present: Container[tuple[int, int]], forced: Format | None) -> list[Known]:
+    """Copies, under names that no pattern matches, of files that were truncated: what was not read of them is there."""
+    copies: list[Known] = []
+    for mark in truncated:
+        directory = os.path.dirname(mark.path) or "."  # noqa: PTH120 -- as the glob gave it
+        with contextlib.suppress(OSError):
+            names = [name for name in os.listdir(directory) if stems_from(name, mark.path)]  # noqa: PTH208 -- likewise
+            for file in _found([os.path.join(directory, name) for name in names], forced)[0]:  # noqa: PTH118 -- likewise
+                with contextlib.suppress(OSError, BrokenContent):
+                    if file.identity not in present and same_content(file, mark):
+                        copies.append(Known(file, mark, moved=True))
+                        break
+    return copies
 
 
 def _goes_on(file: LogFile, mark: Mark) -> bool:

@@ -16,6 +16,7 @@ from exporter.sources.formats.lines import Block, Parsed, batch_of, count_lines,
 
 PIECE_BYTES: Final = 1 << 20
 """What one thread of pyarrow parses at a time."""
+_LONGEST_FIELD: Final = 1 << 27
 DELIMITERS: Final = (",", ";", "\t", "|")
 
 
@@ -64,7 +65,8 @@ class Csv:
     _convert: pc.ConvertOptions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Prepares what pyarrow is told about every block."""
+        """Prepares what pyarrow is told about every block; a field may be as long as a line."""
+        csv.field_size_limit(_LONGEST_FIELD)
         names = self.header.names
         needed = [name for name in names if wanted(name, self.columns)]
         options = pc.ConvertOptions(

@@ -213,6 +213,22 @@ def test_the_tail_of_a_log_that_was_renamed_out_of_the_glob_is_read(tmp_path: Pa
     assert reader.ids() == [3]
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_tail_of_a_log_that_was_copied_out_of_the_glob_and_truncated_is_read(
+    tmp_path: Path, logs: Any, compressed: bool
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines(1))
+    reader = logs("a.jsonl")
+    assert reader.ids() == [1]
+    content = lines(1, 2, 3).encode()
+    (tmp_path / "a.jsonl.0").write_bytes(lines(7).encode())
+    (tmp_path / f"a.jsonl.1{'.gz' * compressed}").write_bytes(gzip.compress(content) if compressed else content)
+    path.write_text(lines(4))
+    found = [one for _ in range(5) for batch in reader.poll(1).batches for one in batch.rows.column("id").to_pylist()]
+    assert sorted(found) == [2, 3, 4]
+
+
 def test_what_was_half_written_when_it_was_renamed_is_taken_once_its_successor_is_written_to(
     tmp_path: Path, logs: Any
 ) -> None:

@@ -52,6 +52,11 @@ def test_values_are_texts_as_logged(content: bytes, expected: list[tuple[Any, ..
     assert (rows(parsed), parsed.rejects) == (expected, ())
 
 
+def test_a_long_field_beside_a_bad_line_is_a_row() -> None:
+    long = "x" * 200_000
+    assert rows(parse(f'bad\n1,"{long}"\n2,{long}\n'.encode())) == [("1", long), ("2", long)]
+
+
 def test_texts_that_mean_nothing_are_missing_unless_quoted() -> None:
     assert rows(parse(b'NA,"NA"\n', null_values=("", "NA"))) == [(None, "NA")]
 
