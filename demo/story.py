@@ -58,9 +58,7 @@ def describe_progress(elapsed: float, status: Mapping[str, Any], metrics: str | 
         parts.append("the exporter does not answer")
     else:
         parts += describe_models(parse_metrics(metrics, NAMES))
-    pages = [each for each in told if each.kind == "page"]
-    tickets = [each for each in told if each.kind == "ticket"]
-    parts.append(f"pages {len(pages)} ({open_ones(pages)} open), tickets {len(tickets)} ({open_ones(tickets)} open)")
+    parts.append(", ".join(f"{kind}s {sum(each.kind == kind for each in told)}" for kind in ("page", "ticket")))
     return f"[{int(elapsed) // 60:02}:{int(elapsed) % 60:02}] " + " · ".join(parts)
 
 
@@ -85,10 +83,6 @@ def describe_models(samples: Sequence[Sample]) -> list[str]:
         if parts:
             lines.append(f"{model}: {', '.join(parts)}")
     return lines
-
-
-def open_ones(told: Sequence[Told]) -> int:
-    return sum(1 for each in told if each.resolved_at is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,8 @@ def incident_table(incidents: Sequence[Happened], told: Sequence[Told], begun: f
         if not first_of:
             table.add_row(each.incident.name, lasted, "[red]nothing[/]", "", "", "", "")
         for number, one in enumerate(first_of.values()):
-            over = f"{one.resolved_at - begun:.0f} s" if one.resolved_at else "still open"
+            # Alertmanager says nothing of the end of what is muted by then, such as a ticket beside a page.
+            over = f"{one.resolved_at - begun:.0f} s" if one.resolved_at else "not told"
             head = (each.incident.name, lasted) if number == 0 else ("", "")
             table.add_row(*head, one.alert, one.kind, one.model, f"{one.at - each.start:.0f} s", over)
     return table

@@ -44,7 +44,7 @@ def test_a_line_says_where_the_replay_is_and_how_the_models_are() -> None:
     assert describe_progress(125.0, STATUS, METRICS, told) == (
         "[02:05] Fri 12 Apr 2013 01:00 · 10,480 flights · 9,900 landed · incident: errors · "
         "flight_delay: 1 of 2 features drifted (temp), accuracy 0.891, reference accuracy 0.900 · "
-        "arrival_delay: MAE 12.3 min · pages 1 (1 open), tickets 1 (1 open)"
+        "arrival_delay: MAE 12.3 min · pages 1, tickets 1"
     )
 
 
@@ -79,7 +79,7 @@ def test_the_table_says_after_how_long_an_incident_was_told() -> None:
     table = shown(Happened(find("errors"), 100.0, 160.0), told=[page(121.0)])
     row = next(line for line in table.splitlines() if "errors" in line)
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "errors", "60–120 s", "MLAvailabilitySLOBurn", "page", "flight_delay", "21 s", "still open",
+        "errors", "60–120 s", "MLAvailabilitySLOBurn", "page", "flight_delay", "21 s", "not told",
     ]  # fmt: skip
 
 
