@@ -58,6 +58,7 @@ class Stream:
         self.retry_at = 0.0
         self.newest: float | None = None
         self.told = ""
+        self.problems: tuple[str, ...] = ()
 
     def poll(self, limit: int) -> Poll:
         if self.source is None:
@@ -200,6 +201,7 @@ class Worker:
         self._source_answered(stream, poll)
         if not poll.batches and not poll.rejects and poll.cursor == stream.cursor:
             return False
+        self._tell_problems(stream, poll)
         rejects = list(poll.rejects)
         tally: Counter[tuple[str, str]] = Counter()
         for batch in poll.batches:
@@ -479,6 +481,12 @@ class Worker:
         self._health.set("ml_exporter_source_last_success_timestamp_seconds", labels, self._clock.now())
         if poll.backlog_bytes is not None:
             self._health.set("ml_exporter_source_backlog_bytes", labels, float(poll.backlog_bytes))
+
+    def _tell_problems(self, stream: Stream, poll: Poll) -> None:
+        """Logs what could not be read beside what could, once."""
+        if poll.problems and poll.problems != stream.problems:
+            self._log.warning("part of the source cannot be read", source=stream.name, problems=list(poll.problems))
+        stream.problems = poll.problems
 
     def _source_failed(self, stream: Stream, error: str) -> None:
         stream.close()

@@ -323,4 +323,4 @@ def reject_row(batch: Batch, row: int, reason: RejectReason, *, keep: bool) -> R
     """What is noted of a row that was not counted: its place, the reason and a hash of its content."""
     content = repr(batch.rows.slice(row, 1).to_pylist()[0])
     digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-    return Reject(batch.origin, batch.first_row + row, reason, digest, content if keep else None)
+    return Reject(batch.origin, batch.place(row), reason, digest, content if keep else None)
