@@ -18,7 +18,7 @@ from exporter.profile.bins import Floats
 
 FLOOR_QUANTILE = 0.99
 _MARGIN = 1.2
-"""p-values are multiplied by it: the promise is *at most* so many false alarms, and the far tail is an approximation."""
+"""p-values are multiplied by it: *at most* so many false alarms are promised, and the far tail is an approximation."""
 _MARGIN_FEW = 2.5
 """The same by 1/rows expected in a group: at 6 rows a group p came out 1.4 times too small (measured)."""
 _MANY = 1e6

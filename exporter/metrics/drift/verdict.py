@@ -29,7 +29,6 @@ from exporter.metrics.drift.variables import Kind, Variables, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
-from exporter.profile.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +109,3 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
         pvalue=pvalue,
         detected=np.where(tested, drifted, np.nan),
     )
-
-
-def reference_of(evaluation: Evaluation) -> Reference:
-    """The evaluation's reference.
-
-    Raises:
-        NoData: it has none.
-    """
-    if evaluation.reference is None:
-        raise NoData
-    return evaluation.reference

@@ -147,7 +147,7 @@ def test_regression_predictions_and_actual_values_are_judged():
     assert answers == [0.0, 1.0, 0.0, 1.0]
 
 
-def test_the_weight_of_history_is_in_the_window_length():
+def test_a_feature_with_a_daily_cycle_is_tested_in_whole_days_only():
     """Hours of a day differ: an hour is not tested, a day is."""
     rng = np.random.default_rng(12)
     hours = [day(rng, n=200, offset=np.sin(hour * np.pi / 12)) for hour in range(24 * 30)]
