@@ -30,7 +30,7 @@ def _features() -> list[Column]:
     closer = f"/d/{navigation.DRIFT}?{kept}&var-focus=${{__data.fields.Feature}}&${{__url_time_range}}"
     return [
         Column("Drift", kind="state", mappings=VERDICT, width=92),
-        Column("Feature", label="feature", width=118, link=closer, link_title="Look closer"),
+        Column("Feature", label="feature", width=140, link=closer, link_title="Look closer"),
         Column("Version", label="version"),
         Column("× limit", decimals=2, width=86, kind="shade", thresholds=FROM_NEAR_TO_FAR),
         Column("Effect", decimals=3),
@@ -88,7 +88,7 @@ def _closer() -> Row:
         [
             Place(21, distribution(drift.DISTRIBUTION), 10, 9),
             Place(22, trend(drift.DISTANCE, minimum=0, overrides=COMPARED), 7, 9),
-            Place(23, trend(quality.FOCUS_QUALITY, colours=knobs.SERIES[:4], minimum=0), 7, 9),
+            Place(23, trend(quality.FOCUS_QUALITY, colours=knobs.SERIES[:4], minimum=0, soft_most=0.01), 7, 9),
         ],
         repeat="focus",
     )
@@ -102,7 +102,7 @@ def _quality() -> Row:
             Place(31, timeline(quality.TIMELINE), 24, 10),
             Place(32, grid(quality.CHECKS, _checks(), sort=[("Verdict", True), ("Now", True)], hidden=HIDDEN), 24, 9),
             *(
-                Place(33 + index, trend(signal, minimum=0, calcs=("max", "last"), right=True), 12, 8)
+                Place(33 + index, trend(signal, minimum=0, soft_most=0.01, calcs=("max", "last"), right=True), 12, 8)
                 for index, signal in enumerate((quality.MISSING, quality.INVALID, quality.RANGE, quality.UNSEEN))
             ),
         ],

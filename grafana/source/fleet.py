@@ -60,8 +60,8 @@ def _numbers() -> list[Column]:
         Column("Due", unit="percentunit", decimals=0),
         Column("Behind", unit="s", decimals=0),
         Column("Traffic", unit="reqps", decimals=0, mappings=NOTHING),
-        Column("Errors", unit="percentunit", decimals=2),
-        Column("p99", unit="s", decimals=0),
+        Column("Errors", unit="percentunit", decimals=2, mappings=NOTHING),
+        Column("p99", unit="s", decimals=0, mappings=NOTHING),
     ]
 
 
@@ -116,7 +116,7 @@ def _alerts() -> Row:
                 12,
                 grid(fleet.FIRING_NOW, _firing(), sort=[("For", True)]),
                 24,
-                6,
+                7,
             ),
             Place(13, timeline(fleet.ALERTS_OVER_TIME, knobs.ALERT_LEVELS, silence=False), 24, 7),
         ],
@@ -138,7 +138,7 @@ def _exporter() -> Row:
             Place(28, trend(fleet.CYCLE, colours=(knobs.QUANTILES[0], knobs.QUANTILES[2]), minimum=0), 6, 7),
             Place(29, trend(fleet.WAITING, colours=(knobs.NOW, knobs.SERIES[1]), minimum=0), 6, 7),
             Place(30, trend(fleet.STATE_SIZE, minimum=0), 6, 7),
-            Place(31, trend(fleet.REJECTED, color=shades(knobs.WARNING), minimum=0), 6, 7),
+            Place(31, trend(fleet.REJECTED, color=shades(knobs.WARNING), minimum=0, soft_most=1), 6, 7),
         ],
     )
 

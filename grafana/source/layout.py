@@ -51,7 +51,7 @@ class Timing:
     step: str = "1m"
 
 
-DEMO = Timing("now-15m", "5s", "7d", "1m", "30s", "5s")
+DEMO = Timing("now-15m", "5s", "1d", "1m", "30s", "5s")
 """A day passes in 10 s; rates still want some scrapes, 2 s apart."""
 
 

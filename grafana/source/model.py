@@ -197,6 +197,7 @@ def _served() -> Row:
                     outputs.ERRORS,
                     color=shades(knobs.BAD),
                     minimum=0,
+                    soft_most=0.01,
                     overrides=[override("byName", "all, in the window", dashed(knobs.REFERENCE, width=2))],
                 ),
                 8,
@@ -207,6 +208,7 @@ def _served() -> Row:
                 trend(
                     slo.PACE,
                     minimum=0,
+                    soft_most=1,
                     overrides=[
                         override("byRegexp", "/laten/", {"color": {"mode": "fixed", "fixedColor": knobs.SERIES[1]}}),
                         override("byName", "fast", dashed(knobs.WARNING)),

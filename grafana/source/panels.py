@@ -217,10 +217,23 @@ def trend(
     overrides: Sequence[Any] = (),
     calcs: Sequence[str] = (),
     right: bool = False,
-    label: str | None = None,
-    log: bool = False,
+    soft_most: float | None = None,
 ) -> dashboard.Panel:
-    """Values over time; `colours` by query where each query is one thing."""
+    """Values over time.
+
+    Args:
+        signal: what is drawn.
+        color: of all series, where no query has its own.
+        colours: by query, where each query is one thing.
+        stacked: whether series add up to something.
+        fill: opacity under the lines, per cent.
+        minimum: where the axis starts.
+        maximum: where the axis ends.
+        overrides: looks of single series.
+        calcs: what the legend tells of each series, the first one sorts.
+        right: whether the legend stands right of the picture.
+        soft_most: least end of the axis, so that zeros do not blow it up.
+    """
     return panel(
         "timeseries",
         signal,
@@ -232,10 +245,7 @@ def trend(
             fill_opacity=fill or (40 if stacked else 0),
             show_points=common.VisibilityMode.NEVER,
             span_nulls=False,
-            axis_label=label,
-            scale_distribution=common.ScaleDistributionConfig(type_val=common.ScaleDistribution.LOG, log=10)
-            if log
-            else None,
+            axis_soft_max=soft_most,
             stacking=common.StackingConfig(mode=common.StackingMode.NORMAL, group="A") if stacked else None,
         ),
         color=color or shades(knobs.NOW),

@@ -3,7 +3,7 @@
 from grafana.source import knobs
 from grafana.source.knobs import FLEET_VERSION, FLEET_WINDOW, MODEL, RATE
 from grafana.source.signal import Query, Signal, columns, lines, values
-from grafana.source.signals.state import BY, every
+from grafana.source.signals.state import BY, every, of_traffic
 
 MODELS = Signal(
     title="Models",
@@ -35,41 +35,46 @@ NUMBERS = Signal(
     " *due* is the share of labels expected by now; *behind* is how old the newest row is; p99 is the latency that"
     " 99 of 100 predictions keep. Click a model to see why.",
     queries=columns(
-        (
-            "Traffic",
-            (
-                f"sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) or on (model, version)"
-                f" {every(FLEET_WINDOW)} * NaN"
-            ),
-        ),
-        ("Value", headline("ml_performance")),
-        ("Limit", headline("ml_performance_threshold")),
-        ("Drifted", f"max {BY} (ml_drifted_features_ratio{{{FLEET_WINDOW}}})"),
-        ("Faults", f"sum {BY} (ml_feature_quality_detected{{{FLEET_WINDOW}}})"),
-        ("Labels", f"max {BY} (ml_label_coverage_ratio{{{FLEET_WINDOW}}})"),
-        ("Due", f"max {BY} (ml_label_coverage_expected_ratio{{{FLEET_WINDOW}}})"),
-        (
-            "Behind",
-            (
-                f"max {BY} (ml_window_predictions{{{FLEET_WINDOW}}}) * 0 + on (model) group_left ()"
-                f' max by (model) (ml_exporter_source_lag_seconds{{{MODEL},source="predictions"}})'
-            ),
-        ),
-        (
-            "Errors",
-            (
-                f"(sum {BY} (rate(ml_prediction_errors_total{{{FLEET_VERSION}}}[{RATE}]))"
-                f" or 0 * sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])))"
-                f" / (sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) > 0)"
-            ),
-        ),
-        (
-            "p99",
-            (
-                "histogram_quantile(0.99, sum by (model, version, le)"
-                f" (rate(ml_prediction_latency_seconds_bucket{{{FLEET_VERSION}}}[{RATE}])))"
-            ),
-        ),
+        *(
+            (column, of_traffic(expr, FLEET_WINDOW))
+            for column, expr in (
+                (
+                    "Traffic",
+                    (
+                        f"sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) or on (model, version)"
+                        f" {every(FLEET_WINDOW)} * NaN"
+                    ),
+                ),
+                ("Value", headline("ml_performance")),
+                ("Limit", headline("ml_performance_threshold")),
+                ("Drifted", f"max {BY} (ml_drifted_features_ratio{{{FLEET_WINDOW}}})"),
+                ("Faults", f"sum {BY} (ml_feature_quality_detected{{{FLEET_WINDOW}}})"),
+                ("Labels", f"max {BY} (ml_label_coverage_ratio{{{FLEET_WINDOW}}})"),
+                ("Due", f"max {BY} (ml_label_coverage_expected_ratio{{{FLEET_WINDOW}}})"),
+                (
+                    "Behind",
+                    (
+                        f"{every(FLEET_WINDOW)} * 0 + on (model) group_left ()"
+                        f' max by (model) (ml_exporter_source_lag_seconds{{{MODEL},source="predictions"}})'
+                    ),
+                ),
+                (
+                    "Errors",
+                    (
+                        f"(sum {BY} (rate(ml_prediction_errors_total{{{FLEET_VERSION}}}[{RATE}]))"
+                        f" or 0 * sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])))"
+                        f" / (sum {BY} (rate(ml_predictions_total{{{FLEET_VERSION}}}[{RATE}])) > 0)"
+                    ),
+                ),
+                (
+                    "p99",
+                    (
+                        "histogram_quantile(0.99, sum by (model, version, le)"
+                        f" (rate(ml_prediction_latency_seconds_bucket{{{FLEET_VERSION}}}[{RATE}])))"
+                    ),
+                ),
+            )
+        )
     ),
     unknown="No model: is the exporter scraped, and does a model match the variables?",
 )

@@ -52,17 +52,18 @@ SCORES_HEAT = Signal(
 MIX = Signal(
     title="Mix of predictions",
     unit="none",
-    description="Classifier: share of each predicted class. Regression: mean predicted value. A step without a new"
-    " version: an input broke.",
+    description="Classifier: share of each predicted class. Regression: median of the predicted values. A step"
+    " without a new version: an input broke.",
     queries=lines(
         (
             "{{class}}",
             (
                 f"sum by (class) (rate(ml_predicted_class_total{{{VERSION}}}[{RATE}]))"
                 f" / scalar(sum(rate(ml_predicted_class_total{{{VERSION}}}[{RATE}])) > 0)"
-                f" or label_replace(sum(rate(ml_prediction_value_sum{{{VERSION}}}[{RATE}]))"
-                f" / sum(rate(ml_prediction_value_count{{{VERSION}}}[{RATE}])),"
-                ' "class", "mean prediction", "", "")'
+                # Predicted values may be negative: their histogram has no sum, hence no mean.
+                f" or label_replace(histogram_quantile(0.5, sum by (le)"
+                f" (rate(ml_prediction_value_bucket{{{VERSION}}}[{RATE}]))),"
+                ' "class", "median prediction", "", "")'
             ),
         )
     ),

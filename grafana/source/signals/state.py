@@ -10,10 +10,10 @@ BY = "by (model, version)"
 
 
 def every(selector: str) -> str:
-    """1, *unknown*, for each model and version with a window, and for each model without any (version `none`)."""
+    """1, *unknown*, for each version with predictions in the window, and each model without any (version `none`)."""
     model = selector.split(",", maxsplit=1)[0]
     nothing = f'label_replace(max by (model) (ml_model_info{{{model}}}), "version", "none", "", "")'
-    return f"(max {BY} (ml_window_predictions{{{selector}}}) * 0 + 1 or on (model) {nothing})"
+    return f"(max {BY} (ml_window_predictions{{{selector}}} > bool 0) == 1 or on (model) {nothing})"
 
 
 def verdict(aspect: str, selector: str) -> str:
@@ -32,7 +32,7 @@ def verdict(aspect: str, selector: str) -> str:
         "Quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
         "Labels": f"{warning} * max {BY} (ml_label_coverage_ratio{{{selector}}}"
         f" < bool {knobs.COVERAGE_LEAST} * ml_label_coverage_expected_ratio{{{selector}}})",
-        "Freshness": f"max {BY} (ml_window_predictions{{{selector}}}) * 0 + on (model) group_left () ({stale(model)})",
+        "Freshness": f"{every(selector)} * 0 + on (model) group_left () ({stale(model)})",
         "Service": f"max {BY} ({warning} * ({pace(facts)} > bool {knobs.BURN_WARNING})"
         f" + ({pace(facts)} > bool {knobs.BURN_BAD}))",
     }[aspect]
@@ -73,9 +73,14 @@ def pace(facts: str) -> str:
     )
 
 
+def of_traffic(expr: str, selector: str) -> str:
+    """`expr`, by model and version, without versions that nobody asks any more."""
+    return f"(({expr}) and on (model, version) {every(selector)})"
+
+
 def known(aspect: str, selector: str) -> str:
     """The aspect's state of every model and version; *unknown* where the exporter says nothing."""
-    return f"({verdict(aspect, selector)} or on (model, version) {every(selector)})"
+    return f"({of_traffic(verdict(aspect, selector), selector)} or on (model, version) {every(selector)})"
 
 
 def overall(selector: str) -> str:
@@ -112,13 +117,19 @@ QUESTION = {
 }
 
 
+def worst(aspect: str) -> str:
+    """The worst that is known of the chosen versions; *unknown* where nothing is."""
+    some = of_traffic(verdict(aspect, knobs.WINDOW_OF), knobs.WINDOW_OF)
+    return f"max({some}) or max({every(knobs.WINDOW_OF)})"
+
+
 def worst_light(aspect: str) -> Signal:
     """The aspect's verdict over the chosen versions."""
     return Signal(
         title=QUESTION[aspect],
         unit="none",
         description=f"{aspect}, the worst of the chosen versions. {MEANING[aspect]}",
-        queries=values((aspect, f"max({known(aspect, knobs.WINDOW_OF)})")),
+        queries=values((aspect, worst(aspect))),
         unknown=knobs.STATE_TEXTS[State.UNKNOWN],
     )
 
@@ -164,7 +175,7 @@ FLEET = Signal(
         *((aspect, known(aspect, knobs.FLEET_WINDOW)) for aspect in ASPECTS),
         (
             "Alerts",
-            f"max {BY} (ml_window_predictions{{{knobs.FLEET_WINDOW}}}) * 0 + on (model) group_left () {paged()}",
+            f"{every(knobs.FLEET_WINDOW)} * 0 + on (model) group_left () {paged()}",
         ),
     ),
     unknown="No model: is the exporter scraped, and does a model match the variables?",
@@ -184,5 +195,5 @@ ASPECTS_OVER_TIME = Signal(
     description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually"
     " nearer to the cause: quality before drift = a pipeline; drift before performance = the world; performance"
     " alone = the concept.",
-    queries=tuple(Query(f"max({known(aspect, knobs.WINDOW_OF)})", aspect) for aspect in ASPECTS),
+    queries=tuple(Query(worst(aspect), aspect) for aspect in ASPECTS),
 )
