@@ -24,6 +24,8 @@ class HealthFamily:
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
     """Upper edges of a histogram's buckets, without +Inf."""
+    internal: bool = False
+    """Used by no dashboard and no rule of the bundle, on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ FAMILIES: tuple[HealthFamily, ...] = (
         "counter",
         "Predictions whose wait for a label ended without one.",
         ("model",),
+        internal=True,
     ),
     HealthFamily(
         "ml_exporter_cycle_seconds",
@@ -108,6 +111,7 @@ FAMILIES: tuple[HealthFamily, ...] = (
         "gauge",
         "1 where a part that is read at scrape time answered in time, else 0.",
         ("collector",),
+        internal=True,
     ),
     HealthFamily(
         "ml_exporter_config_last_reload_successful",
@@ -118,6 +122,7 @@ FAMILIES: tuple[HealthFamily, ...] = (
         "ml_exporter_config_last_reload_success_timestamp_seconds",
         "gauge",
         "When a configuration was last loaded, in Unix time.",
+        internal=True,
     ),
     HealthFamily(
         "ml_model_info",
@@ -128,7 +133,9 @@ FAMILIES: tuple[HealthFamily, ...] = (
     HealthFamily(
         "ml_slo_objective_ratio", "gauge", "Share of predictions that the objective wants good.", ("model", "slo")
     ),
-    HealthFamily("ml_label_wait_seconds", "gauge", "How long a prediction waits for its label.", ("model",)),
+    HealthFamily(
+        "ml_label_wait_seconds", "gauge", "How long a prediction waits for its label.", ("model",), internal=True
+    ),
 )
 """Every family that is read at scrape time, in the order of the documentation."""
 

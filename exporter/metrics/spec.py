@@ -92,6 +92,13 @@ LABELS: Mapping[str, str] = {
     "check": "what is wrong with a feature's values: missing, invalid, out_of_range, unseen, constant, unit_change",
     "slo": "a service-level objective by its name in the configuration",
     "reference": "bins id of a reference",
+    "owner": "team that the configuration names as the model's owner",
+    "tier": "how important the model is, in the configuration's words",
+    "task": "`binary`, `multiclass` or `regression`",
+    "source": "log of a model: `predictions` or `labels`",
+    "reason": "why a row or a series was left out",
+    "collector": "part of the exporter that is read at scrape time",
+    "python": "Python's version",
 }
 """Every label of a metric of this project and what it says: the table behind docs/metrics.md."""
 
