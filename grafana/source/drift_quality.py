@@ -10,13 +10,6 @@ from grafana.source.signals import drift, outputs, quality, state
 from grafana.source.tables import TINY, VERDICT, Column, grid
 
 HIDDEN = ("model", "window", "instance", "job", "__name__")
-FROM_NEAR_TO_FAR = [
-    (None, knobs.OK_QUIET),
-    (knobs.DRIFT_NEAR, knobs.NEAR),
-    (1.0, knobs.WARNING),
-    (knobs.DRIFT_FAR, knobs.BAD),
-]
-
 PLAIN = [(None, "text")]
 COMPARED = [
     override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
@@ -32,7 +25,7 @@ def _features() -> list[Column]:
         Column("Drift", kind="state", mappings=VERDICT, width=92),
         Column("Feature", label="feature", width=140, link=closer, link_title="Look closer"),
         Column("Version", label="version"),
-        Column("× limit", decimals=2, width=86, kind="shade", thresholds=FROM_NEAR_TO_FAR),
+        Column("× limit", decimals=2, width=86),
         Column("Effect", decimals=3),
         Column("Limit", decimals=3),
         Column("Plain", decimals=3),
@@ -66,14 +59,14 @@ def _drift() -> Row:
         [
             Place(2, light(state.worst_light("Drift")), 4, 4),
             Place(3, tile(drift.DRIFTED, PLAIN, names=True), 4, 4),
-            Place(4, tile(drift.OUTPUTS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
+            Place(4, tile(drift.OUTPUTS, [(None, "text")], names=True), 4, 4),
             Place(5, light(state.worst_light("Quality")), 4, 4),
             Place(6, tile(quality.UNITS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
             Place(8, tile(drift.ROWS, PLAIN, names=True), 4, 4),
             Place(9, timeline(drift.HEAT, knobs.DRIFT_LEVELS), 24, 13),
             Place(
                 10,
-                grid(drift.RANKED, _features(), sort=[("× limit", True)], hidden=HIDDEN),
+                grid(drift.RANKED, _features(), sort=[("Drift", True), ("× limit", True)], hidden=HIDDEN),
                 24,
                 11,
             ),

@@ -111,7 +111,9 @@ def focus() -> dashboard.VariableModel:
     return variable(
         "focus",
         "Look closer at",
-        f"query_result(sort_desc(max by (feature) ({ratio})"
+        # What is detected comes before what only looks far.
+        f"query_result(sort_desc(max by (feature) ({ratio} + 1000 * ml_feature_drift_detected{{{knobs.WINDOW_OF}}}"
+        f" or {ratio})"
         f" or max by (feature) (ml_feature_missing_ratio{{{knobs.WINDOW_OF}}}) * 0 - 1))",
         "Features looked at one by one, most drifted first.",
         regex='/feature="([^"]+)"/',

@@ -72,17 +72,19 @@ ROWS = Signal(
 
 
 def level(selector: str, output: str = "feature") -> str:
-    """0 below half the threshold, 1 near it, 2 over it, 3 far over it."""
+    """A place in knobs.DRIFT_LEVELS where there is a verdict: 0 small, 1 large by chance, 2 detected, 3 far."""
     ratio = over_threshold(selector).replace("ml_feature", f"ml_{output}")
-    return " + ".join(f"({ratio} >= bool {step:g})" for step in (knobs.DRIFT_NEAR, 1, knobs.DRIFT_FAR))
+    detected = f"ml_{output}_drift_detected{{{selector}}}"
+    return f"({ratio} >= bool 1) * (1 + {detected}) + {detected} * ({ratio} >= bool {knobs.DRIFT_FAR:g})"
 
 
 HEAT = Signal(
     title="Drift of each feature over time",
     unit="none",
-    description="The worst of the chosen versions. How far each feature (and predictions, labels) is from the"
-    " reference, beside its threshold. Effect is the Jensen-Shannon distance without what chance adds. Unknown: too"
-    " few rows. Several that turn together: one upstream cause. Click a line in the table below to look closer.",
+    description="The verdict on each feature, on predictions and on labels, the worst of the chosen versions."
+    " Drifted: over the threshold and not by chance. Dark: over the threshold, but windows of the reference swing"
+    " as far (weather does). Unknown: too few rows, or too short a reference for this window. Several that turn"
+    " together: one upstream cause. Click a feature in the table below to look closer.",
     queries=(
         Query(f"max by (feature) ({level(CHOSEN)})", "{{feature}}"),
         *(Query(f"max({level(WINDOW_OF, name)})", f"({name}s)") for name in ("prediction", "label")),
@@ -94,8 +96,8 @@ HEAT = Signal(
 RANKED = Signal(
     title="Features, most drifted first",
     unit="none",
-    description="Effect over its limit (the threshold) decides the order; *detected* also needs the p-value to"
-    " survive the correction for the number of features. Plain is the Jensen-Shannon distance itself, which 99 of"
+    description="Detected: the effect is over its limit (the threshold) and the p-value survives the correction for the"
+    " number of features. Plain is the Jensen-Shannon distance itself, which 99 of"
     " 100 calm windows keep below the noise floor; the effect is what is left of it without chance. Range: share of"
     " values out of range. Unit: the factor of a recognised change of unit. Unknown: too few rows or too short a"
     " reference. Click a feature to see its distribution below.",
