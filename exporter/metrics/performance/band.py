@@ -4,8 +4,8 @@ Rows of one day share its weather: labels come in clusters, and a metric swings 
 its sampling error says. So the variance of a window's value is taken apart into
 
     between     what differs from window to window: the variance of the reference windows' values about the
-                reference's, less their mean sampling variance; on its bad side alone where that is larger, as bad
-                days are further off than good ones
+                reference's, less their sampling variance; on its bad side alone where that is larger, as bad days are
+                further off than good ones
     sampling    variance of one label (sampling variance on the whole reference × its labels) / the window's labels
 
 A window is degraded where value and near end of its 95 % interval both lie beyond a threshold. The threshold is off
@@ -16,12 +16,18 @@ the reference by the largest of
     2 √sampling                            chance
 
 with z Student's t quantile with K - 1 degrees of freedom at `FALSE_RATE` for K reference windows, and `between` times
-1 + 1/K. It grows as labels get fewer. With fewer than `min_blocks` windows of the length, windows half as long are
-asked, and so on: they vary at least as much. Where the reference has no time, or too little of it, there is sampling
-error alone, and z is widened by `SAFETY`.
+1 + 1/K. It grows as labels get fewer.
+
+A reference often holds too few windows of a length to say how they vary: three months have three of 28 days. Then the
+longest windows of which it holds `min_blocks` say it (half as long, a quarter, ...), and longer ones vary by
+
+    between · (their length / length)^γ,   γ = ln(between at a quarter of their length / between) / ln 4
+
+less a standard error of γ, within 0 (what varies persists: nothing averages out) and `_MOST` (independent rows: 1).
+Where the reference has no time, or too little of it, there is sampling error alone, and z is widened by `SAFETY`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -29,7 +35,7 @@ from scipy.special import stdtrit
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance.estimate import Estimate, Z
 from exporter.metrics.performance.metric import PerformanceMetric
-from exporter.metrics.performance.parts import Parts, of_counts, of_windows
+from exporter.metrics.performance.parts import of_counts, of_windows
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
@@ -37,6 +43,7 @@ from exporter.profile.reference import Reference
 FALSE_RATE = 5e-4
 """Share of windows called degraded on one side while all is well: one in 2000."""
 _LEAST_MARGIN = 2.0
+_MOST = 0.8
 SAFETY = 1.5
 """Widens the band where only sampling error is known: labels in clusters vary by more than that."""
 
@@ -94,29 +101,58 @@ def _learn(reference: Reference, metric: PerformanceMetric, seconds: int, least:
     if not np.isfinite(value):
         return UNKNOWN
     bias, of_label = float(whole.bias[0]), float(whole.variance[0]) * labels
-    while reference.block_seconds is not None and seconds >= reference.block_seconds:
-        windows = of_windows(reference, seconds)
-        found = _between(metric.compute(windows), windows, value, least)
+    return Variation(value, bias, of_label, _over_time(reference, metric, whole, seconds, least=least, blocks=blocks))
+
+
+def _over_time(
+    reference: Reference, metric: PerformanceMetric, whole: Estimate, seconds: int, *, least: int, blocks: int
+) -> _Between:
+    """Variance between windows of `seconds`, or what shorter windows say of it."""
+    length = seconds
+    while reference.block_seconds is not None and length >= reference.block_seconds:
+        found = _between(reference, metric, whole, length, least)
         if found is not None and found.windows >= blocks:
-            return Variation(value, bias, of_label, found)
-        seconds //= 2
-    return Variation(value, bias, of_label, _Between())
+            if length == seconds:
+                return found
+            shorter = _between(reference, metric, whole, length // 4, least)
+            return _averaged(found, shorter, length / seconds)
+        length //= 2
+    return _Between()
 
 
-def _between(estimates: Estimate, windows: Parts, value: float, least: int) -> _Between | None:
-    """What the windows say that have at least `least` labels; None if there are not even two."""
-    use = (windows.labels >= least) & np.isfinite(estimates.value)
+def _averaged(found: _Between, shorter: _Between | None, share: float) -> _Between:
+    """`found` for windows 1 / `share` as long, going by how much less it varies than windows a quarter as long."""
+    if shorter is None or found.windows < 1:
+        return found
+    error = np.sqrt(2 / found.windows + 2 / shorter.windows)
+
+    def scaled(now: float, before: float) -> float:
+        if now <= 0 or before <= 0:
+            return now
+        exponent = float(np.clip((np.log(before / now) - error) / np.log(4), 0.0, _MOST))
+        return now * float(share**exponent)
+
+    return replace(found, below=scaled(found.below, shorter.below), above=scaled(found.above, shorter.above))
+
+
+def _between(
+    reference: Reference, metric: PerformanceMetric, whole: Estimate, seconds: int, least: int
+) -> _Between | None:
+    """What windows of `seconds` say that have at least `least` labels; None if there are not even two."""
+    windows = of_windows(reference, seconds)
+    estimates, labels = metric.compute(windows), windows.labels
+    use = (labels >= least) & np.isfinite(estimates.value)
     if use.sum() <= 1:
         return None
-    off = estimates.value[use] - estimates.bias[use] - value
-    sampling = np.nan_to_num(estimates.variance[use])
+    off = estimates.value[use] - estimates.bias[use] - (whole.value[0] - whole.bias[0])
+    sampling = np.nan_to_num(whole.variance[0] * float(reference.total.labels) / labels[use])
     below, above = off < 0, off > 0
     both = _excess(off, sampling)
     return _Between(
         below=max(both, _excess(off[below], sampling[below])),
         above=max(both, _excess(off[above], sampling[above])),
         windows=len(off),
-        labels=float(np.median(windows.labels[use])),
+        labels=float(np.median(labels[use])),
     )
 
 

@@ -15,8 +15,10 @@ _ROUNDING = 1e-12
 def r2(parts: Parts) -> Estimate:
     """1 - Σe² / (Σy² - (Σy)² / n); undefined under two labels or where the actual value is constant.
 
-    Variance by the delta method from the fourth moments of e and y, read off their cells, as if e² and (y - mean)²
-    were independent: mostly they rise together, then the interval is wider than it need be.
+    Variance by the delta method from the fourth moments of e and y, read off their cells. What the counts lack is how
+    e² and (y - mean)² go together: as for a model whose errors do not depend on its predictions, the covariance is the
+    variance of e² (it cannot be more than the geometric mean of both variances). The variance is taken to be that for
+    normal values, 4 R² (1 - R²)² / n, at least.
     """
     sums = errors(parts)
     spread = sums.actual_squared - divide(sums.actual * sums.actual, sums.n)
@@ -35,10 +37,16 @@ def _variance(parts: Parts, sums: Errors, spread: Floats, ratio: Floats) -> Floa
         raise AssertionError
     fourth = fourth_moment(actual, actual_bins, spread, divide(sums.actual, sums.n))
     of_spread = mean_variance(spread, fourth, sums.n)
-    relative = divide(of_error, (sums.squared / np.maximum(sums.n, 1)) ** 2) + divide(
-        of_spread, (spread / np.maximum(sums.n, 1)) ** 2
+    n = np.maximum(sums.n, 1)
+    mean_error, mean_spread = sums.squared / n, spread / n
+    together = np.minimum(of_error, np.sqrt(of_error * of_spread))
+    relative = (
+        divide(of_error, mean_error**2)
+        + divide(of_spread, mean_spread**2)
+        - 2 * divide(together, mean_error * mean_spread)
     )
-    return ratio * ratio * relative
+    least = 4 * np.maximum(1 - ratio, 0) * ratio**2 / n
+    return np.maximum(ratio * ratio * relative, least)
 
 
 R2 = PerformanceMetric(
