@@ -217,7 +217,9 @@ def test_the_demo_shows_minutes_and_leaves_the_committed_files_alone() -> None:
 def test_a_dashboard_says_what_it_is(uid: str) -> None:
     board = FILES[uid]
     assert board["uid"] == uid
-    assert board["title"] and board["description"] and board["schemaVersion"] >= 39
+    assert board["title"]
+    assert board["description"]
+    assert board["schemaVersion"] >= 39
     assert board["time"] == {"from": "now-24h", "to": "now"}
     assert "5s" in board["timepicker"]["refresh_intervals"]
     assert board.get("id") is None
@@ -242,7 +244,8 @@ def test_ids_are_unique_and_places_do_not_overlap(uid: str) -> None:
 def test_a_panel_explains_itself(uid: str, panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     assert panel["title"]
-    assert len(panel["description"]) > 40 and panel["description"].endswith("."), uid
+    assert len(panel["description"]) > 40, uid
+    assert panel["description"].endswith("."), uid
     assert defaults["unit"]
     assert defaults["noValue"], "an empty panel must say what it means"
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
@@ -294,7 +297,8 @@ def test_variables_that_are_defined_are_used(uid: str) -> None:
 
 def addresses(board: dict[str, Any]) -> Iterator[str]:
     for link in board["links"]:
-        assert link["includeVars"] and link["keepTime"]
+        assert link["includeVars"]
+        assert link["keepTime"]
         yield link["url"]
     for panel in panels(board):
         for override in panel["fieldConfig"]["overrides"]:
