@@ -80,7 +80,8 @@ def between(counts: Floats) -> Between | None:
     clear = variance - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
     lags = autocorrelation(points, variance - within, within) if clear else np.empty(0)
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
-    freedom = max(effective - 1, 1.0)
+    # The mean takes one degree of freedom, telling how alike neighbours are another one.
+    freedom = max(effective - (2 if len(lags) else 1), 1.0)
     first, spread = float(distances.mean()), float(distances.var(ddof=1)) / 2
     by_direction = squares(points, number - 1, freedom) * (first / variance) ** 2
     # Two standard errors up, of the logarithm of a gamma's variance.
