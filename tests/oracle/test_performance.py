@@ -29,6 +29,8 @@ class Rows:
     columns: dict[str, np.ndarray]
 
     def __getattr__(self, name: str) -> np.ndarray:
+        if name not in self.columns:
+            raise AttributeError(name)
         return self.columns[name]
 
 
