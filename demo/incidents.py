@@ -150,7 +150,7 @@ INCIDENTS: tuple[Incident, ...] = (
     Incident(
         name="errors",
         what="one in five requests to flight_delay fails",
-        alerts=("MLAvailabilitySLOBurn",),
+        alerts=("MLAvailabilitySLOBurn", "MLLatencySLOBurn"),
         models=("flight_delay",),
         answers=fail_some,
     ),
