@@ -26,7 +26,8 @@ def program(rows: Rows):
         sign=np.ones(n),
         scores=columns.get("scores"),
     )
-    return count_outcomes(outcomes, rows.layout, 3600)[("v", 0)]
+    [cells] = count_outcomes(outcomes, rows.layout, 3600)
+    return cells[("v", 0)]
 
 
 @pytest.mark.parametrize(
