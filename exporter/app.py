@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.engine.plan import ModelPlan, Plan
+from exporter.engine.references import References
 from exporter.engine.worker import Worker
 from exporter.errors import ExporterError
 from exporter.exposition.family import Family
@@ -125,10 +126,11 @@ class App:
         """
         # A scrape waits at most half a millisecond for a thread that counts.
         sys.setswitchinterval(0.0005)
-        self.start()
+        # Before anything is open: a signal that comes while it starts waits for its turn.
         self._handle(signal.SIGTERM, self._done.set)
         self._handle(signal.SIGINT, self._done.set)
         self._handle(signal.SIGHUP, self._wanted_reload.set)
+        self.start()
         try:
             while not self._done.is_set():
                 began = self._clock.monotonic()
@@ -153,18 +155,33 @@ class App:
             ExporterError: something is not to be had; nothing is left running.
         """
         self._lock = StateLock(self._plan.state_dir)
+        workers: list[Worker] = []
         try:
-            workers = [self._worker(model, self._plan) for model in self._plan.models]
+            workers = self._open(self._plan)
             self.server.start()
         except BaseException:
+            for worker in workers:
+                worker.close()
             self._lock.release()
             raise
-        for worker in workers:
-            self._start_runner(worker)
+        self._start_runners(workers)
         self._tell_start()
         self._log.info("listening", url=self.server.url, models=len(workers), state_dir=str(self._plan.state_dir))
 
+    def _open(self, plan: Plan) -> list[Worker]:
+        """A worker for each model; where one cannot be had, none is left open."""
+        workers: list[Worker] = []
+        try:
+            workers.extend(self._worker(model, plan) for model in plan.models)
+        except BaseException:
+            for worker in workers:
+                worker.close()
+            raise
+        return workers
+
     def _worker(self, model: ModelPlan, plan: Plan) -> Worker:
+        # It brings its counters along from the state: those of a worker before it would be counted twice.
+        self._health.remove_model(model.name)
         state = plan.state_dir / f"{model.name}.sqlite"
         worker = Worker(model, state, self._clock, self._health, self._log, keep_rows=plan.keep_rejected_rows)
         for missing in worker.references.missing:
@@ -175,17 +192,25 @@ class App:
             )
         return worker
 
-    def _start_runner(self, worker: Worker) -> None:
+    def _start_runners(self, workers: Sequence[Worker]) -> None:
+        """The program is about these models and no others; other threads see the old or the new ones, never a part."""
+        runners = {worker.plan.name: Runner(worker, self._plan.cycle, self._clock, self._log) for worker in workers}
+        for name in self._runners.keys() - runners.keys():
+            self._health.remove_model(name)
+        for worker in workers:
+            self._tell_model(worker)
+        self._runners = runners
+        for runner in runners.values():
+            runner.start()
+
+    def _tell_model(self, worker: Worker) -> None:
         plan = worker.plan
-        runner = Runner(worker, self._plan.cycle, self._clock, self._log)
-        self._runners[plan.name] = runner
         info = (plan.name, plan.owner, plan.task, plan.tier, worker.references.first_id)
         self._health.set("ml_model_info", info, 1.0)
         for objective in plan.objectives:
             self._health.set("ml_slo_objective_ratio", (plan.name, objective.name), objective.objective)
         if plan.labels is not None and plan.labels.stream is not None:
             self._health.set("ml_label_wait_seconds", (plan.name,), float(plan.labels.wait))
-        runner.start()
 
     def _tell_start(self) -> None:
         self._health.set("ml_exporter_build_info", (__version__, platform.python_version()), 1.0)
@@ -199,10 +224,11 @@ class App:
 
     def publish(self) -> None:
         """Makes the next snapshot of what the workers last found; nothing before each had its first cycle."""
-        if not all(runner.ready.is_set() or runner.trouble for runner in self._runners.values()):
+        runners = tuple(self._runners.values())
+        if not all(runner.ready.is_set() or runner.trouble for runner in runners):
             return
         began = self._clock.monotonic()
-        self._publisher.publish([model_families(runner) for runner in self._runners.values()])
+        self._publisher.publish([model_families(runner) for runner in runners])
         self._cycle_seconds = self._clock.monotonic() - began
         self._health.observe("ml_exporter_cycle_seconds", (), self._cycle_seconds)
         self._health.set("ml_exporter_last_cycle_timestamp_seconds", (), self._clock.now())
@@ -228,23 +254,23 @@ class App:
     def _change(self, plan: Plan) -> None:
         if plan.state_dir != self._plan.state_dir or plan.server != self._plan.server:
             raise ExporterError(f"{self._path}: state_dir and server cannot change in a running exporter; restart it")
+        for model in plan.models:
+            References(model)  # what can be told before anything is stopped is told then
         self.server.reload_web_config()
-        old = dict(self._runners)
-        for runner in old.values():
+        for runner in self._runners.values():
+            runner.stop.set()
+        for runner in self._runners.values():
             runner.join()
         try:
-            workers = [self._worker(model, plan) for model in plan.models]
-        except ExporterError:
+            workers = self._open(plan)
+        except BaseException:
             # The old models go on: their state is committed and opens again.
-            for model in self._plan.models:
-                self._start_runner(self._worker(model, self._plan))
+            for model in plan.models:
+                self._health.remove_model(model.name)
+            self._start_runners(self._open(self._plan))
             raise
-        self._runners.clear()
-        for name in old:
-            self._health.remove_model(name)
         self._plan = plan
-        for worker in workers:
-            self._start_runner(worker)
+        self._start_runners(workers)
 
     def _reload_quietly(self) -> None:
         try:
@@ -274,7 +300,7 @@ class App:
             config_error=self._config_error,
             last_cycle_at=None if last is None else last.built_at,
             cycle_seconds=self._cycle_seconds,
-            models=tuple(self._model_status(runner) for runner in list(self._runners.values())),
+            models=tuple(self._model_status(runner) for runner in self._runners.values()),
         )
 
     def _model_status(self, runner: Runner) -> ModelStatus:
