@@ -83,14 +83,14 @@ def measure(title: str, reference_rows: pd.DataFrame, rows: pd.DataFrame) -> Non
         result.evidently += bool(evidently_alarm(found).any())
         result.nannyml += bool((BY_NAME["jensen_shannon"].compute(found.full) > limits).any())
         for name, yes, p in zip(found.variables.names, found.detected, found.pvalue, strict=True):
-            names[name] = names.get(name, 0) + np.nan_to_num(yes, nan=-1e9)
-            least[name] = min(least.get(name, 1), p)
-    tested = [name for name, count in names.items() if count >= 0]
-    print(f"\n{title}: {len(starts)} days of reference, {result.windows} windows; tested: {', '.join(tested)}")
+            if not np.isnan(p):
+                names[name] = names.get(name, 0) + yes
+                least[name] = min(least.get(name, 1), p)
+    print(f"\n{title}: {len(starts)} days of reference, {result.windows} windows; tested: {', '.join(names)}")
     for rule, count in (("ours", result.detected), ("Evidently", result.evidently), ("NannyML", result.nannyml)):
         print(f"  {rule}: {count / result.windows:.1%} of windows with any feature drifted")
     print("  days by feature:", {name: int(count) for name, count in names.items() if count > 0})
-    print("  least p:", {name: f"{p:.1e}" for name, p in least.items() if name in tested})
+    print("  least p:", {name: f"{p:.1e}" for name, p in least.items()})
 
 
 def main() -> None:
