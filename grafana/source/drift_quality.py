@@ -23,8 +23,8 @@ def _features() -> list[Column]:
     closer = f"/d/{navigation.DRIFT}?{kept}&var-focus=${{__data.fields.Feature}}&${{__url_time_range}}"
     return [
         Column("Drift", kind="state", mappings=VERDICT, width=92),
-        Column("Feature", label="feature", width=140, link=closer, link_title="Look closer"),
-        Column("Version", label="version"),
+        Column("Feature", label="feature", width=136, link=closer, link_title="Look closer"),
+        Column("Version", label="version", width=72),
         Column("× limit", decimals=2, width=86),
         Column("Effect", decimals=3),
         Column("Limit", decimals=3),

@@ -46,7 +46,7 @@ SERIES = ("#0077BB", "#EE7733", "#33BBEE", "#EE3377", "#009988", "#AA4499", "#DD
 # In tables and timelines what is fine steps back, so that the rest is seen. Below 0.3 Grafana writes on them in the
 # colour of text.
 OK_QUIET, UNKNOWN_QUIET = "rgba(0, 153, 136, 0.28)", "rgba(138, 143, 152, 0.28)"
-SWINGS, FAR = "#6F6A45", "#D55E00"
+SWINGS, FAR = "rgba(187, 153, 85, 0.45)", "#D55E00"
 QUANTILES = ("#88CCEE", "#0077BB", "#AA4499")
 STATE_COLOURS = {State.OK: OK, State.UNKNOWN: UNKNOWN, State.WARNING: WARNING, State.BAD: BAD}
 QUIET_COLOURS = STATE_COLOURS | {State.OK: OK_QUIET, State.UNKNOWN: UNKNOWN_QUIET}

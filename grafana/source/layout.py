@@ -123,6 +123,8 @@ def variable(
         query={"query": query, "refId": f"variable-{name}"},
         regex=regex,
         multi=multi,
+        # A link to what is no longer there falls back instead of showing nothing.
+        allow_custom_value=False,
         include_all=everything is not None,
         all_value=everything or None,
         sort=sort,

@@ -41,8 +41,8 @@ def _slices() -> list[Column]:
     harm = [(None, "text"), (knobs.SLICE_WARNING, knobs.WARNING), (knobs.SLICE_BAD, knobs.BAD)]
     return [
         Column("Slice", label="value"),
-        Column("By", label="dimension"),
-        Column("Version", label="version"),
+        Column("By", label="dimension", width=75),
+        Column("Version", label="version", width=72),
         Column("Worse", unit="percentunit", decimals=0, thresholds=harm, kind="text"),
         Column("Value", decimals=3),
         Column("Rows", unit="short"),
