@@ -10,7 +10,6 @@ from pathlib import Path
 from demo.errors import DemoError
 
 STOP_SECONDS = 10.0
-TAIL_LINES = 5
 
 
 class Children:
@@ -49,8 +48,9 @@ class Children:
         for name, child in self._running.items():
             if child.poll():
                 log = self.log_folder / f"{name}.log"
-                tail = " | ".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-                raise DemoError(f"{name} ended with exit code {child.returncode}, see {log}: {tail}")
+                words = log.read_text(errors="replace").strip().splitlines()
+                last = words[-1] if words else "it said nothing"
+                raise DemoError(f"{name} ended with exit code {child.returncode}, see {log}: {last}")
 
     def stop(self) -> None:
         """None of them runs any more: asked to end, and after 10 s made to."""

@@ -24,6 +24,8 @@ from demo.train import ensure
 from exporter.clock import Clock
 
 READY_SECONDS = 120.0
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Our own servers are never asked through a proxy."""
 KEPT_RUNS = 3
 
 
