@@ -31,24 +31,27 @@ LevelOption = Annotated[LogLevel, typer.Option("--log.level", help="Least severe
 FormatOption = Annotated[LogFormat, typer.Option("--log.format", help="How messages are written.")]
 
 _DEFAULT_CONFIG = Path("ml-exporter.yml")
+_PAGE_CHARACTERS = 200
 
 
 def main() -> None:
     """Runs the command line; problems that a user can mend are one line each on standard error."""
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)
     except ConfigError as error:
         _tell(str(error))
         sys.exit(EXIT_USAGE)
     except ExporterError as error:
         _tell(str(error))
         sys.exit(EXIT_FAILURE)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+    except OSError as error:
+        # What the system refuses beyond the program's own files, such as a place for temporary ones.
+        _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
         sys.exit(EXIT_FAILURE)
     except Exception as error:
         # A usage error of click, which knows how to show itself.
@@ -57,6 +60,8 @@ def main() -> None:
             raise
         show()
         sys.exit(getattr(error, "exit_code", EXIT_USAGE))
+    # What `typer.Exit` was raised with is returned; commands return nothing.
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _tell(message: str) -> None:
@@ -116,9 +121,13 @@ def init(
     if output is None:
         typer.echo(text, nl=False)
         return
-    if output.exists():
-        raise ExporterError(f"{output} exists already; remove it or name another file")
-    output.write_text(text)
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ExporterError(f"{output} exists already; remove it or name another file") from error
+    except OSError as error:
+        raise ExporterError(f"{output}: {error.strerror}; make the folder writable or name another file") from error
     typer.echo(f"wrote {output}; look for `unsure`, then: ml-exporter check --config {output}")
 
 
@@ -148,7 +157,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(render_json(found), indent=2))
     else:
-        render_tables(found, Console())
+        render_tables(found, _page())
 
 
 @reference_cli.command("fit")
@@ -182,7 +191,7 @@ def reference_show(
     if as_json:
         typer.echo(json.dumps(described, indent=2))
     else:
-        render_description(described, Console())
+        render_description(described, _page())
 
 
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -197,9 +206,15 @@ def demo(context: typer.Context) -> None:
     commands.app(context.args or ["run"])
 
 
+def _page() -> Console:
+    """Standard output; as wide as the terminal, and wide enough for every table in a file or a pipe."""
+    return Console(width=None if sys.stdout.isatty() else _PAGE_CHARACTERS)
+
+
 def _progress() -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f} rows"), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 if __name__ == "__main__":

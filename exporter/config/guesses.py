@@ -95,7 +95,7 @@ def _rank(role: str, column: Traits, names: list[str]) -> int | None:
         return len(names)
     if role == "latency" and "duration" in words and words[-1] in UNITS:
         return len(names) + 1
-    if role == "id" and words[-1] == "id" and column.unique:
+    if role == "id" and words[-1:] == ("id",) and column.unique:
         return len(names)
     return None
 
