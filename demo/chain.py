@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -176,6 +177,26 @@ def grafana_command(programs: Programs) -> Command:
     return [str(programs.grafana), f"--homepath={grafana_home()}"]
 
 
+def write_grafana(run: Path) -> None:
+    """`grafana/` under `run`: provisioning that expects a scrape each 2 s, and dashboards that show the last minutes."""
+    provisioning = run / "grafana" / "provisioning"
+    shutil.copytree(ROOT / "grafana" / "provisioning", provisioning, dirs_exist_ok=True)
+    for path in (provisioning / "datasources").glob("*.yml"):
+        tree = yaml.safe_load(path.read_text())
+        for source in tree["datasources"]:
+            source["jsonData"]["timeInterval"] = "2s"
+        path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    dashboards = run / "grafana" / "dashboards"
+    shutil.copytree(ROOT / "grafana" / "dashboards", dashboards, dirs_exist_ok=True)
+    # The generator's library is for developers; without it the committed dashboards show a day, and work.
+    if find_spec("grafana_foundation_sdk") is not None:
+        from grafana.source.__main__ import render  # noqa: PLC0415
+        from grafana.source.layout import DEMO  # noqa: PLC0415
+
+        for name, text in render(DEMO).items():
+            (dashboards / name).write_text(text)
+
+
 def grafana_environment(run: Path, ports: Ports) -> dict[str, str]:
     """Grafana on loopback, readable without a login, with our dashboards and the demo's Prometheus."""
     return {
@@ -183,12 +204,12 @@ def grafana_environment(run: Path, ports: Ports) -> dict[str, str]:
         "GF_SERVER_HTTP_PORT": str(ports.grafana),
         "GF_PATHS_DATA": str(run / "grafana-data"),
         "GF_PATHS_LOGS": str(run / "grafana-data" / "logs"),
-        "GF_PATHS_PROVISIONING": str(ROOT / "grafana" / "provisioning"),
+        "GF_PATHS_PROVISIONING": str(run / "grafana" / "provisioning"),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_DASHBOARDS_MIN_REFRESH_INTERVAL": "1s",
-        "DASHBOARDS_PATH": str(ROOT / "grafana" / "dashboards"),
+        "DASHBOARDS_PATH": str(run / "grafana" / "dashboards"),
         "PROMETHEUS_URL": f"http://{HOST}:{ports.prometheus}",
     }

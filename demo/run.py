@@ -161,6 +161,7 @@ def run(options: Options, console: Console, clock: Clock, stop: threading.Event)
         demo.children.start("alertmanager", chain.alertmanager_command(programs, folder, options.ports))
         demo.children.start("prometheus", chain.prometheus_command(programs, folder, options.ports))
         if grafana:
+            chain.write_grafana(folder)
             command, variables = chain.grafana_command(programs), chain.grafana_environment(folder, options.ports)
             demo.children.start("grafana", command, variables)
         console.print(describe_servers(options, folder, grafana=grafana), highlight=False, soft_wrap=True)

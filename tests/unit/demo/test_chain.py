@@ -1,8 +1,10 @@
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from demo import chain
 from demo.children import Children
@@ -32,6 +34,14 @@ def test_rules_run_at_the_replays_speed_and_talk_to_the_chosen_ports(tmp_path: P
     assert "127.0.0.1:19877" in prometheus
     assert "http://127.0.0.1:19095/page" in (tmp_path / "alertmanager" / "alertmanager.yml").read_text()
     assert list((tmp_path / "prometheus" / "alerts").glob("*.yml"))
+
+
+def test_grafana_is_told_how_fast_the_demo_is(tmp_path: Path) -> None:
+    chain.write_grafana(tmp_path)
+    [sources] = (tmp_path / "grafana" / "provisioning" / "datasources").glob("*.yml")
+    assert yaml.safe_load(sources.read_text())["datasources"][0]["jsonData"]["timeInterval"] == "2s"
+    board = json.loads((tmp_path / "grafana" / "dashboards" / "ml-model.json").read_text())
+    assert board["refresh"] == "5s"
 
 
 def test_a_missing_server_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_the_table_says_after_how_long_an_incident_was_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [page(99.0), page(300.0), page(121.0, model="arrival_delay"), page(121.0, alert="MLLatencySLOBurn")]
+    "other", [page(99.0), page(300.0), page(121.0, model="arrival_delay"), page(121.0, alert="MLLabelsMissing")]
 )
 def test_alerts_before_long_after_and_of_others_do_not_tell_it(other: Told) -> None:
     assert "nothing" in shown(Happened(find("errors"), 100.0, 160.0), told=[other])
