@@ -178,7 +178,7 @@ def grafana_command(programs: Programs) -> Command:
 
 
 def write_grafana(run: Path) -> None:
-    """`grafana/` under `run`: provisioning that expects a scrape each 2 s, and dashboards that show the last minutes."""
+    """`grafana/` under `run`: provisioning for a scrape each 2 s, and dashboards of the last minutes."""
     provisioning = run / "grafana" / "provisioning"
     shutil.copytree(ROOT / "grafana" / "provisioning", provisioning, dirs_exist_ok=True)
     for path in (provisioning / "datasources").glob("*.yml"):
