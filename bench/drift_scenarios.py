@@ -271,8 +271,8 @@ def calm() -> list[Scenario]:
             state=hours_of_days(0.3),
             block_seconds=HOUR,
             seconds=HOUR,
-            references=4,
-            windows=96,
+            references=25,
+            windows=24,
         )
     )
     return found
