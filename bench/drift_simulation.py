@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     scale = 10.0 * arguments.scale if arguments.full else arguments.scale
     for title, scenarios in (("No drift", calm()), ("Drift in the first feature", drifting())):
@@ -194,7 +195,9 @@ def main() -> None:
             if arguments.only not in scenario.name:
                 continue
             started = time.perf_counter()
-            result = simulate(replace(scenario, references=max(1, round(scenario.references * scale))))
+            result = simulate(
+                replace(scenario, references=max(1, round(scenario.references * scale))), seed=arguments.seed
+            )
             first = f"first feature {result.first / result.windows:.1%}, " if scenario.drift else ""
             print(f"{row(result)} {first}{time.perf_counter() - started:.1f} s", flush=True)
 
