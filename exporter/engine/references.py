@@ -98,7 +98,12 @@ def vocabulary_capacity(plan: ModelPlan) -> dict[str, int]:
 
 def runtime_layout(plan: ModelPlan, layout: Layout) -> Layout:
     """A reference's layout with the slices, objectives and features that the configuration has now."""
-    features = {name: bins for name, bins in layout.features.items() if name not in plan.excluded_features}
+    wanted = plan.predictions.columns.features
+    features = {
+        name: bins
+        for name, bins in layout.features.items()
+        if name not in plan.excluded_features and (wanted is None or name in wanted)
+    }
     return replace(layout, features=features, slices=slice_slots(plan), latency_bounds=latency_bounds(plan))
 
 
