@@ -204,7 +204,7 @@ def read_status(folder: Path) -> dict[str, Any] | None:
 def fetch(ports: Ports, path: str) -> str | None:
     """What the exporter answers; None where it does not."""
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{ports.exporter}{path}", timeout=5) as response:
+        with DIRECT.open(f"http://{HOST}:{ports.exporter}{path}", timeout=5) as response:
             content: bytes = response.read()
     except (urllib.error.URLError, OSError):
         return None
