@@ -122,7 +122,7 @@ def nannyml_limits(reference, found, seconds, rows):
     values = np.array(
         [jensen(Pair(part.astype(float), found.full.reference, found.full.used, found.full.ordered)) for part in parts]
     )
-    return values.mean(axis=0) + 3 * values.std(axis=0)
+    return np.nanmean(values, axis=0) + 3 * np.nanstd(values, axis=0)
 
 
 @dataclass
