@@ -1,6 +1,6 @@
 """What sources hand over: rows as they were logged, and what could not be read of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -39,6 +39,13 @@ class Batch:
     def place(self, index: int) -> int:
         """Where row `index` of this batch stands in its origin, from 1."""
         return self.first_row + index if self.places is None else int(self.places[index].as_py())
+
+    def filter(self, keep: pa.BooleanArray) -> "Batch":
+        """Some of the rows; each knows its place still."""
+        places = self.places
+        if places is None:
+            places = pa.array(range(self.first_row, self.first_row + self.rows.num_rows), pa.int64())
+        return replace(self, rows=self.rows.filter(keep), places=places.filter(keep))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ holds. Runs belong to a bucket of time and go as a whole when it is over; small 
 each row is rewritten a logarithmic number of times.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 
 from exporter.profile.bins import Floats
 from exporter.profile.cells import NO_TIME, Bools
-from exporter.profile.count import Outcomes
 from exporter.profile.ids import Hashes
+from exporter.profile.outcomes import Outcomes, concatenate
 from exporter.profile.rows import LabelRows, Rows
-from exporter.state.runs import Run, find, merge, sorted_run
+from exporter.state.runs import Column, Run, find
+from exporter.state.shelf import Shelf, nothing
 from exporter.state.store import Store
 
 Ints = NDArray[np.int64]
-Kind = Literal["waiting", "settled", "labels"]
 
 _UNMATCHED, _JOINED, _ASSUMED = 0, 1, 2
 """States of a label: no prediction yet, counted, assumed when the wait was over."""
@@ -70,12 +71,11 @@ class Ledger:
         """Reads the runs of `store`; `tallies` are what `tallies` said when they were last written."""
         self._rules = rules
         self._dimensions = dimensions
-        self._runs: dict[Kind, list[Run]] = {"waiting": [], "settled": [], "labels": []}
-        for kind in self._runs:
-            self._runs[kind] = store.runs(kind)
-        self._number = 1 + max((run.number for runs in self._runs.values() for run in runs), default=0)
-        self._written: list[tuple[Kind, Run]] = []
-        self._dropped: list[int] = []
+        self._shelf = Shelf(store, ("waiting", "settled", "labels"))
+        self.score_width = 0
+        """Multiclass: columns of class scores that outcomes have; more come when a reference brings new classes."""
+        if rules.wait is not None:
+            self._make_joinable()
         self.waiting = tallies.get("waiting", 0)
         self.unmatched = tallies.get("unmatched", 0)
         self.versions: list[str] = []
@@ -83,6 +83,36 @@ class Ledger:
     @property
     def tallies(self) -> dict[str, int]:
         return {"waiting": self.waiting, "unmatched": self.unmatched}
+
+    def _make_joinable(self) -> None:
+        """Gives predictions that were remembered before the model had labels the columns of a failed one."""
+        for kind in ("waiting", "settled"):
+            for run in self._shelf.runs(kind):
+                if "prediction" not in run.columns:
+                    unknown = np.full(len(run), np.nan)
+                    self._shelf.rewrite(
+                        kind,
+                        run,
+                        {
+                            **run.columns,
+                            "version": np.zeros(len(run), dtype=np.uint16),
+                            "prediction": unknown,
+                            "score": unknown,
+                            "slots": np.full((len(run), self._dimensions), -1, dtype=np.int16),
+                            "weight": np.ones(len(run)),
+                        },
+                    )
+
+    def adapt_slots(self, sources: Sequence[tuple[int, NDArray[np.intp]] | None]) -> None:
+        """Makes slice slots those of other dimensions.
+
+        Args:
+            sources: for each dimension now: which one it was, and its slots by those of then; None: it is new.
+        """
+        for kind in ("waiting", "settled"):
+            for run in self._shelf.runs(kind):
+                if "slots" in run.columns:
+                    self._shelf.rewrite(kind, run, {**run.columns, "slots": _moved(run.columns["slots"], sources)})
 
     # Predictions
 
@@ -95,9 +125,8 @@ class Ledger:
         unique, first, inverse = np.unique(ids[rows], return_index=True, return_inverse=True)
         repeated = first[inverse] != np.arange(len(rows))
         found = np.zeros(len(unique), dtype=np.bool_)
-        for kind in ("waiting", "settled"):
-            for run in self._runs[kind]:
-                found |= find(run, unique)[1]
+        for run in self._shelf.runs("waiting", "settled"):
+            found |= find(run, unique)[1]
         seen[rows] = repeated | found[inverse]
         return seen
 
@@ -113,7 +142,7 @@ class Ledger:
         ids = rows.ids[chosen]
         for number in np.unique(bucket):
             part = bucket == number
-            self._append("waiting", int(number), ids[part], {name: column[part] for name, column in columns.items()})
+            self._shelf.append("waiting", int(number), ids[part], _rows(columns, part))
         if self._rules.wait is None:
             return self._none()
         failed = np.isnan(rows.prediction[chosen]) & np.isnan(rows.score[chosen])
@@ -214,23 +243,22 @@ class Ledger:
         """Ends waits and forgets: outcomes of assumed labels, predictions left unlabelled, labels left orphans."""
         rules = self._rules
         assumed, unlabelled, orphans = self._none(), 0, 0
-        for run in list(self._runs["waiting"]):
+        for run in self._shelf.runs("waiting"):
             if now >= (run.bucket + 1) * rules.bucket + (rules.wait or 0):
                 outcomes, left = self._settle(run)
                 assumed, unlabelled = concatenate(assumed, outcomes), unlabelled + left
-        for run in list(self._runs["labels"]):
+        for run in self._shelf.runs("labels"):
             if now >= (run.bucket + 2) * rules.bucket + rules.keep:
                 orphans += self._orphans(run)
-                self._drop("labels", run)
+                self._shelf.drop("labels", run)
         self.unmatched -= orphans
-        for run in list(self._runs["settled"]):
+        for run in self._shelf.runs("settled"):
             if now >= (run.bucket + 1) * rules.bucket + rules.keep:
-                self._drop("settled", run)
+                self._shelf.drop("settled", run)
         return assumed, unlabelled, orphans
 
     def _settle(self, run: Run) -> tuple[Outcomes, int]:
-        self._drop("waiting", run)
-        self._add("settled", Run(self._next(), run.bucket, run.hashes, run.columns))
+        self._shelf.move(run, "waiting", "settled")
         if self._rules.wait is None:
             return self._none(), 0
         found, _ = self._labels_of(run.hashes)
@@ -264,7 +292,7 @@ class Ledger:
             "state": np.zeros(n, dtype=np.uint8),
             "bucket": np.zeros(n, dtype=np.int64),
         }
-        for run in sorted(self._runs["labels"], key=lambda run: -run.number):
+        for run in sorted(self._shelf.runs("labels"), key=lambda run: -run.number):
             place, here = find(run, ids)
             here &= ~found
             if here.any():
@@ -277,17 +305,23 @@ class Ledger:
     def _predictions_of(self, ids: Hashes) -> tuple[Bools, dict[str, NDArray[np.generic]]]:
         found = np.zeros(len(ids), dtype=np.bool_)
         columns: dict[str, NDArray[np.generic]] = {}
-        for run in (*self._runs["waiting"], *self._runs["settled"]):
+        for run in self._shelf.runs("waiting", "settled"):
             place, here = find(run, ids)
             here &= ~found
             if not here.any():
                 continue
-            for name, column in run.columns.items():
+            for name, stored in run.columns.items():
+                column = self._as_wide(stored) if name == "scores" else stored
                 if name not in columns:
-                    columns[name] = np.zeros((len(ids), *column.shape[1:]), dtype=column.dtype)
+                    columns |= nothing({name: column}, len(ids))
                 columns[name][here] = column[place[here]]
             found |= here
         return found, columns
+
+    def _as_wide(self, scores: Column) -> Column:
+        """Class scores with a column for each class that is known by now; NaN where there was none."""
+        missing = max(0, self.score_width - scores.shape[1])
+        return np.pad(scores, ((0, 0), (0, missing)), constant_values=np.nan) if missing else scores
 
     def _outcomes(
         self, prediction: dict[str, NDArray[np.generic]], value: Floats, time: Ints, sign: float = 1.0
@@ -310,7 +344,7 @@ class Ledger:
             delay=delay[good],
             slots=prediction["slots"].astype(np.int64)[good],
             sign=prediction["weight"].astype(np.float64)[good] * sign,
-            scores=prediction["scores"].astype(np.float64)[good] if "scores" in prediction else None,
+            scores=self._as_wide(prediction["scores"]).astype(np.float64)[good] if "scores" in prediction else None,
         )
 
     def _none(self) -> Outcomes:
@@ -321,10 +355,6 @@ class Ledger:
 
     # Runs
 
-    def _next(self) -> int:
-        self._number += 1
-        return self._number - 1
-
     def _append_labels(
         self, ids: Hashes, value: Floats, time: Ints, state: int | NDArray[np.uint8], bucket: Ints
     ) -> None:
@@ -332,67 +362,22 @@ class Ledger:
         for number in np.unique(bucket):
             part = bucket == number
             columns: dict[str, NDArray[np.generic]] = {"value": value[part], "time": time[part], "state": states[part]}
-            self._append("labels", int(number), ids[part], columns)
-
-    def _append(self, kind: Kind, bucket: int, ids: Hashes, columns: dict[str, NDArray[np.generic]]) -> None:
-        """Adds a run and merges the newest runs of its bucket while they are of about one size."""
-        if len(ids) == 0:
-            return
-        run = sorted_run(self._next(), bucket, ids, columns)
-        same = sorted((r for r in self._runs[kind] if r.bucket == bucket), key=lambda r: r.number)
-        group = [run]
-        while same and len(same[-1]) <= 2 * sum(len(r) for r in group) and _same_columns(same[-1], run):
-            group.insert(0, same.pop())
-        if len(group) > 1:
-            for old in group[:-1]:
-                self._drop(kind, old)
-            run = merge(self._next(), bucket, group)
-        self._add(kind, run)
-
-    def _add(self, kind: Kind, run: Run) -> None:
-        self._runs[kind].append(run)
-        self._written.append((kind, run))
-
-    def _drop(self, kind: Kind, run: Run) -> None:
-        self._runs[kind].remove(run)
-        unwritten = [item for item in self._written if item[1] is not run]
-        if len(unwritten) == len(self._written):
-            self._dropped.append(run.number)
-        self._written = unwritten
+            self._shelf.append("labels", int(number), ids[part], columns)
 
     def flush(self, store: Store) -> None:
         """Writes what changed since the last flush; inside a transaction."""
-        for number in self._dropped:
-            store.drop_run(number)
-        for kind, run in self._written:
-            store.put_run(kind, run)
-        self._dropped, self._written = [], []
+        self._shelf.flush(store)
 
 
-def _same_columns(one: Run, other: Run) -> bool:
-    return {n: c.shape[1:] for n, c in one.columns.items()} == {n: c.shape[1:] for n, c in other.columns.items()}
+def _moved(slots: Column, sources: Sequence[tuple[int, NDArray[np.intp]] | None]) -> NDArray[np.int16]:
+    moved = np.full((len(slots), len(sources)), -1, dtype=np.int16)
+    for place, source in enumerate(sources):
+        if source is not None:
+            old, table = source
+            # The last entry is for -1, no value.
+            moved[:, place] = np.append(table, -1)[slots[:, old]]
+    return moved
 
 
 def _rows(columns: dict[str, NDArray[np.generic]], mask: Bools) -> dict[str, NDArray[np.generic]]:
     return {name: column[mask] for name, column in columns.items()}
-
-
-def concatenate(one: Outcomes, other: Outcomes) -> Outcomes:
-    """Both one after the other; both number versions alike."""
-    if len(one) == 0:
-        return other
-    if len(other) == 0:
-        return one
-    scores = None if one.scores is None or other.scores is None else np.concatenate((one.scores, other.scores))
-    return Outcomes(
-        versions=max(one.versions, other.versions, key=len),
-        version=np.concatenate((one.version, other.version)),
-        time=np.concatenate((one.time, other.time)),
-        prediction=np.concatenate((one.prediction, other.prediction)),
-        score=np.concatenate((one.score, other.score)),
-        actual=np.concatenate((one.actual, other.actual)),
-        delay=np.concatenate((one.delay, other.delay)),
-        slots=np.concatenate((one.slots, other.slots)),
-        sign=np.concatenate((one.sign, other.sign)),
-        scores=scores,
-    )

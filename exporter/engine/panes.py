@@ -20,7 +20,8 @@ from exporter.state.store import PaneKey, Store
 HOUR = 3600
 DAY = 86400
 _HOT = 256
-"""Panes kept unpacked: those that rows still come for."""
+"""Panes kept unpacked at most: those that rows still come for."""
+_HOT_BYTES = 48 << 20
 
 
 @dataclass(slots=True)
@@ -49,20 +50,19 @@ class Panes:
 
     def load(self, store: Store, layouts: dict[str, Layout]) -> None:
         """Reads the panes of `store`; those whose bins are as one of `layouts` (version → layout) are read as that."""
-        known = store.layouts()
+        self._layouts.update(store.layouts())
+        changed = []
         for key, packed in store.panes():
-            layout = layouts.get(key.version, layouts.get(""))
-            old = known.get(key.layout)
-            if layout is not None and old is not None and old.id != layout.id and old.bins_id == layout.bins_id:
-                self._layouts[layout.id] = layout
-                fresh = PaneKey(key.version, key.start, key.width, layout.id)
-                self._add(fresh, adapt(unpack(packed, old), layout))
-                self._dropped.append(key)
-                continue
-            if old is not None:
-                self._layouts[old.id] = old
+            layout, old = layouts.get(key.version, layouts.get("")), self._layouts[key.layout]
             self._packed[key] = packed
             self._remember(key)
+            if layout is not None and old.id != layout.id and old.bins_id == layout.bins_id:
+                changed.append((key, layout))
+        for key, layout in changed:
+            self._layouts[layout.id] = layout
+            counts = adapt(self._peek(key), layout)
+            self._drop(key)
+            self._add(PaneKey(key.version, key.start, key.width, layout.id), counts)
 
     def width_at(self, start: int) -> int:
         """How wide the pane is that holds second `start`, since the last roll."""
@@ -147,14 +147,13 @@ class Panes:
         """Writes what changed since the last flush; inside a transaction."""
         for key in self._dropped:
             store.drop_pane(key)
+        for layout in {key.layout for key in self._dirty}:
+            store.put_layout(self._layouts[layout])
         for key in self._dirty:
-            store.put_layout(self._layouts[key.layout])
-            packed = pack(self._hot[key])
-            self._packed[key] = packed
-            store.put_pane(key, packed)
+            if key in self._hot:
+                self._packed[key] = pack(self._hot[key])
+            store.put_pane(key, self._packed[key])
         self._dropped, self._dirty = [], set()
-        while len(self._hot) > _HOT:
-            self._hot.popitem(last=False)
 
     def forget_version(self, version: str) -> None:
         """Drops the running windows of a version that is not shown any more."""
@@ -166,10 +165,19 @@ class Panes:
         pane = self._hot.get(key)
         if pane is None and key in self._packed:
             pane = unpack(self._packed[key], self._layouts[key.layout])
-            self._hot[key] = pane
-        if pane is not None:
+            self._heat(key, pane)
+        elif pane is not None:
             self._hot.move_to_end(key)
         return pane
+
+    def _heat(self, key: PaneKey, pane: Counts) -> None:
+        """Keeps a pane unpacked, and packs those that were not needed for longest."""
+        self._hot[key] = pane
+        most = max(1, min(_HOT, _HOT_BYTES // (pane.all.nbytes + pane.by_slice.nbytes)))
+        while len(self._hot) > most:
+            cold, counts = self._hot.popitem(last=False)
+            if cold in self._dirty:
+                self._packed[cold] = pack(counts)
 
     def _peek(self, key: PaneKey) -> Counts:
         """A pane to be read."""
@@ -179,11 +187,12 @@ class Panes:
     def _add(self, key: PaneKey, counts: Counts) -> None:
         pane = self._get(key)
         if pane is None:
-            self._hot[key] = counts.copy()
+            self._dirty.add(key)
+            self._heat(key, counts.copy())
             self._remember(key)
         else:
+            self._dirty.add(key)
             pane.add(counts)
-        self._dirty.add(key)
 
     def _remember(self, key: PaneKey) -> None:
         index = self._index.setdefault((key.version, key.layout), [])

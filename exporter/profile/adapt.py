@@ -5,6 +5,7 @@ reference was fitted with other slices than the configuration now names.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.profile.bins import FIRST_CELL, CategoryBins, FeatureBins, Floats, NumericBins
 from exporter.profile.counts import Counts
@@ -35,12 +36,19 @@ def adapt(counts: Counts, layout: Layout) -> Counts:
     result = Counts(layout, adapt_vectors(counts.all[None, :], old, layout)[0], Counts.zero(layout).by_slice)
     shared = [part for part in _shared_parts(old, layout) if part in layout.slice_spans]
     for dimension, slots in layout.slices.items():
-        if old.slices.get(dimension) != slots:
+        if dimension not in old.slices:
             continue
         source, target = counts.by_slice[old.slice_span[dimension]], result.by_slice[layout.slice_span[dimension]]
+        places = adapt_slots(old.slices[dimension], slots)
         for part in shared:
-            target[:, layout.slice_spans[part]] = source[:, old.slice_spans[part]]
+            np.add.at(target[:, layout.slice_spans[part]], places, source[:, old.slice_spans[part]])
     return result
+
+
+def adapt_slots(old: int, new: int) -> NDArray[np.intp]:
+    """(old,) the slots of a dimension when their number changes: names keep theirs, what has none left is *other*."""
+    places: NDArray[np.intp] = np.minimum(np.append(np.arange(old - 1), new - 1), new - 1)
+    return places
 
 
 def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:

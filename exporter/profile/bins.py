@@ -157,13 +157,27 @@ def sum_unit(scale: float) -> float:
     """A power of two that keeps values of about `scale` to 30 bits, so that sums of 8 million of them stay exact."""
     if not np.isfinite(scale) or scale <= 0:
         return 2.0**-30
-    return float(2.0 ** (np.ceil(np.log2(scale)) - 30))
+    # Squares have units too, and must not leave the range of floats.
+    return float(2.0 ** np.clip(np.ceil(np.log2(scale)) - 30, -400, 400))
 
 
 def to_unit(values: Floats, unit: float) -> Floats:
-    """`values` rounded to whole multiples of `unit`: what sums are made of."""
-    rounded: Floats = np.round(values / unit) * unit
-    return rounded
+    """`values` rounded to whole multiples of `unit`: what sums are made of.
+
+    Their sums are exact in any order while they stay under 2⁵³ units. Values beyond 2⁶⁰ units, a thousand million
+    times what the unit was made for, are cut there: one of them would swallow all others of its sum for good.
+    """
+    most = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    if most < unit * 2.0**51:
+        # Adding what has `unit` as its last bit rounds to it, and costs half of dividing and multiplying.
+        shift = unit * 1.5 * 2.0**52
+        rounded: Floats = values + shift
+        rounded -= shift
+        return rounded
+    limit = unit * 2.0**60
+    # Beyond 2⁵² units every float is a whole multiple already.
+    cut = np.clip(values, -limit, limit)
+    return np.where(np.abs(cut) < unit * 2.0**52, np.round(cut / unit) * unit, cut)
 
 
 def nesting(cells: int, sizes: Sequence[int] = (64, 32, 16, 8)) -> tuple[NDArray[np.intp], ...]:

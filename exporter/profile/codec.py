@@ -57,7 +57,12 @@ def unpack(data: bytes, layout: Layout) -> Counts:
     if found != layout.id:
         raise ProfileMismatch(f"counts with bins {found}, expected {layout.id}")
     *_, width, rows, columns = _COUNTS.unpack_from(data)
-    values = _decompress(data[_COUNTS.size :], (width + rows * columns) * 8)
+    if (width, rows, columns) != (layout.width, layout.slice_rows, layout.slice_width):
+        raise ProfileMismatch("packed counts are damaged")
+    try:
+        values = _decompress(data[_COUNTS.size :], (width + rows * columns) * 8)
+    except (ValueError, OSError) as error:
+        raise ProfileMismatch("packed counts are damaged") from error
     return Counts(layout, values[:width].copy(), values[width:].reshape(rows, columns).copy())
 
 

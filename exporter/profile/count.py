@@ -1,70 +1,28 @@
 """Rows → counts, by (version, pane). No Python per row: codes, then `bincount`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import Floats, NumericBins, to_unit
+from exporter.profile.bins import INVALID, Floats, NumericBins, to_unit
 from exporter.profile.cells import Names
 from exporter.profile.counts import Counts
 from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
+from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
 from exporter.profile.vocabulary import Vocabulary
 
-PROBABILITY_UNIT = 2.0**-40
-"""Sums of scores, squared errors of scores and log losses are kept in multiples of this."""
+PROBABILITY_UNIT = 2.0**-30
+"""Sums of scores, squared errors of scores and log losses are kept in multiples of this: exact for 8 million rows."""
 SECONDS_UNIT = 2.0**-20
+DELAY_UNIT = 2.0**-8
+"""Seconds from a prediction to its label: a month, 8 million times, stays exact."""
 _LOG_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
 _CELLS_AT_ONCE = 64
-"""(version, pane) cells counted together; more would cost memory, not time."""
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class Outcomes:
-    """Predictions whose truth is known, ready to be counted; every array is (n,).
-
-    Attributes:
-        version: index into `versions`.
-        time: of the prediction, microseconds.
-        actual: class code or number; `prediction` and `score` as in Rows.
-        delay: seconds from prediction to label, NaN where unknown.
-        slots: (n, D) slice slot of each dimension, in the layout's order; -1 = none.
-        sign: weight of the row; negative takes an earlier label back.
-    """
-
-    versions: tuple[str, ...]
-    version: Ints
-    time: Ints
-    prediction: Floats
-    score: Floats
-    actual: Floats
-    delay: Floats
-    slots: Ints
-    sign: Floats
-    scores: Floats | None = None
-
-    def __len__(self) -> int:
-        return len(self.time)
-
-    def take(self, keep: NDArray[np.bool_]) -> "Outcomes":
-        """Some of them."""
-        return Outcomes(
-            versions=self.versions,
-            version=self.version[keep],
-            time=self.time[keep],
-            prediction=self.prediction[keep],
-            score=self.score[keep],
-            actual=self.actual[keep],
-            delay=self.delay[keep],
-            slots=self.slots[keep],
-            sign=self.sign[keep],
-            scores=None if self.scores is None else self.scores[keep],
-        )
+"""(version, pane) cells counted together at most; more would cost memory, not time."""
+_BYTES_AT_ONCE = 32 << 20
 
 
 CellKey = tuple[str, int]
@@ -82,18 +40,31 @@ def slice_slots(rows: Rows, layout: Layout, vocabulary: Vocabulary) -> Ints:
 def _slots(column: Names | None, kind: str, vocabulary: Vocabulary, n: int) -> Ints:
     if column is None or not len(column.names):
         return np.full(n, -1, dtype=np.int64)
-    used, first = np.unique(column.codes, return_index=True)
-    order = [int(code) for _, code in sorted(zip(first, used, strict=True)) if code >= 0]
+    order = np.flatnonzero(np.bincount(column.codes + 1, minlength=len(column.names) + 1)[1:])
+    if not vocabulary.knows(kind, [column.names[code] for code in order]):
+        used, first = np.unique(column.codes, return_index=True)
+        order = used[np.argsort(first)]
+        order = order[order >= 0]
     table = np.full(len(column.names) + 1, -1, dtype=np.int64)
     table[order] = vocabulary.slots(kind, [column.names[code] for code in order])
     return table[column.codes]
 
 
-def count_rows(rows: Rows, slots: Ints, layout: Layout, vocabulary: Vocabulary, pane: int) -> dict[CellKey, Counts]:
-    """Counts of predictions by (version, pane start)."""
-    errors = _slots(rows.error, "error", vocabulary, len(rows))
-    result: dict[CellKey, Counts] = {}
-    for keys, members, cell in _cells(rows.version, rows.time, pane):
+def count_rows(
+    rows: Rows, slots: Ints, layout: Layout, vocabulary: Vocabulary, pane: int
+) -> Iterator[dict[CellKey, Counts]]:
+    """Counts of predictions by (version, pane start), some cells at a time, each cell once."""
+    return count_prepared(rows, slots, error_slots(rows, vocabulary), layout, pane)
+
+
+def error_slots(rows: Rows, vocabulary: Vocabulary) -> Ints:
+    """(n,) slot of each row's class of error; -1 = none."""
+    return _slots(rows.error, "error", vocabulary, len(rows))
+
+
+def count_prepared(rows: Rows, slots: Ints, errors: Ints, layout: Layout, pane: int) -> Iterator[dict[CellKey, Counts]]:
+    """`count_rows` where all names have their slots already: reads and writes nothing that threads share."""
+    for keys, members, cell in _cells(rows.version, rows.time, pane, _cells_at_once(layout)):
         part = rows if members is None else rows.take(members)
         chosen = slots if members is None else slots[members]
         failed = errors if members is None else errors[members]
@@ -101,55 +72,73 @@ def count_rows(rows: Rows, slots: Ints, layout: Layout, vocabulary: Vocabulary, 
         _count_traffic(table, part, failed)
         _count_features(table, part)
         _count_outputs(table, part)
-        result.update(zip(keys, table.counts(), strict=True))
-    return result
+        yield dict(zip(keys, table.counts(), strict=True))
 
 
-def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> dict[CellKey, Counts]:
-    """Counts of joined labels by (version, pane start) of their predictions."""
-    result: dict[CellKey, Counts] = {}
-    for keys, members, cell in _cells(Names(outcomes.version, outcomes.versions), outcomes.time, pane):
-        take = slice(None) if members is None else members
-        table = _Table(layout, len(keys), cell, outcomes.slots[take], outcomes.sign[take])
-        one = np.ones(len(cell))
-        table.add("labels", np.zeros(len(cell), dtype=np.int64))
-        delay = outcomes.delay[take]
-        known = np.isfinite(delay)
+def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> Iterator[dict[CellKey, Counts]]:
+    """Counts of joined labels by (version, pane start) of their predictions, some cells at a time, each cell once."""
+    version = Names(outcomes.version, outcomes.versions)
+    for keys, members, cell in _cells(version, outcomes.time, pane, _cells_at_once(layout)):
+        part = outcomes if members is None else outcomes.take(members)
+        table = _Table(layout, len(keys), cell, part.slots, part.sign)
+        zero = np.zeros(len(cell), dtype=np.int64)
+        table.add("labels", zero)
+        known = np.isfinite(part.delay)
         bounds = np.array(layout.label_delay_bounds)
-        table.add("label_delay", np.searchsorted(bounds, delay, side="left"), keep=known)
-        table.add(
-            "label_delay_sum",
-            np.zeros(len(cell), dtype=np.int64),
-            values=to_unit(np.where(known, delay, 0), SECONDS_UNIT),
-        )
-        prediction, actual = outcomes.prediction[take], outcomes.actual[take]
+        table.add("label_delay", np.searchsorted(bounds, part.delay, side="left"), keep=known)
+        table.add("label_delay_sum", zero, values=np.where(known, part.delay, 0), unit=DELAY_UNIT)
         if layout.task == "regression":
-            _count_regression(table, prediction, actual, one)
+            _count_regression(table, part.prediction, part.actual)
         else:
-            score = outcomes.score[take]
-            scores = None if outcomes.scores is None else outcomes.scores[take]
-            _count_classes(table, prediction, actual, score, scores)
-        result.update(zip(keys, table.counts(), strict=True))
-    return result
+            _count_classes(table, part.prediction, part.actual, part.score, part.scores)
+        yield dict(zip(keys, table.counts(), strict=True))
 
 
-def _cells(version: Names, time: Ints, pane: int) -> Iterator[tuple[list[CellKey], NDArray[np.intp] | None, Ints]]:
-    """Rows by (version, pane): the keys of some cells, which rows they hold (None = all) and each row's cell."""
-    panes = time // (pane * 1_000_000)
-    if len(panes) == 0:
-        return
+def _cells_at_once(layout: Layout) -> int:
+    size = 8 * (layout.width + layout.slice_rows * layout.slice_width)
+    return int(np.clip(_BYTES_AT_ONCE // size, 1, _CELLS_AT_ONCE))
+
+
+def cell_count(version: Names, time: Ints, pane: int) -> int:
+    """How many (version, pane) cells rows fall into."""
+    return 0 if len(time) == 0 else len(_numbered(_joint(version, time // (pane * 1_000_000))[0])[0])
+
+
+def _joint(version: Names, panes: Ints) -> tuple[Ints, int, int]:
+    """One number for version and pane, with the lowest pane and how many panes there may be."""
     low = int(panes.min())
     wide = int(panes.max()) - low + 1
-    joint = version.codes * wide + (panes - low)
-    used, cell = np.unique(joint, return_inverse=True)
+    return version.codes * wide + (panes - low), low, wide
+
+
+def _numbered(values: Ints) -> tuple[Ints, Ints]:
+    """The values there are, rising, and which of them each row has: as `np.unique`, faster where they are few."""
+    most = int(values.max()) + 1
+    if most > 4 * len(values):
+        used, place = np.unique(values, return_inverse=True)
+        return used, place
+    used = np.flatnonzero(np.bincount(values, minlength=most))
+    table = np.zeros(most, dtype=np.int64)
+    table[used] = np.arange(len(used))
+    return used, table[values]
+
+
+def _cells(
+    version: Names, time: Ints, pane: int, at_once: int
+) -> Iterator[tuple[list[CellKey], NDArray[np.intp] | None, Ints]]:
+    """Rows by (version, pane): the keys of some cells, which rows they hold (None = all) and each row's cell."""
+    if len(time) == 0:
+        return
+    joint, low, wide = _joint(version, time // (pane * 1_000_000))
+    used, cell = _numbered(joint)
     keys = [(version.names[int(code) // wide], (int(code) % wide + low) * pane) for code in used]
-    if len(keys) <= _CELLS_AT_ONCE:
+    if len(keys) <= at_once:
         yield keys, None, cell
         return
     order = np.argsort(cell, kind="stable")
     ordered = cell[order]
-    for start in range(0, len(keys), _CELLS_AT_ONCE):
-        stop = start + _CELLS_AT_ONCE
+    for start in range(0, len(keys), at_once):
+        stop = start + at_once
         members = order[np.searchsorted(ordered, start) : np.searchsorted(ordered, stop)]
         yield keys[start:stop], members, cell[members] - start
 
@@ -174,12 +163,18 @@ class _Table:
             self._rows.append((span.start, whole, index if whole is None else index[keep]))
 
     def add(
-        self, part: str, code: Ints, *, keep: NDArray[np.bool_] | None = None, values: Floats | None = None
+        self,
+        part: str,
+        code: Ints,
+        *,
+        keep: NDArray[np.bool_] | None = None,
+        values: Floats | None = None,
+        unit: float = 1.0,
     ) -> None:
-        """Adds 1 (or `values`) at `code` (n,) of a part, for the rows that `keep` marks, to all rows and slices."""
+        """Adds 1 (or `values`, in multiples of `unit`) at `code` (n,) of a part, for the rows that `keep` marks."""
         if keep is not None and keep.all():
             keep = None
-        weights = self._weights(values)
+        weights = self.weight if values is None else self.weighted(values, unit)
         width = self.layout.spans[part].stop - self.layout.spans[part].start
         self._all[:, self.layout.spans[part]] += _bincount(self.cell, code, self.cells, width, weights, keep)
         span = self.layout.slice_spans.get(part)
@@ -200,10 +195,9 @@ class _Table:
             )
             self._slices[:, start : start + slots, span] += counted.reshape(self.cells, slots, width)
 
-    def _weights(self, values: Floats | None) -> Floats | None:
-        if values is None:
-            return self.weight
-        return values if self.weight is None else values * self.weight
+    def weighted(self, values: Floats, unit: float) -> Floats:
+        """`values` times the rows' weights, as what can be summed exactly."""
+        return to_unit(values if self.weight is None else values * self.weight, unit)
 
     def counts(self) -> list[Counts]:
         return [Counts(self.layout, self._all[i], self._slices[i]) for i in range(self.cells)]
@@ -239,7 +233,7 @@ def _count_traffic(table: _Table, rows: Rows, errors: Ints) -> None:
         latency = np.where(known, rows.latency, 0.0)
         bounds = np.array(table.layout.latency_bounds)
         table.add("latency", np.searchsorted(bounds, latency, side="left"), keep=known)
-        table.add("latency_sum", zero, values=to_unit(latency, SECONDS_UNIT), keep=known)
+        table.add("latency_sum", zero, values=latency, unit=SECONDS_UNIT, keep=known)
 
 
 def _count_features(table: _Table, rows: Rows) -> None:
@@ -252,8 +246,7 @@ def _count_features(table: _Table, rows: Rows) -> None:
         size = table.cells * bins.width
         counts[:, span] = np.bincount(index, table.weight, minlength=size).reshape(table.cells, bins.width)
         if values is not None and isinstance(bins, NumericBins):
-            weights = to_unit(np.where(codes > 1, values, 0.0), bins.unit)
-            weights = weights if table.weight is None else weights * table.weight
+            weights = table.weighted(np.where(codes > INVALID, values, 0.0), bins.unit)
             sums[:, span] = np.bincount(index, weights, minlength=size).reshape(table.cells, bins.width)
 
 
@@ -266,11 +259,11 @@ def _count_outputs(table: _Table, rows: Rows) -> None:
     elif layout.prediction_bins is not None:
         table.add("prediction", cell_codes(layout.prediction_bins, rows.prediction), keep=given)
         unit = layout.prediction_bins.unit
-        table.add("prediction_sum", zero, values=to_unit(np.where(given, rows.prediction, 0), unit), keep=given)
+        table.add("prediction_sum", zero, values=np.where(given, rows.prediction, 0), unit=unit, keep=given)
     if layout.score_bins is not None and layout.has("score"):
         known = ~np.isnan(rows.score)
         table.add("score", cell_codes(layout.score_bins, rows.score), keep=known)
-        table.add("score_sum", zero, values=to_unit(np.where(known, rows.score, 0), PROBABILITY_UNIT), keep=known)
+        table.add("score_sum", zero, values=np.where(known, rows.score, 0), unit=PROBABILITY_UNIT, keep=known)
         failed = rows.error.codes >= 0
         table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
 
@@ -292,8 +285,8 @@ def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Flo
         probability = np.where(usable, score, 0.5)
         positive = np.minimum(true, 1)
         table.add("score_actual", cell_codes(layout.score_bins, probability) * 2 + positive, keep=usable)
-        table.add("score_moments", positive * 2, values=to_unit(probability, PROBABILITY_UNIT), keep=usable)
-        table.add("score_moments", positive * 2 + 1, values=to_unit(probability**2, PROBABILITY_UNIT), keep=usable)
+        for place, values in enumerate((probability, probability**2)):
+            table.add("score_moments", positive * 2 + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
         _count_score_terms(
             table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable
         )
@@ -314,11 +307,11 @@ def _count_score_terms(table: _Table, squared: Floats, of_truth: Floats, usable:
     zero = np.zeros(len(squared), dtype=np.int64)
     loss = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
     for place, values in enumerate((squared, loss)):
-        table.add("score_terms", zero + place, values=to_unit(values, PROBABILITY_UNIT), keep=usable)
+        table.add("score_terms", zero + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
     table.add("score_terms", zero + 2, keep=usable)
 
 
-def _count_regression(table: _Table, prediction: Floats, actual: Floats, one: Floats) -> None:
+def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None:
     layout = table.layout
     given = ~np.isnan(prediction)
     error = np.where(given, prediction - actual, 0.0)
@@ -326,20 +319,21 @@ def _count_regression(table: _Table, prediction: Floats, actual: Floats, one: Fl
     nonzero = actual != 0
     ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
     # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
-    unit_of_squares = unit * unit * 2.0**30
-    terms = (
-        one,
-        to_unit(np.abs(error), unit),
-        to_unit(error**2, unit_of_squares),
-        to_unit(error, unit),
-        to_unit(ratio, PROBABILITY_UNIT),
-        nonzero.astype(np.float64),
-        to_unit(actual, unit),
-        to_unit(actual**2, unit_of_squares),
-    )
-    zero = np.zeros(len(one), dtype=np.int64)
-    for place, values in enumerate(terms):
-        table.add("error_terms", zero + place, values=values, keep=given)
+    square = unit * unit * 2.0**30
+    with np.errstate(over="ignore"):
+        sums = {
+            1: (np.abs(error), unit),
+            2: (error**2, square),
+            3: (error, unit),
+            4: (ratio, PROBABILITY_UNIT),
+            6: (actual, unit),
+            7: (actual**2, square),
+        }
+    zero = np.zeros(len(error), dtype=np.int64)
+    table.add("error_terms", zero, keep=given)
+    table.add("error_terms", zero + 5, keep=given & nonzero)
+    for place, (values, step) in sums.items():
+        table.add("error_terms", zero + place, values=values, unit=step, keep=given)
     if layout.error_bins is not None:
         table.add("error_cells", cell_codes(layout.error_bins, error), keep=given)
     if layout.actual_bins is not None:

@@ -1,86 +1,34 @@
 """Fitting a reference, out of core: one pass to learn the bins, one to count.
 
-Quantiles come from a random sample of at most a million values a column, drawn with a fixed seed; the counts that are
-kept are exact. Rare categories are merged and outer edges are extreme quantiles, so that nothing in the file points at
-one row.
+Quantiles come from a random sample of at most half a million values a column, drawn with a fixed seed; the counts that
+are kept are exact. Rare categories are merged and outer edges are extreme quantiles, so that nothing in the file points
+at one row.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from exporter.batch import Batch
+from exporter.batch import Batch, RejectReason
 from exporter.errors import ReferenceFileError
-from exporter.profile.bins import (
-    CategoryBins,
-    FeatureBins,
-    Floats,
-    NumericBins,
-    quantile_edges,
-    sum_unit,
-)
-from exporter.profile.cells import INVALID_NAME, NO_TIME, find_column, read_names, read_numbers
+from exporter.profile.cells import find_column, read_names
 from exporter.profile.columns import Columns
-from exporter.profile.count import CellKey, Outcomes, count_outcomes, count_rows, slice_slots
+from exporter.profile.count import CellKey, count_outcomes, count_rows, slice_slots
 from exporter.profile.counts import Counts
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS, Layout, Task
+from exporter.profile.layout import ERROR_SLOTS, Layout
+from exporter.profile.learn import OUTPUT_BINS, FeatureWish, FitSpec, Learned
+from exporter.profile.outcomes import row_outcomes
 from exporter.profile.reference import Reference
-from exporter.profile.rows import Reading, Rows, decode_predictions, feature_column, rare_hash
+from exporter.profile.rows import Reading, decode_predictions
 from exporter.profile.vocabulary import Vocabulary
 
-FEATURE_BINS = 64
-OUTPUT_BINS = 128
-MAX_CATEGORIES = 100
-"""Categories told apart; the rest is OTHER."""
-_SAMPLE = 1 << 20
-_IDS_IF_DISTINCT = 0.5
-"""A text column in which more than this share of the values is distinct is an id, not a feature."""
-_NUMBER_IF_READABLE = 0.99
-_MAX_DISTINCT = 200_000
+__all__ = ["OUTPUT_BINS", "FeatureWish", "Fit", "FitSpec", "fit"]
 
 Progress = Callable[[int], None]
 """Told how many rows were read since it was last told."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureWish:
-    """What the configuration says of a feature: its kind, its valid range, its categories."""
-
-    type: str | None = None
-    range: tuple[float, float] | None = None
-    categories: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FitSpec:
-    """What a reference is fitted for.
-
-    Attributes:
-        include: features; None = every column that has no other role.
-        version, others: fit from rows of this version; with version "", from all rows but those of the versions
-            `others`, which have references of their own.
-        block_seconds: length of a time block.
-        min_category: rows below which a category is not named.
-    """
-
-    model: str
-    task: Task
-    columns: Columns
-    version: str = ""
-    others: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    decision_threshold: float = 0.5
-    include: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] = ()
-    wishes: Mapping[str, FeatureWish] = field(default_factory=dict)
-    slices: Mapping[str, int] = field(default_factory=dict)
-    latency_bounds: tuple[float, ...] = LATENCY_BOUNDS
-    block_seconds: int = 3600
-    min_category: int = 10
 
 
 @dataclass(slots=True)
@@ -105,10 +53,13 @@ def fit(
     Raises:
         ReferenceFileError: no row can be used, or what is needed is not there.
     """
-    learned = _Learned(spec)
+    learned = Learned(spec)
     for batch in batches():
         learned.read(of_version(batch, spec))
         progress(batch.rows.num_rows)
+    if learned.unnamed:
+        for batch in batches():
+            learned.read_unnamed(of_version(batch, spec))
     layout, notes = learned.layout()
     counter = _BlockCounter(spec, layout)
     for batch in batches():
@@ -125,250 +76,7 @@ def of_version(batch: Batch, spec: FitSpec) -> Batch:
     names = read_names(column)
     wanted = [name == spec.version if spec.version else name not in spec.others for name in names.names]
     keep = np.array([*wanted, not spec.version], dtype=np.bool_)[names.codes]
-    return (
-        batch
-        if keep.all()
-        else Batch(batch.rows.filter(pa.array(keep)), batch.origin, batch.first_row, batch.partition)
-    )
-
-
-class _Sample:
-    """A random sample of bounded size of all numbers that it was shown, the same for the same numbers."""
-
-    def __init__(self) -> None:
-        self._random = np.random.default_rng(20130101)
-        self._rate = 1.0
-        self._kept: list[Floats] = []
-        self._size = 0
-        self.largest = 0.0
-
-    def add(self, values: Floats) -> None:
-        if len(values) == 0:
-            return
-        self.largest = max(self.largest, float(np.abs(values).max()))
-        kept = values if self._rate == 1.0 else values[self._random.random(len(values)) < self._rate]
-        self._kept.append(kept)
-        self._size += len(kept)
-        while self._size > 2 * _SAMPLE:
-            self._rate /= 2
-            merged = np.concatenate(self._kept)
-            self._kept = [merged[self._random.random(len(merged)) < 0.5]]  # noqa: PLR2004 - every other one
-            self._size = len(self._kept[0])
-
-    @property
-    def values(self) -> Floats:
-        return np.concatenate(self._kept) if self._kept else np.empty(0)
-
-
-class _Column:
-    """What was seen of one feature's column."""
-
-    def __init__(self, wish: FeatureWish) -> None:
-        self.wish = wish
-        self.sample = _Sample()
-        self.names: Counter[str] = Counter()
-        self.numbers = self.unreadable = self.named = self.times = 0
-        self.text = self.nested = self.boolean = False
-        self.whole = True
-        self.overflow = False
-
-    def read(self, column: pa.Array) -> None:
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if pa.types.is_temporal(kind):
-            self.times += len(column)
-            return
-        self.nested |= pa.types.is_nested(kind)
-        self.boolean |= pa.types.is_boolean(kind)
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        self.text |= is_text
-        if self.wish.type != "category" and not pa.types.is_boolean(kind):
-            values, bad = read_numbers(column)
-            good = values[np.isfinite(values)]
-            self.sample.add(good)
-            self.numbers += len(good)
-            self.unreadable += int(bad.sum())
-            self.whole = self.whole and bool((good == np.round(good)).all())
-        if self.wish.type != "numeric" and (is_text or self.wish.type == "category" or pa.types.is_boolean(kind)):
-            self._read_names(column)
-
-    def _read_names(self, column: pa.Array) -> None:
-        names = read_names(column)
-        counts = np.bincount(names.codes[names.codes >= 0], minlength=len(names.names))
-        for name, count in zip(names.names, counts, strict=True):
-            if count and name != INVALID_NAME:
-                self.named += int(count)
-                if name in self.names or len(self.names) < _MAX_DISTINCT:
-                    self.names[name] += int(count)
-                else:
-                    self.overflow = True
-
-    @property
-    def is_numeric(self) -> bool:
-        if self.wish.type is not None:
-            return self.wish.type == "numeric"
-        return (
-            not self.boolean
-            and self.numbers > 0
-            and self.numbers >= _NUMBER_IF_READABLE * (self.numbers + self.unreadable)
-        )
-
-    def bins(self, spec: FitSpec) -> FeatureBins | str:
-        """Bins of the feature, or why it has none."""
-        if self.times:
-            return "holds times"
-        if self.nested:
-            return "holds lists or objects"
-        return self._numeric() if self.is_numeric else self._category(spec)
-
-    def _numeric(self) -> NumericBins | str:
-        sample = self.sample.values
-        if len(sample) == 0:
-            return "holds no number"
-        edges = quantile_edges(sample, FEATURE_BINS)
-        if self.wish.range is not None:
-            low, high = self.wish.range
-            inner = edges[(edges > low) & (edges < high)]
-            edges = np.concatenate(([np.nextafter(low, -np.inf)], inner, [high]))
-        return NumericBins(edges, sum_unit(float(np.abs(edges).max())), "integer" if self.whole else "float")
-
-    def _category(self, spec: FitSpec) -> CategoryBins | str:
-        if self.wish.categories is not None:
-            return CategoryBins(self.wish.categories)
-        if not self.names:
-            return "holds no value"
-        distinct = len(self.names)
-        if self.overflow or (distinct > MAX_CATEGORIES and distinct > _IDS_IF_DISTINCT * self.named):
-            return f"looks like an id ({distinct:,} different values)"
-        ranked = sorted(self.names.items(), key=lambda item: (-item[1], item[0]))
-        known = [name for name, count in ranked[:MAX_CATEGORIES] if count >= spec.min_category]
-        named = set(known)
-        return CategoryBins(tuple(known), frozenset(rare_hash(name) for name in self.names if name not in named))
-
-
-def _roles(columns: Columns) -> set[str]:
-    """Columns that play another role than feature. Slices may be features too."""
-    named = (
-        columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error, columns.version,
-        columns.replica, columns.weight, columns.label, columns.label_time, *columns.scores.values(),
-    )  # fmt: skip
-    return {name for name in named if name is not None}
-
-
-class _Learned:
-    """First pass: what the columns hold."""
-
-    def __init__(self, spec: FitSpec) -> None:
-        self._spec = spec
-        self._columns: dict[str, _Column] = {}
-        self._score, self._prediction, self._error, self._actual = _Sample(), _Sample(), _Sample(), _Sample()
-        self._classes: Counter[str] = Counter()
-        self._rows = 0
-        self._schema: set[str] = set()
-
-    def read(self, batch: Batch) -> None:
-        rows, spec = batch.rows, self._spec
-        self._rows += rows.num_rows
-        self._schema.update(rows.schema.names)
-        for name in self._features(rows):
-            column = find_column(rows, feature_column(spec.columns, name))
-            if column is not None:
-                known = self._columns.setdefault(name, _Column(spec.wishes.get(name, FeatureWish())))
-                known.read(column)
-        self._read_outputs(rows)
-
-    def _features(self, rows: pa.RecordBatch) -> list[str]:
-        spec = self._spec
-        if spec.include is not None:
-            return [name for name in spec.include if name not in spec.exclude]
-        columns = spec.columns
-        renamed = {} if columns.features is None else {column: name for name, column in columns.features.items()}
-        plain = [name for name in rows.schema.names if name not in _roles(columns) and name not in renamed]
-        return [name for name in (*renamed.values(), *plain) if name not in spec.exclude]
-
-    def _read_outputs(self, rows: pa.RecordBatch) -> None:
-        columns = self._spec.columns
-        if self._spec.task == "regression":
-            prediction, actual = self._finite(rows, columns.prediction), self._finite(rows, columns.label)
-            self._prediction.add(prediction[np.isfinite(prediction)])
-            self._actual.add(actual[np.isfinite(actual)])
-            error = prediction - actual
-            self._error.add(error[np.isfinite(error)])
-            return
-        score = self._finite(rows, columns.score)
-        self._score.add(score[(score >= 0) & (score <= 1)])
-        for name in (columns.prediction, columns.label):
-            column = None if name is None else find_column(rows, name)
-            if column is not None and not self._spec.classes:
-                names = read_names(column)
-                counts = np.bincount(names.codes[names.codes >= 0], minlength=len(names.names))
-                self._classes.update({n: int(c) for n, c in zip(names.names, counts, strict=True) if c})
-
-    @staticmethod
-    def _finite(rows: pa.RecordBatch, name: str | None) -> Floats:
-        column = None if name is None else find_column(rows, name)
-        if column is None:
-            return np.full(rows.num_rows, np.nan)
-        values, _ = read_numbers(column)
-        return np.where(np.isfinite(values), values, np.nan)
-
-    def layout(self) -> tuple[Layout, list[str]]:
-        """The bins, and notes on columns that are no feature."""
-        spec = self._spec
-        if self._rows == 0:
-            raise ReferenceFileError(f"model {spec.model!r}: the reference data has no rows")
-        features: dict[str, FeatureBins] = {}
-        notes = []
-        for name, column in self._columns.items():
-            bins = column.bins(spec)
-            if isinstance(bins, str):
-                notes.append(f"{name}: left out, it {bins}")
-            else:
-                features[name] = bins
-        for name in spec.include or ():
-            if name not in self._columns and name not in spec.exclude:
-                raise ReferenceFileError(
-                    f"model {spec.model!r}: feature {name!r} is not in the reference data; it has {_some(self._schema)}"
-                )
-        return Layout(
-            task=spec.task,
-            classes=self._class_names(),
-            features=features,
-            score_bins=self._output(self._score) if spec.task == "binary" else None,
-            prediction_bins=self._output(self._prediction),
-            error_bins=self._output(self._error),
-            actual_bins=self._output(self._actual, FEATURE_BINS),
-            class_scores=spec.task == "multiclass" and bool(spec.columns.scores),
-            latency_bounds=spec.latency_bounds,
-            label_delay_bounds=LABEL_DELAY_BOUNDS,
-            slices=spec.slices,
-        ), notes
-
-    def _class_names(self) -> tuple[str, ...]:
-        spec = self._spec
-        if spec.task == "regression":
-            return ()
-        if spec.classes:
-            return spec.classes
-        if spec.task == "binary":
-            return ("0", "1")
-        names = tuple(sorted(self._classes))
-        if not names:
-            raise ReferenceFileError(
-                f"model {spec.model!r}: no class found in the reference data; name them as `classes:`"
-            )
-        if len(names) > MAX_CATEGORIES:
-            raise ReferenceFileError(
-                f"model {spec.model!r}: {len(names)} different classes; a regression? else name some as `classes:`"
-            )
-        return names
-
-    @staticmethod
-    def _output(sample: _Sample, bins: int = OUTPUT_BINS) -> NumericBins | None:
-        values = sample.values
-        if len(values) == 0:
-            return None
-        edges = quantile_edges(values, bins)
-        return NumericBins(edges, sum_unit(float(np.abs(edges).max())))
+    return batch if keep.all() else batch.filter(pa.array(keep))
 
 
 class _BlockCounter:
@@ -377,11 +85,11 @@ class _BlockCounter:
     def __init__(self, spec: FitSpec, layout: Layout) -> None:
         self._spec = spec
         self._layout = layout
-        self._vocabulary = Vocabulary({**spec.slices, "error": 16})
+        self._vocabulary = Vocabulary({**spec.slices, "error": ERROR_SLOTS})
         self._reading = Reading(spec.columns, layout, spec.decision_threshold)
         self._total = Counts.zero(layout)
         self._blocks: dict[int, Counts] = {}
-        self._rejected: Counter[str] = Counter()
+        self._rejected: Counter[RejectReason] = Counter()
         self._timed = spec.columns.time is not None
 
     def read(self, batch: Batch) -> None:
@@ -391,14 +99,16 @@ class _BlockCounter:
         if not self._timed:
             batch = _with_time(batch)
             reading = Reading(_timeless(self._spec.columns), self._layout, self._spec.decision_threshold)
-        rows, rejects = decode_predictions(batch, reading)
-        self._rejected.update(reject.reason for reject in rejects)
+        rows, refused = decode_predictions(batch, reading)
+        self._rejected.update(refused.tally)
         slots = slice_slots(rows, self._layout, self._vocabulary)
         width = self._spec.block_seconds
-        self._add(count_rows(rows, slots, self._layout, self._vocabulary, width))
+        for counted in count_rows(rows, slots, self._layout, self._vocabulary, width):
+            self._add(counted)
         outcomes = row_outcomes(rows, slots)
         if outcomes is not None and len(outcomes):
-            self._add(count_outcomes(outcomes, self._layout, width))
+            for counted in count_outcomes(outcomes, self._layout, width):
+                self._add(counted)
 
     def _add(self, counted: dict[CellKey, Counts]) -> None:
         for (_, start), counts in counted.items():
@@ -446,44 +156,13 @@ class _BlockCounter:
         return notes
 
 
-def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
-    """Outcomes of rows that hold their own label; None if the log has no such column."""
-    if rows.label is None:
-        return None
-    keep = ~np.isnan(rows.label) & (rows.error.codes < 0)
-    known = np.zeros(len(rows), dtype=np.bool_) if rows.label_time is None else rows.label_time != NO_TIME
-    delay = np.full(len(rows), np.nan)
-    if rows.label_time is not None:
-        delay[known] = (rows.label_time[known] - rows.time[known]) / 1e6
-    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
-    return Outcomes(
-        versions=rows.version.names,
-        version=rows.version.codes[keep],
-        time=rows.time[keep],
-        prediction=rows.prediction[keep],
-        score=rows.score[keep],
-        actual=rows.label[keep],
-        delay=delay[keep],
-        slots=slots[keep],
-        sign=weight[keep],
-        scores=None if rows.scores is None else rows.scores[keep],
-    )
-
-
 def _with_time(batch: Batch) -> Batch:
     """The batch with a time that is always the same, for references without one."""
-    rows = batch.rows.append_column(_NO_TIME_COLUMN, pa.array(np.zeros(batch.rows.num_rows)))
-    return Batch(rows, batch.origin, batch.first_row, batch.partition)
+    return replace(batch, rows=batch.rows.append_column(_NO_TIME_COLUMN, pa.array(np.zeros(batch.rows.num_rows))))
 
 
 _NO_TIME_COLUMN = "__no_time__"
 
 
 def _timeless(columns: Columns) -> Columns:
-    values = {name: getattr(columns, name) for name in Columns.__slots__}
-    return Columns(**{**values, "time": _NO_TIME_COLUMN})
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:10]) + (", …" if len(listed) > 10 else "")  # noqa: PLR2004 - as many as one line takes
+    return replace(columns, time=_NO_TIME_COLUMN)

@@ -4,6 +4,8 @@ SipHash-1-3 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012; rounds 
 tables), computed for many ids at once.
 """
 
+import contextlib
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 Key = tuple[int, int]
 
+_WHOLE_BELOW = 2.0**63
 _BLOCK = 8192
 """Ids hashed at once: the lanes of a block stay in the first-level cache."""
 
@@ -20,7 +23,8 @@ def hash_ids(ids: pa.Array, key: Key) -> tuple[Hashes, NDArray[np.bool_]]:
     """Keyed hashes of a column of ids.
 
     Args:
-        ids: (n,) text, whole numbers or bytes; a number hashes as its decimal text.
+        ids: (n,) text, numbers or bytes; a number hashes as its decimal text, a whole one without decimals however it
+            came: a column of whole numbers with gaps often comes as floats.
         key: two 64-bit numbers, secret to this installation.
 
     Returns:
@@ -58,6 +62,29 @@ def _whole(ids: pa.Array) -> pa.Array:
         return ids.cast(pa.int64())
     except pa.ArrowInvalid:
         return pc.replace_substring_regex(ids.cast(pa.large_string()), r"\.0$", "")
+
+
+def _as_bytes(ids: pa.Array) -> pa.Array:
+    """The column as bytes: text in UTF-8, numbers as decimal text."""
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    kind = ids.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return ids.cast(pa.large_binary())
+    if pa.types.is_floating(kind):
+        return _floats_as_text(ids.cast(pa.float64())).cast(pa.large_binary())
+    if pa.types.is_decimal(kind):
+        with contextlib.suppress(pa.ArrowInvalid):
+            ids = ids.cast(pa.decimal256(76, 0))
+    return ids.cast(pa.large_string()).cast(pa.large_binary())
+
+
+def _floats_as_text(column: pa.Array) -> pa.Array:
+    values = np.asarray(pc.fill_null(column, np.nan), dtype=np.float64)
+    whole = (np.abs(values) < _WHOLE_BELOW) & (values == np.floor(values))
+    digits = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(pa.large_string())
+    text = pc.if_else(pa.array(np.isnan(values)), None, column).cast(pa.large_string())
+    return pc.if_else(pa.array(whole), digits, text)
 
 
 def _siphash(data: NDArray[np.uint8], starts: NDArray[np.int64], length: int, key: Key) -> Hashes:

@@ -76,12 +76,13 @@ class Reference:
         if self.block_seconds is None or seconds < self.block_seconds or len(self.block_starts) == 0:
             return np.empty((0, self.layout.width))
         number = (self.block_starts - self.block_starts[0]) // seconds
-        groups, inverse = np.unique(number, return_inverse=True)
-        sums = np.zeros((len(groups), self.layout.width))
-        np.add.at(sums, inverse, self.blocks)
-        rows = sums[:, self.layout.spans["rows"]].reshape(-1)
-        kept: Floats = sums[rows >= np.median(rows) / 2]
-        return kept
+        _, first, blocks = np.unique(number, return_index=True, return_counts=True)
+        sums: Floats = np.add.reduceat(self.blocks, first, axis=0)
+        # Judged by blocks, not by rows: a quiet weekend is whole, a window with a gap or past the end is not.
+        whole = blocks >= np.median(blocks) / 2
+        covered = self.block_starts[-1] + self.block_seconds - self.block_starts[first[-1]]
+        whole[-1] &= covered >= seconds or blocks[-1] >= np.median(blocks)
+        return sums[whole]
 
     def part(self, counts: Floats, part: str) -> Floats:
         """(K', *shape): one part of several vectors, as `windows` gives them."""

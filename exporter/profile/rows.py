@@ -1,14 +1,17 @@
 """Rows as logged → plain arrays of what counts need. What cannot be used is set aside with its reason."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from exporter.batch import Batch, Reject, RejectReason
-from exporter.profile.bins import MISSING, CategoryBins, Codes, FeatureBins, Floats, NumericBins
+from exporter.batch import Batch
+from exporter.profile.bins import MISSING, CategoryBins, Codes, FeatureBins, Floats, NumericBins, to_unit
 from exporter.profile.cells import (
     INVALID_NAME,
     NO_TIME,
@@ -24,10 +27,14 @@ from exporter.profile.cells import (
 from exporter.profile.columns import SECONDS_OF_UNIT, Columns
 from exporter.profile.ids import Hashes, Key, hash_ids
 from exporter.profile.layout import Layout
+from exporter.profile.refused import Refused
 
 UNVERSIONED = "unversioned"
 _YES = frozenset({"1", "true", "yes", "y", "t", "positive"})
 _NO = frozenset({"0", "false", "no", "n", "f", "negative", "-1"})
+_WEIGHT_UNIT = 2.0**-20
+_HOPELESS = 50
+"""Rows that cannot be decoded one by one, after which the rest of their piece is not tried any more."""
 
 
 @dataclass(slots=True)
@@ -122,27 +129,80 @@ class Reading:
 
 
 def class_table(classes: tuple[str, ...]) -> dict[str, int]:
-    """Name as logged → class code. The usual words for yes and no stand for a binary model's two classes."""
+    """Name as logged → class code. The usual words for yes and no, however capitalised, stand for two classes."""
     table = {name: code for code, name in enumerate(classes)}
     if len(classes) == 2:  # noqa: PLR2004 - negative and positive
         for words in (_NO, _YES):
             owner = next((code for code, name in enumerate(classes) if name.lower() in words), None)
             if owner is not None:
                 for word in words:
-                    table.setdefault(word, owner)
+                    for written in (word, word.capitalize(), word.upper()):
+                        table.setdefault(written, owner)
     return table
 
 
-def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, list[Reject]]:
-    """Rows that can be counted, and rejects for those that cannot: no time, or neither an error nor a prediction."""
+def class_code(name: str, layout: Layout) -> int:
+    """Code of a class as logged."""
+    return class_table(layout.classes).get(name, _other_class(layout))
+
+
+def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, Refused]:
+    """Rows that can be counted, and those that cannot: no time, or neither an error nor a prediction."""
+    return _decode(batch, reading, _decode_predictions)
+
+
+def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, Refused]:
+    """Labels that can be joined, and rows without an id or with a value that cannot be read."""
+    return _decode(batch, reading, _decode_labels)
+
+
+Decoded = TypeVar("Decoded", Rows, LabelRows)
+
+
+def _decode(
+    batch: Batch, reading: Reading, decode: Callable[[Batch, Reading], tuple[Decoded, Refused]]
+) -> tuple[Decoded, Refused]:
+    """What `decode` makes of the batch, less rows that no part of the program can make anything of.
+
+    That there are such rows is a mistake of ours. It must cost the row, not the log behind it.
+    """
+    try:
+        return decode(batch, reading)
+    except Exception:  # noqa: BLE001 - the border between what others wrote and what is counted
+        good = np.zeros(batch.rows.num_rows, dtype=np.bool_)
+        _try_pieces(batch, 0, _HOPELESS, good, lambda piece: decode(piece, reading))
+    decoded, refused = decode(batch.filter(pa.array(good)), reading)
+    decoded.place = np.flatnonzero(good)[decoded.place]
+    refused.add(batch, np.flatnonzero(~good), "unreadable", keep_rows=reading.keep_rows)
+    return decoded, refused
+
+
+def _try_pieces(batch: Batch, start: int, left: int, good: Bools, attempt: Callable[[Batch], object]) -> int:
+    """Marks in `good` the rows of a piece (from row `start` on) that can be read; how many more failures are borne."""
+    n = batch.rows.num_rows
+    try:
+        attempt(batch)
+    except Exception:  # noqa: BLE001 - see above
+        if n == 1 or left <= 0:
+            return left - 1
+    else:
+        good[start : start + n] = True
+        return left
+    half = n // 2
+    for begin, size in ((0, half), (half, n - half)):
+        left = _try_pieces(replace(batch, rows=batch.rows.slice(begin, size)), start + begin, left, good, attempt)
+    return left
+
+
+def _decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, Refused]:
     columns, layout, rows = reading.columns, reading.layout, batch.rows
     n = rows.num_rows
     time = _times(rows, columns.time, columns.timezone)
     score, score_bad = _score(rows, columns, n)
-    error = _names(rows, columns.error, n)
+    error = _errors(rows, columns.error, n)
     decoded = Rows(
         time=time,
-        version=_version(rows, columns.version, n),
+        version=read_versions(rows, columns.version),
         error=error,
         latency=_latency(rows, columns, n),
         score=score,
@@ -163,21 +223,24 @@ def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, list[Rejec
         decoded.prediction = np.where(np.isnan(decoded.scores).all(axis=1), np.nan, _argmax(decoded.scores))
     bad_time = time == NO_TIME
     silent = ~bad_time & (error.codes < 0) & np.isnan(decoded.prediction) & np.isnan(score) & ~score_bad
-    rejects = _rejects(batch, bad_time, "bad_time", reading) + _rejects(batch, silent, "bad_prediction", reading)
+    refused = Refused()
+    refused.add(batch, np.flatnonzero(bad_time), "bad_time", keep_rows=reading.keep_rows)
+    refused.add(batch, np.flatnonzero(silent), "bad_prediction", keep_rows=reading.keep_rows)
     bad = bad_time | silent
-    return (decoded.take(~bad) if bad.any() else decoded), rejects
+    return (decoded.take(~bad) if bad.any() else decoded), refused
 
 
-def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, list[Reject]]:
-    """Labels that can be joined, and rejects for those without an id or with a value that cannot be read."""
+def _decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, Refused]:
     columns, n = reading.columns, batch.rows.num_rows
     ids, has_id = _ids(batch.rows, columns.id or "", reading.key, n)
     value = _labels(batch.rows, columns.label or "", reading.layout, n)
     time = _times(batch.rows, columns.label_time or columns.time, columns.timezone)
     bad_label = has_id & np.isnan(value)
-    rejects = _rejects(batch, ~has_id, "bad_id", reading) + _rejects(batch, bad_label, "bad_label", reading)
+    refused = Refused()
+    refused.add(batch, np.flatnonzero(~has_id), "bad_id", keep_rows=reading.keep_rows)
+    refused.add(batch, np.flatnonzero(bad_label), "bad_label", keep_rows=reading.keep_rows)
     good = has_id & ~bad_label
-    return LabelRows(ids[good], value[good], time[good], np.flatnonzero(good)), rejects
+    return LabelRows(ids[good], value[good], time[good], np.flatnonzero(good)), refused
 
 
 def _argmax(scores: Floats) -> Floats:
@@ -195,7 +258,19 @@ def _names(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
     return Names(np.full(n, -1, dtype=np.int64), ()) if column is None else read_names(column)
 
 
-def _version(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
+def _errors(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
+    """Classes of errors. A flag says `error` where it is true; the number 0 is a code of success."""
+    column = None if name is None else find_column(rows, name)
+    if column is not None and pa.types.is_boolean(column.type):
+        column = pc.if_else(column, "error", None)
+    elif column is not None and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        column = pc.if_else(pc.equal(column, 0), None, column)
+    return Names(np.full(n, -1, dtype=np.int64), ()) if column is None else read_names(column)
+
+
+def read_versions(rows: pa.RecordBatch, name: str | None) -> Names:
+    """(n,) the version of each row; UNVERSIONED where the log says none."""
+    n = rows.num_rows
     found = _names(rows, name, n)
     if not len(found.names):
         return constant(UNVERSIONED, n)
@@ -305,7 +380,7 @@ def _weight(rows: pa.RecordBatch, name: str | None) -> Floats | None:
         return None
     values, _ = _numbers(rows, name, rows.num_rows)
     with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(values) & (values >= 0), values, 1.0)
+        return to_unit(np.where(np.isfinite(values) & (values >= 0), values, 1.0), _WEIGHT_UNIT)
 
 
 def _ids(rows: pa.RecordBatch, name: str, key: Key, n: int) -> tuple[Hashes, Bools]:
@@ -313,14 +388,3 @@ def _ids(rows: pa.RecordBatch, name: str, key: Key, n: int) -> tuple[Hashes, Boo
     if column is None or pa.types.is_null(column.type) or pa.types.is_nested(column.type):
         return np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.bool_)
     return hash_ids(column, key)
-
-
-def _rejects(batch: Batch, mask: Bools, reason: RejectReason, reading: Reading) -> list[Reject]:
-    return [reject_row(batch, int(row), reason, keep=reading.keep_rows) for row in np.flatnonzero(mask)]
-
-
-def reject_row(batch: Batch, row: int, reason: RejectReason, *, keep: bool) -> Reject:
-    """What is noted of a row that was not counted: its place, the reason and a hash of its content."""
-    content = repr(batch.rows.slice(row, 1).to_pylist()[0])
-    digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-    return Reject(batch.origin, batch.place(row), reason, digest, content if keep else None)

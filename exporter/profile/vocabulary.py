@@ -27,15 +27,19 @@ class Vocabulary:
         slots = []
         for value in values:
             slot = index.get(value)
-            if slot is None:
-                slot = len(known) if len(known) < last and value != OTHER else last
-                if slot < last:
-                    known.append(value)
-                    index[value] = slot
-            slots.append(slot)
+            if slot is None and len(known) < last and value != OTHER:
+                slot = index[value] = len(known)
+                known.append(value)
+            # A list may be longer than it has slots, where the configuration allowed more before.
+            slots.append(last if slot is None else min(slot, last))
         return slots
+
+    def knows(self, kind: str, values: Sequence[str]) -> bool:
+        """True if all of `values` have been seen before, so that `slots` changes nothing."""
+        return set(values) <= set(self.names.get(kind, ()))
 
     def labels(self, kind: str) -> list[str]:
         """Names by slot for all slots in use, and OTHER at the last slot: (slots,) with "" where none is in use."""
-        known = self.names.get(kind, [])
-        return [*known, *[""] * (self.capacity[kind] - 1 - len(known)), OTHER]
+        last = self.capacity[kind] - 1
+        known = self.names.get(kind, [])[:last]
+        return [*known, *[""] * (last - len(known)), OTHER]

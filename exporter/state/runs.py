@@ -73,14 +73,17 @@ def unpack_run(number: int, bucket: int, data: bytes) -> Run:
     Raises:
         StateError: damaged, or of a newer version.
     """
-    magic, version, size = _HEAD.unpack_from(data)
-    if magic != _MAGIC or version != 1:
-        raise StateError(f"run {number} of the state is damaged or of a newer version")
-    arrays: dict[str, Column] = {}
-    start = _HEAD.size + size
-    for name, (kind, shape) in json.loads(data[_HEAD.size : start]).items():
-        count = int(np.prod(shape))
-        arrays[name] = np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(shape)
-        start += arrays[name].nbytes
-    hashes = arrays.pop("hashes")
-    return Run(number, bucket, hashes.astype(np.uint64, copy=False), arrays)
+    try:
+        magic, version, size = _HEAD.unpack_from(data)
+        if magic != _MAGIC or version != 1:
+            raise StateError(f"run {number} of the state is damaged or of a newer version")
+        arrays: dict[str, Column] = {}
+        start = _HEAD.size + size
+        for name, (kind, shape) in json.loads(data[_HEAD.size : start]).items():
+            count = int(np.prod(shape))
+            # Copied, as what does not lie on its own boundary would be at every search.
+            arrays[name] = np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(shape).copy()
+            start += arrays[name].nbytes
+        return Run(number, bucket, arrays.pop("hashes").astype(np.uint64, copy=False), arrays)
+    except (struct.error, ValueError, TypeError, KeyError) as error:
+        raise StateError(f"run {number} of the state is damaged ({error})") from error

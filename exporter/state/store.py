@@ -88,7 +88,7 @@ class Store:
             StateError: it cannot be opened or written, is damaged, or was written by a newer version.
         """
         self.path = path
-        with self._told():
+        with self._understood():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -105,9 +105,10 @@ class Store:
                 rows = [("version", str(STATE_VERSION)), ("key", json.dumps(key))]
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
         meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        if int(meta["version"]) != STATE_VERSION:
+        version = meta.get("version")
+        if version != str(STATE_VERSION):
             raise StateError(
-                f"{self.path}: written by another version of ml-exporter (state {meta['version']}, this one reads "
+                f"{self.path}: written by another version of ml-exporter (state {version}, this one reads "
                 f"{STATE_VERSION}); use that version, or name a new state_dir"
             )
         first, second = json.loads(meta["key"])
@@ -124,6 +125,17 @@ class Store:
             ) from error
 
     @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """For what is read: it may be written, and yet not be what was."""
+        try:
+            with self._told():
+                yield
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{self.path}: damaged, or of a newer ml-exporter ({error}); bring back a copy, or name a new state_dir"
+            ) from error
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing of what is written inside.
 
@@ -134,10 +146,12 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # On some errors SQLite has rolled back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()
@@ -151,42 +165,42 @@ class Store:
     # What is read once, at start.
 
     def layouts(self) -> dict[str, Layout]:
-        with self._told():
+        with self._understood():
             return {
                 key: Layout.from_json(json.loads(text))
                 for key, text in self._db.execute("SELECT id, layout FROM layouts")
             }
 
     def cursor(self, stream: str) -> bytes | None:
-        with self._told():
+        with self._understood():
             row = self._db.execute("SELECT cursor FROM cursors WHERE stream = ?", (stream,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def panes(self) -> list[tuple[PaneKey, bytes]]:
         """All panes, oldest first, as packed counts."""
         query = "SELECT version, start, width, layout, counts FROM panes ORDER BY start, width"
-        with self._told():
+        with self._understood():
             return [(PaneKey(*row[:4]), row[4]) for row in self._db.execute(query)]
 
     def totals(self) -> dict[str, bytes]:
-        with self._told():
+        with self._understood():
             return dict(self._db.execute("SELECT version, counts FROM totals"))
 
     def facts(self) -> dict[str, Any]:
         """Small facts by name: watermark, vocabularies, counters of the exporter."""
-        with self._told():
+        with self._understood():
             return {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM facts")}
 
     def runs(self, kind: str) -> list[Run]:
         """Runs of a kind, oldest first."""
         query = "SELECT number, bucket, data FROM runs WHERE kind = ? ORDER BY number"
-        with self._told():
+        with self._understood():
             return [unpack_run(*row) for row in self._db.execute(query, (kind,))]
 
     def rejects(self, most: int = 100) -> list[tuple[str, Reject]]:
         """The latest rows set aside, newest first: their stream and place."""
         query = "SELECT stream, origin, row, reason, digest, content FROM rejects ORDER BY number DESC LIMIT ?"
-        with self._told():
+        with self._understood():
             return [(row[0], Reject(*row[1:])) for row in self._db.execute(query, (most,))]
 
     # What is written inside a transaction.
@@ -207,6 +221,9 @@ class Store:
 
     def put_total(self, version: str, packed: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO totals VALUES (?, ?)", (version, packed))
+
+    def drop_total(self, version: str) -> None:
+        self._db.execute("DELETE FROM totals WHERE version = ?", (version,))
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
         rows = [(key, json.dumps(value)) for key, value in facts.items()]

@@ -1,0 +1,73 @@
+"""One log of a model: its source, its cursor, and when to try again after it failed."""
+
+from concurrent.futures import Executor, Future
+
+from exporter.batch import Poll
+from exporter.engine.plan import StreamPlan
+from exporter.sources.source import Source
+
+_BACKOFF_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+
+
+class Stream:
+    """A log between two polls.
+
+    Attributes:
+        cursor: where it was committed to.
+        newest: event time of the newest row, Unix seconds.
+        told: why it could not be read the last time; empty if it could.
+    """
+
+    def __init__(self, name: str, plan: StreamPlan, cursor: bytes | None, newest: float | None = None) -> None:
+        self.name = name
+        self.plan = plan
+        self.cursor = cursor
+        self.newest = newest
+        self.failures = 0
+        self.retry_at = 0.0
+        self.told = ""
+        self.problems: tuple[str, ...] = ()
+        self._source: Source | None = None
+        self._ahead: tuple[bytes, Future[Poll]] | None = None
+
+    def poll(self, limit: int) -> Poll:
+        """What stands behind the cursor; taken from what was read ahead where that began there.
+
+        Raises:
+            SourceError: nothing could be read.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            begin, future = ahead
+            if begin == self.cursor:
+                return future.result()
+            future.exception()
+        if self._source is None:
+            self._source = self.plan.open()
+        return self._source.poll(self.cursor, limit)
+
+    def read_ahead(self, pool: Executor, cursor: bytes, limit: int) -> None:
+        """Begins to read what stands behind `cursor` while others count; the source has one user at a time still."""
+        if self._source is not None and self._ahead is None:
+            self._ahead = (cursor, pool.submit(self._source.poll, cursor, limit))
+
+    def failed(self, now: float) -> float:
+        """Notes a failure; seconds until the next try."""
+        seconds = _BACKOFF_SECONDS[min(self.failures, len(_BACKOFF_SECONDS) - 1)]
+        self.failures += 1
+        self.retry_at = now + seconds
+        return seconds
+
+    def go_on_failing(self, before: "Stream") -> None:
+        """Takes over what was known of the log's failures."""
+        self.failures, self.retry_at = before.failures, before.retry_at
+        self.told, self.problems = before.told, before.problems
+
+    def close(self) -> None:
+        """Lets go of the source."""
+        if self._ahead is not None:
+            self._ahead[1].exception()
+            self._ahead = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None

@@ -1,0 +1,100 @@
+"""Predictions whose truth is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import Floats
+from exporter.profile.cells import NO_TIME
+from exporter.profile.rows import Rows
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Predictions whose truth is known, ready to be counted; every array is (n,).
+
+    Attributes:
+        version: index into `versions`.
+        time: of the prediction, microseconds.
+        actual: class code or number; `prediction` and `score` as in Rows.
+        delay: seconds from prediction to label, NaN where unknown.
+        slots: (n, D) slice slot of each dimension, in the layout's order; -1 = none.
+        sign: weight of the row; negative takes an earlier label back.
+    """
+
+    versions: tuple[str, ...]
+    version: Ints
+    time: Ints
+    prediction: Floats
+    score: Floats
+    actual: Floats
+    delay: Floats
+    slots: Ints
+    sign: Floats
+    scores: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> "Outcomes":
+        """Some of them."""
+        return Outcomes(
+            versions=self.versions,
+            version=self.version[keep],
+            time=self.time[keep],
+            prediction=self.prediction[keep],
+            score=self.score[keep],
+            actual=self.actual[keep],
+            delay=self.delay[keep],
+            slots=self.slots[keep],
+            sign=self.sign[keep],
+            scores=None if self.scores is None else self.scores[keep],
+        )
+
+
+def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
+    """Outcomes of rows that hold their own label; None if the log has no such column."""
+    if rows.label is None:
+        return None
+    keep = ~np.isnan(rows.label) & (rows.error.codes < 0)
+    known = np.zeros(len(rows), dtype=np.bool_) if rows.label_time is None else rows.label_time != NO_TIME
+    delay = np.full(len(rows), np.nan)
+    if rows.label_time is not None:
+        delay[known] = (rows.label_time[known] - rows.time[known]) / 1e6
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    return Outcomes(
+        versions=rows.version.names,
+        version=rows.version.codes[keep],
+        time=rows.time[keep],
+        prediction=rows.prediction[keep],
+        score=rows.score[keep],
+        actual=rows.label[keep],
+        delay=delay[keep],
+        slots=slots[keep],
+        sign=weight[keep],
+        scores=None if rows.scores is None else rows.scores[keep],
+    )
+
+
+def concatenate(one: Outcomes, other: Outcomes) -> Outcomes:
+    """Both one after the other; both number versions alike."""
+    if len(one) == 0:
+        return other
+    if len(other) == 0:
+        return one
+    scores = None if one.scores is None or other.scores is None else np.concatenate((one.scores, other.scores))
+    return Outcomes(
+        versions=max(one.versions, other.versions, key=len),
+        version=np.concatenate((one.version, other.version)),
+        time=np.concatenate((one.time, other.time)),
+        prediction=np.concatenate((one.prediction, other.prediction)),
+        score=np.concatenate((one.score, other.score)),
+        actual=np.concatenate((one.actual, other.actual)),
+        delay=np.concatenate((one.delay, other.delay)),
+        slots=np.concatenate((one.slots, other.slots)),
+        sign=np.concatenate((one.sign, other.sign)),
+        scores=scores,
+    )
