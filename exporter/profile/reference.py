@@ -64,8 +64,8 @@ class Reference:
     def windows(self, seconds: int) -> Floats:
         """(K', layout.width) counts of the reference cut into windows of `seconds` that do not overlap.
 
-        Windows with less than half of the usual (median) number of rows are left out: they are cut by the
-        reference's ends or its gaps. (0, width) if the reference has no time, or coarser blocks than `seconds`.
+        Windows with less than half of the usual (median) number of blocks are left out, and a last one that the
+        reference's end cuts off. (0, width) if the reference has no time, or coarser blocks than `seconds`.
         """
         known = self._windows
         if seconds not in known:
