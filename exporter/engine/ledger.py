@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.engine.rulings import rule
 from exporter.profile.bins import Floats
 from exporter.profile.cells import NO_TIME, Bools
 from exporter.profile.ids import Hashes
@@ -186,56 +187,37 @@ class Ledger:
     # Labels
 
     def add_labels(self, labels: LabelRows, now: float) -> Joined:
-        """Joins labels with their predictions; those without one wait."""
-        ids, value, time = labels.ids, labels.value, labels.time
-        n = len(ids)
-        duplicates = np.zeros(n, dtype=np.bool_)
-        conflicts = np.zeros(n, dtype=np.bool_)
-        rows = self._one_a_label(ids, value, duplicates, conflicts)
-        ids, value, time = ids[rows], value[rows], time[rows]
+        """Joins labels with their predictions; those without one wait. As if each label had come alone."""
+        rulings = rule(labels.ids, labels.value, self._rules.conflict, self._held)
+        ids = labels.ids[rulings.last]
+        first, last = ((labels.value[rows], labels.time[rows]) for rows in (rulings.first, rulings.last))
         had, old = self._labels_of(ids)
-        same = had & (old["value"] == value) & (old["state"] != _ASSUMED)
-        other = had & ~same
-        duplicates[rows[same]] = True
-        held = (
-            other & (old["state"] != _ASSUMED)
-            if self._rules.conflict == "first"
-            else np.zeros(len(ids), dtype=np.bool_)
-        )
-        conflicts[rows[other & (old["state"] != _ASSUMED)]] = True
-        new = ~same & ~held
-        ids, value, time, had = ids[new], value[new], time[new], had[new]
-        old = {name: column[new] for name, column in old.items()}
         found, prediction = self._predictions_of(ids)
         # All rows of one id stay in one bucket: merging a bucket then never makes an old row newer than another's.
         bucket = np.where(had, old["bucket"].astype(np.int64), int(now // self._rules.bucket))
         state = np.where(found, _JOINED, _UNMATCHED).astype(np.uint8)
-        self._append_labels(ids, value, time, state, bucket)
-        corrected = found & had & (old["state"] != _UNMATCHED)
-        self.unmatched += int((~found).sum()) - int((had & (old["state"] == _UNMATCHED)).sum())
-        fresh = found & ~corrected
-        outcomes = self._outcomes(_rows(prediction, fresh), value[fresh], time[fresh])
+        self._append_labels(ids, *last, state, bucket)
+        waited = had & (old["state"] == _UNMATCHED)
+        self.unmatched += int((~found).sum()) - int(waited.sum())
+        fresh = found & (~had | waited)
+        outcomes = self._outcomes(_rows(prediction, fresh), first[0][fresh], first[1][fresh])
         self.waiting -= len(outcomes)
-        undone = self._outcomes(
-            _rows(prediction, corrected), old["value"][corrected], old["time"][corrected], sign=-1.0
+        # What was counted before this label, in this batch or earlier, is taken back.
+        counted = [
+            np.where(fresh, mine, theirs) for mine, theirs in zip(first, (old["value"], old["time"]), strict=True)
+        ]
+        corrected = found & ~(fresh & (rulings.first == rulings.last))
+        undone, redone = (
+            self._outcomes(_rows(prediction, corrected), value[corrected], time[corrected], sign)
+            for (value, time), sign in ((counted, -1.0), (last, 1.0))
         )
-        redone = self._outcomes(_rows(prediction, corrected), value[corrected], time[corrected])
-        return Joined(outcomes, concatenate(undone, redone), duplicates, conflicts)
+        return Joined(outcomes, concatenate(undone, redone), rulings.duplicates, rulings.conflicts)
 
-    def _one_a_label(self, ids: Hashes, value: Floats, duplicates: Bools, conflicts: Bools) -> NDArray[np.intp]:
-        """Rows that hold for their id within the batch: the first or the last one; marks the others."""
-        n = len(ids)
-        if self._rules.conflict == "last":
-            _, place, inverse = np.unique(ids[::-1], return_index=True, return_inverse=True)
-            rows, inverse = n - 1 - place, inverse[::-1]
-        else:
-            _, rows, inverse = np.unique(ids, return_index=True, return_inverse=True)
-        kept = rows[inverse]
-        repeated = kept != np.arange(n)
-        differs = value != value[kept]
-        duplicates |= repeated & ~differs
-        conflicts |= repeated & differs
-        return rows
+    def _held(self, ids: Hashes) -> Floats:
+        """(n,) label of each id that a later one is measured by; NaN: none, or only an assumed one."""
+        had, label = self._labels_of(ids)
+        held: Floats = np.where(had & (label["state"] != _ASSUMED), label["value"], np.nan)
+        return held
 
     # The end of waiting
 

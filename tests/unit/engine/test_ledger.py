@@ -104,12 +104,14 @@ def test_second_label(store: Store, conflict: str, fresh: list, corrections: lis
 
 
 def test_conflict_within_a_batch(store: Store) -> None:
+    """The first label is news, the last one holds: as if each had come in a batch of its own."""
     ledger = Ledger(store, RULES, 0, {})
     add(ledger, predictions([1, 2], [10, 10]))
     joined = ledger.add_labels(labels([1, 1, 2, 2], [0.0, 1.0, 5.0, 5.0]), 0)
-    assert pairs(joined.fresh) == [(1.0, 1.0), (2.0, 5.0)]
-    assert joined.conflicts.tolist() == [True, False, False, False]
-    assert joined.duplicates.tolist() == [False, False, True, False]
+    assert pairs(joined.fresh) == [(1.0, 0.0), (2.0, 5.0)]
+    assert pairs(joined.corrections) == [(1.0, 0.0), (1.0, 1.0)]
+    assert joined.conflicts.tolist() == [False, True, False, False]
+    assert joined.duplicates.tolist() == [False, False, False, True]
 
 
 def test_end_of_the_wait(store: Store) -> None:
