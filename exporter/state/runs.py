@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.errors import StateError
 from exporter.profile.ids import Hashes
 
 Column = NDArray[np.generic]
@@ -71,12 +70,12 @@ def unpack_run(number: int, bucket: int, data: bytes) -> Run:
     """The run that `pack_run` made bytes of.
 
     Raises:
-        StateError: damaged, or of a newer version.
+        ValueError: damaged, or of a newer version.
     """
     try:
         magic, version, size = _HEAD.unpack_from(data)
         if magic != _MAGIC or version != 1:
-            raise StateError(f"run {number} of the state is damaged or of a newer version")
+            raise ValueError("not a run of version 1")
         arrays: dict[str, Column] = {}
         start = _HEAD.size + size
         for name, (kind, shape) in json.loads(data[_HEAD.size : start]).items():
@@ -86,4 +85,4 @@ def unpack_run(number: int, bucket: int, data: bytes) -> Run:
             start += arrays[name].nbytes
         return Run(number, bucket, arrays.pop("hashes").astype(np.uint64, copy=False), arrays)
     except (struct.error, ValueError, TypeError, KeyError) as error:
-        raise StateError(f"run {number} of the state is damaged ({error})") from error
+        raise ValueError(f"run {number}: {error}") from error

@@ -497,7 +497,7 @@ def test_half_counted_poll_is_counted_again_from_the_start(exporter: Exporter, m
 def test_state_that_cannot_be_written_loses_nothing(exporter: Exporter) -> None:
     exporter.predict(row(1), row(2))
     exporter.worker._store._db.execute("PRAGMA query_only = 1")
-    with pytest.raises(StateError, match="m.sqlite"):
+    with pytest.raises(StateError, match=r"m\.sqlite"):
         exporter.worker.step()
     exporter.read()
     assert (exporter.window().rows, exporter.rows_read()) == (2.0, 2.0)

@@ -1,0 +1,95 @@
+"""Sorted runs: the newest row of an id holds, and bytes give back what was packed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.profile.ids import Hashes
+from exporter.state.runs import Run, find, merge, pack_run, sorted_run, unpack_run
+from exporter.state.shelf import Shelf
+from exporter.state.store import Store
+
+ROWS = st.lists(st.tuples(st.integers(0, 20), st.integers(-(2**62), 2**62)), max_size=40)
+
+
+def run_of(rows: list[tuple[int, int]], number: int = 1) -> Run:
+    ids: Hashes = np.array([i for i, _ in rows], dtype=np.uint64)
+    return sorted_run(number, 5, ids, {"value": np.array([v for _, v in rows], dtype=np.int64)})
+
+
+def as_dict(run: Run) -> dict[int, int]:
+    return dict(zip(run.hashes.tolist(), run.columns["value"].tolist(), strict=True))
+
+
+@given(ROWS)
+def test_run_is_a_dictionary_in_order(rows) -> None:
+    run = run_of(rows)
+    assert as_dict(run) == dict(rows)
+    assert run.hashes.tolist() == sorted(dict(rows))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_merge_keeps_the_newest(parts) -> None:
+    expected: dict[int, int] = {}
+    for rows in parts:
+        expected |= dict(rows)
+    assert as_dict(merge(9, 5, [run_of(rows) for rows in parts])) == expected
+
+
+@given(ROWS, st.lists(st.integers(0, 30), max_size=10))
+def test_find_is_look_up(rows, wanted) -> None:
+    run = run_of(rows)
+    place, here = find(run, np.array(wanted, dtype=np.uint64))
+    found = [int(run.columns["value"][at]) if yes else None for at, yes in zip(place, here, strict=True)]
+    assert found == [dict(rows).get(i) for i in wanted]
+
+
+@given(ROWS)
+def test_pack_and_unpack(rows) -> None:
+    """Every kind of column, one and two dimensions, also none of its rows."""
+    run = run_of(rows)
+    n = len(run)
+    run.columns |= {
+        "f": np.linspace(0, 1, n), "wide": np.arange(3 * n, dtype=np.int16).reshape(n, 3), "small": np.ones(n, np.uint8),
+    }  # fmt: skip
+    again = unpack_run(1, 5, pack_run(run))
+    assert (again.number, again.bucket, again.hashes.tolist()) == (1, 5, run.hashes.tolist())
+    assert {k: (v.dtype, v.tolist()) for k, v in again.columns.items()} == {
+        k: (v.dtype, v.tolist()) for k, v in run.columns.items()
+    }
+    assert again.hashes.flags.aligned
+
+
+@pytest.mark.parametrize("cut", [0, 5, 20, -1])
+def test_cut_off_run_is_refused(cut: int) -> None:
+    data = pack_run(run_of([(1, 2), (3, 4)]))
+    with pytest.raises(ValueError, match="run 7: "):
+        unpack_run(7, 0, data[:cut])
+
+
+def test_shelf_writes_what_it_holds(tmp_path) -> None:
+    """Small runs of a bucket are merged; after each flush the state says what memory says."""
+    store = Store(tmp_path / "m.sqlite")
+    shelf = Shelf(store, ("a", "b"))
+    expected: dict[int, int] = {}
+    for step in range(50):
+        rows = {step % 7: step, 100 + step: step}
+        expected |= rows
+        shelf.append("a", 3, np.array(list(rows), np.uint64), {"value": np.array(list(rows.values()))})
+        if step % 5 == 0:
+            with store.transaction():
+                shelf.flush(store)
+            again = Shelf(store, ("a", "b"))
+            assert sorted(r.number for r in again.runs("a")) == sorted(r.number for r in shelf.runs("a"))
+    assert len(shelf.runs("a")) <= 8
+    assert as_dict(merge(0, 3, sorted(shelf.runs("a"), key=lambda r: r.number))) == expected
+    for run in shelf.runs("a"):
+        shelf.move(run, "a", "b")
+    changed = shelf.runs("b")[0]
+    shelf.rewrite("b", changed, {"value": changed.columns["value"] * 0})
+    with store.transaction():
+        shelf.flush(store)
+    assert store.runs("a") == []
+    assert sorted(r.number for r in store.runs("b")) == sorted(r.number for r in shelf.runs("b"))
+    assert any(not run.columns["value"].any() for run in store.runs("b"))
