@@ -13,6 +13,8 @@ import pytest
 import exporter
 from tests import fleet
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 ROOT = Path(__file__).parents[2]
 
 

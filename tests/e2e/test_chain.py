@@ -30,7 +30,7 @@ from demo.ports import HOST, Ports
 from exporter.metrics.drift.population_stability_index import index as psi
 from tests.e2e.test_alerting import free_port, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("chain")]
 
 ROOT = Path(__file__).parents[2]
 SPEED = 8640

@@ -23,6 +23,8 @@ from exporter.metrics.registry import METRICS
 from exporter.references import fit_references
 from tests import fleet
 
+pytestmark = pytest.mark.xdist_group("golden")
+
 GOLDEN = Path(__file__).with_name("metrics.txt")
 RELATIVE = 1e-6
 """Numbers may differ by so much: the last digits of a logarithm are the processor's."""
