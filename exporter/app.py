@@ -4,7 +4,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -46,9 +46,14 @@ class Runner:
     worker: Worker
     cycle: float
     clock: Clock
+    health: Health
     log: Logger
     samples: Sequence[MetricSamples] = ()
     trouble: str = ""
+    finished_at: float | None = None
+    """When the last cycle ended well, Unix seconds."""
+    seconds: float = 0.0
+    """How long it took."""
     ready: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
@@ -80,12 +85,17 @@ class Runner:
             pass
         self.worker.finish_waits()
         self.samples = self.worker.evaluate()
+        self.seconds = self.clock.monotonic() - began
+        self.finished_at = self.clock.now()
+        self.health.observe("ml_exporter_cycle_seconds", (), self.seconds)
         self.ready.set()
 
-    def join(self) -> None:
+    def join(self) -> bool:
+        """Waits for the batch in hand; false if it is not done after half a minute."""
         self.stop.set()
         if self.thread is not None:
             self.thread.join(_STOP_SECONDS)
+        return self.thread is None or not self.thread.is_alive()
 
 
 class App:
@@ -101,7 +111,6 @@ class App:
         self._runners: dict[str, Runner] = {}
         self._started_at = clock.now()
         self._config_error = ""
-        self._cycle_seconds: float | None = None
         self._reloading = threading.Lock()
         self._wanted_reload = threading.Event()
         self._done = threading.Event()
@@ -137,7 +146,7 @@ class App:
                 if self._wanted_reload.is_set():
                     self._wanted_reload.clear()
                     self._reload_quietly()
-                self.publish()
+                self._publish_quietly()
                 self._clock.wait(self._done, self._plan.cycle - (self._clock.monotonic() - began))
         finally:
             self.stop()
@@ -192,16 +201,23 @@ class App:
             )
         return worker
 
-    def _start_runners(self, workers: Sequence[Worker]) -> None:
-        """The program is about these models and no others; other threads see the old or the new ones, never a part."""
-        runners = {worker.plan.name: Runner(worker, self._plan.cycle, self._clock, self._log) for worker in workers}
+    def _start_runners(self, workers: Sequence[Worker], beside: Mapping[str, Runner] | None = None) -> None:
+        """The program is about these models and no others, but those that run on `beside` them.
+
+        Other threads see the old or the new ones, never a part.
+        """
+        started = {worker.plan.name: self._runner(worker) for worker in workers}
+        runners = {**(beside or {}), **started}
         for name in self._runners.keys() - runners.keys():
             self._health.remove_model(name)
         for worker in workers:
             self._tell_model(worker)
         self._runners = runners
-        for runner in runners.values():
+        for runner in started.values():
             runner.start()
+
+    def _runner(self, worker: Worker) -> Runner:
+        return Runner(worker, self._plan.cycle, self._clock, self._health, self._log)
 
     def _tell_model(self, worker: Worker) -> None:
         plan = worker.plan
@@ -227,11 +243,16 @@ class App:
         runners = tuple(self._runners.values())
         if not all(runner.ready.is_set() or runner.trouble for runner in runners):
             return
-        began = self._clock.monotonic()
         self._publisher.publish([model_families(runner) for runner in runners])
-        self._cycle_seconds = self._clock.monotonic() - began
-        self._health.observe("ml_exporter_cycle_seconds", (), self._cycle_seconds)
-        self._health.set("ml_exporter_last_cycle_timestamp_seconds", (), self._clock.now())
+        # The slowest model's: one that fails or hangs in every cycle must not look alive because others are.
+        oldest = min((runner.finished_at or self._started_at for runner in runners), default=self._clock.now())
+        self._health.set("ml_exporter_last_cycle_timestamp_seconds", (), oldest)
+
+    def _publish_quietly(self) -> None:
+        try:
+            self.publish()
+        except Exception:  # noqa: BLE001 - the main loop is a border: the last snapshot is served, and its age shows
+            self._log.exception("snapshot failed: please report this")
 
     def reload(self) -> None:
         """Takes up the configuration file as it is now; on any problem the old one stays in force.
@@ -257,10 +278,7 @@ class App:
         for model in plan.models:
             References(model)  # what can be told before anything is stopped is told then
         self.server.reload_web_config()
-        for runner in self._runners.values():
-            runner.stop.set()
-        for runner in self._runners.values():
-            runner.join()
+        self._stop_runners()
         try:
             workers = self._open(plan)
         except BaseException:
@@ -272,11 +290,33 @@ class App:
         self._plan = plan
         self._start_runners(workers)
 
+    def _stop_runners(self) -> None:
+        """Every model has finished its batch; none counts any more.
+
+        Raises:
+            ExporterError: one is stuck (a hung mount); its state must not be opened a second time. All go on.
+        """
+        for runner in self._runners.values():
+            runner.stop.set()
+        stuck = {name: runner for name, runner in self._runners.items() if not runner.join()}
+        if not stuck:
+            return
+        for runner in stuck.values():
+            runner.stop.clear()
+        again = [self._worker(model, self._plan) for model in self._plan.models if model.name not in stuck]
+        self._start_runners(again, beside=stuck)
+        raise ExporterError(
+            f"model {', '.join(stuck)} did not finish its batch within {_STOP_SECONDS:g} s, nothing was changed; "
+            "restart the exporter if its source hangs"
+        )
+
     def _reload_quietly(self) -> None:
         try:
             self.reload()
         except ExporterError:
             return  # told in the log, in the metrics and on the landing page
+        except Exception:  # noqa: BLE001 - the main loop is a border: what serves goes on
+            self._log.exception("reload failed: please report this")
 
     def stop(self) -> None:
         """Finishes the batch in hand, commits, closes."""
@@ -299,7 +339,7 @@ class App:
             config_digest=self._plan.sources_digest,
             config_error=self._config_error,
             last_cycle_at=None if last is None else last.built_at,
-            cycle_seconds=self._cycle_seconds,
+            cycle_seconds=max((runner.seconds for runner in self._runners.values()), default=None),
             models=tuple(self._model_status(runner) for runner in self._runners.values()),
         )
 

@@ -61,7 +61,7 @@ class Timeline:
         self.seen[partition] = wall
         panes, counts = np.unique(time // (self.pane * _MICRO), return_counts=True)
         behind = np.cumsum(counts[::-1])[::-1]
-        enough = panes[behind >= max(1.0, _ENOUGH * len(time))]
+        enough = panes[behind >= max(1.0, min(_ENOUGH * len(time), _GAP_ROWS))]
         mark = (int(enough[-1]) + 1) * self.pane
         self.watermarks[partition] = max(mark, self.watermarks.get(partition, mark))
 

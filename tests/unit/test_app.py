@@ -73,8 +73,9 @@ class Inline(Runner):
     def start(self) -> None:
         self.cycle_once(self.clock.monotonic())
 
-    def join(self) -> None:
+    def join(self) -> bool:
         self.worker.close()
+        return True
 
 
 @dataclass
@@ -383,3 +384,35 @@ def test_sighup_takes_up_the_configuration(tmp_path: Path, start: Callable[[], P
     assert (metrics[PREDICTIONS], metrics[ROWS]) == (10, 11)
     assert metrics["ml_exporter_config_last_reload_successful",] == 1
     assert process.end() == 0
+
+
+def test_a_model_whose_cycles_fail_makes_the_last_cycle_old(rig: Rig) -> None:
+    """The time of the last cycle is that of the model that is furthest behind, however often others finish."""
+    before = rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)]
+    rig.config.write_text(configuration("a", "b"))
+    append(rig.folder, "b", 10)
+    assert rig.reload()[0] == 200
+    rig.clock.advance(100)
+    rig.app._runners["a"].cycle_once(rig.clock.monotonic())
+    assert rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)] == before
+    rig.app._runners["b"].cycle_once(rig.clock.monotonic())
+    assert rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)] == before + 100
+
+
+def test_a_snapshot_that_fails_ends_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that was there is served on, and the log says why there is no new one."""
+    rig.app.publish()
+    page = rig.get("metrics")[1]
+    monkeypatch.setattr(rig.app._publisher, "publish", lambda _: 1 / 0)
+    rig.app._publish_quietly()
+    assert rig.get("metrics") == (200, page)
+    assert "snapshot failed: please report this" in [event["event"] for event in rig.events]
+
+
+def test_a_stuck_model_keeps_a_reload_from_opening_its_state_twice(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reload is refused with the model's name, and all models go on as they were."""
+    monkeypatch.setattr(Inline, "join", lambda _: False)
+    status, text = rig.reload()
+    assert (status, "model a did not finish its batch" in text) == (500, True)
+    assert rig.models() == {"model=a"}
+    assert not rig.app._runners["a"].stop.is_set()

@@ -70,3 +70,10 @@ def test_wall_clock() -> None:
     assert line.window_end(10 * HOUR + 61.0) == 10 * HOUR
     assert take(line, at(10.0, 10.2), wall=10 * HOUR) == [False, True]
     assert timeline().window_end(0.0) is None
+
+
+def test_a_thin_log_read_at_once_is_followed_to_its_end() -> None:
+    """A long batch of a log with a row a minute ends where the log ends, not 1 % of its rows before."""
+    line = timeline()
+    take(line, at(*[minute / 60 for minute in range(60 * 24 * 60)]))
+    assert line.watermark(0.0) == 60 * 24 * HOUR
