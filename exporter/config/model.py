@@ -91,7 +91,11 @@ class ModelSection(Section):
         ],
     )
     labels: LabelsSection | None = Field(
-        default=None, description="Ground truth that comes later.", examples=[{"wait": "30d", "conflict": "last"}]
+        default=None,
+        description="Ground truth that comes later.",
+        examples=[
+            {"source": {"type": "files", "path": "labels/*.jsonl"}, "columns": {"id": "request_id", "label": "late"}}
+        ],
     )
     slices: Slices = Field(
         default_factory=dict,
@@ -145,7 +149,8 @@ class ModelSection(Section):
     )
     dedupe: DurationOrZero = Field(
         default=7 * 86400,
-        description="How long an id is remembered, so that a second copy is not counted.",
+        description="How long an id is remembered, so that a second copy is not counted; an hour at least, "
+        "and as long as a label may come.",
         examples=["7d"],
     )
     max_counter_age: DurationOrZero = Field(

@@ -60,7 +60,8 @@ class FeaturesSection(Section):
     )
     overrides: dict[Text, FeatureOverrideSection] = Field(
         default_factory=dict,
-        description="Feature → what is set by hand.",
+        description="Feature → what is set by hand. Frozen at `ml-exporter reference fit`: "
+        "a change takes effect when the reference is fitted again.",
         examples=[{"distance": {"type": "numeric", "range": [0, 6000]}}],
     )
 

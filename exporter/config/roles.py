@@ -191,7 +191,21 @@ def label_faults(model: ModelSection) -> Iterator[Fault]:
             )
         if columns.label is not None:
             yield (*_COLUMNS, "label"), "the label log gives labels too; keep one of the two"
+    elif columns.label is not None:
+        yield from _idle_faults(model)
     yield from _default_faults(model)
+
+
+def _idle_faults(model: ModelSection) -> Iterator[Fault]:
+    """Keys that rule how a label log is joined, where there is none."""
+    given = model.labels.model_fields_set if model.labels else set()
+    for key in ("wait", "default", "conflict", "timezone"):
+        if key in given:
+            yield (
+                ("labels", key),
+                "does nothing where the label stands in the prediction's own row; take it out, "
+                "or give the label log's `source` and `columns` and take `label` out of `predictions.columns`",
+            )
 
 
 def _default_faults(model: ModelSection) -> Iterator[Fault]:

@@ -64,7 +64,12 @@ class PredictionColumns(Section):
         description="Version of the model that answered; without it all rows have the version `unversioned`.",
         examples=["model_version"],
     )
-    replica: Text | None = Field(default=None, description="Which copy of the service answered.", examples=["host"])
+    replica: Text | None = Field(
+        default=None,
+        description="Which copy of the service answered: named so that it is taken for no feature; it is not shown. "
+        "Replicas of the exporter itself are told apart by Prometheus' label `instance`.",
+        examples=["host"],
+    )
     weight: Text | None = Field(
         default=None, description="How many predictions a sampled row stands for.", examples=["sampling_weight"]
     )
@@ -117,7 +122,9 @@ class LabelsSection(Section):
         examples=[{"id": "request_id", "label": "late", "time": "landed_at"}],
     )
     wait: Duration = Field(
-        default=30 * 86400, description="How long a prediction waits for its label.", examples=["30d"]
+        default=30 * 86400,
+        description="How long a prediction waits for its label from the label log.",
+        examples=["30d"],
     )
     default: Text | None = Field(
         default=None,
