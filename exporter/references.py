@@ -112,7 +112,7 @@ def describe(reference: Reference) -> dict[str, Any]:
                 "cells": bins.cells,
                 "missing_ratio": float(counts[0]) / rows,
                 "invalid_ratio": float(counts[1]) / rows,
-                "range": [float(np.nextafter(bins.edges[0], np.inf)), float(bins.edges[-1])]
+                "range": [float(np.nextafter(bins.edges[0], np.inf)) + 0.0, float(bins.edges[-1])]
                 if isinstance(bins, NumericBins)
                 else None,
                 "categories": None if isinstance(bins, NumericBins) else list(bins.values),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.findings import Finding, ids_of, label_findings, look_of, prediction_findings
-from exporter.config.likeness import did_you_mean
+from exporter.config.fitted import fit_command, reference_findings
 from exporter.config.sample import Sample, read_sample
 from exporter.engine.plan import ModelPlan, Plan, StreamPlan
 from exporter.errors import ReferenceFileError, SourceError
@@ -150,7 +150,7 @@ def _reference(
     model: ModelPlan, version: str, path: Path, load: LoadReference
 ) -> Generator[CheckResult, None, Reference | None]:
     subject = f"{model.name} reference" + (f" of version {version}" if version else "")
-    fit = f"`ml-exporter reference fit --model {model.name}`"
+    fit = fit_command(model)
     if not path.exists():
         # Where it can be fitted, the next step is to fit it; else a file is missing that nobody can make.
         if model.reference_stream is not None:
@@ -172,20 +172,7 @@ def _reference(
         )
         yield CheckResult("problem", subject, message)
         return None
-    if reference.model not in ("", model.name):
-        yield CheckResult(
-            "warning", subject, f"{path} was fitted for the model {reference.model}; is it the right file?"
-        )
-    if model.classes and set(model.classes) != set(layout.classes):
-        known, wanted = ", ".join(layout.classes), ", ".join(model.classes)
-        message = f"{path} knows the classes {known}, `classes` says {wanted}; make it again with {fit}"
-        yield CheckResult("problem", subject, message)
-    for feature in model.feature_overrides:
-        if feature not in layout.features and feature not in model.excluded_features:
-            hint = did_you_mean(feature, layout.features) or f"fit it again with {fit}"
-            yield CheckResult(
-                "warning", subject, f"{path} has no feature {feature}, though `features.overrides` has; {hint}"
-            )
+    yield from _told(subject, reference_findings(model, reference, path))
     timed = (
         f"blocks of {reference.block_seconds} s"
         if reference.block_seconds

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from exporter.config import load
 from exporter.config.check import CheckResult, check
 from exporter.errors import ReferenceFileError
-from exporter.profile.bins import CategoryBins
+from exporter.profile.bins import CategoryBins, FeatureBins, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
@@ -181,8 +182,11 @@ def referenced(results: list[CheckResult]) -> list[tuple[str, str]]:
     return [(result.level, result.message) for result in results if result.subject == "delay reference"]
 
 
-def reference(task: Any = "binary", model: str = "delay") -> Reference:
-    layout = Layout(task=task, classes=("0", "1"), features={"distance": CategoryBins(("a",))})
+RANGED = NumericBins(np.array([np.nextafter(0.0, -1.0), 50.0, 100.0]))
+
+
+def reference(task: Any = "binary", model: str = "delay", features: dict[str, FeatureBins] | None = None) -> Reference:
+    layout = Layout(task=task, classes=("0", "1"), features=features or {"distance": RANGED})
     return Reference(layout, Counts.zero(layout), model)
 
 
@@ -222,3 +226,32 @@ def test_a_broken_reference_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "delay.mlref").touch()
     ((level, message),) = referenced(run(tmp_path, config=CONFIG + "    reference: delay.mlref\n"))
     assert (level, message) == ("problem", f"{tmp_path}/delay.mlref: not a reference file; make it again")
+
+
+@pytest.mark.parametrize(
+    ("bins", "override", "expected"),
+    [
+        (RANGED, "{range: [0, 100]}", []),
+        (RANGED, "{type: numeric}", []),
+        (RANGED, "{range: [0, 6000]}", ["range [0, 100], … says [0, 6000]"]),
+        (RANGED, "{type: category}", ["type numeric, … says category"]),
+        (RANGED, "{categories: [AA]}", ["type numeric, … says category"]),
+        (CategoryBins(("UA", "AA")), "{categories: [AA, UA]}", []),
+        (CategoryBins(("UA", "AA")), "{categories: [AA, DL]}", ["categories [UA, AA], … says [AA, DL]"]),
+        (CategoryBins(("UA", "AA")), "{range: [0, 1]}", ["type category, … says numeric"]),
+    ],
+)
+def test_overrides_that_came_after_the_fit_are_told(
+    tmp_path: Path, bins: FeatureBins, override: str, expected: list[str]
+) -> None:
+    """What is counted was frozen when the reference was fitted."""
+    (tmp_path / "delay.mlref").touch()
+    config = CONFIG.replace("{type: numeric}", override) + "    reference: delay.mlref\n"
+    made = reference(features={"distance": bins})
+    found = referenced(run(tmp_path, config=config, load_reference=lambda _: made))
+    between = "and that counts until it is fitted again; `features.overrides`"
+    assert [
+        f"feature distance: {tmp_path}/delay.mlref was fitted with {each.replace('…', between)}: "
+        "run `ml-exporter reference fit --model delay`"
+        for each in expected
+    ] == [message for level, message in found if level == "warning"]
