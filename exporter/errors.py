@@ -28,7 +28,10 @@ class ConfigError(ExporterError):
 
 
 class SourceError(ExporterError):
-    """A source that could not be read; retried with back-off unless it is fatal."""
+    """A source that could not be read; retried with back-off.
+
+    A `fatal` one cannot mend itself: it is left alone until a reload or a restart.
+    """
 
     def __init__(self, message: str, *, fatal: bool = False) -> None:
         self.fatal = fatal

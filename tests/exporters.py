@@ -76,6 +76,8 @@ class Exporter:
         self.folder = folder
         self.clock = ManualClock(now)
         self.health = Health()
+        self.logged: list[dict[str, Any]] = []
+        """What the worker told, oldest first."""
         self.model = {**model, **changes}
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         (folder / "labels").mkdir(exist_ok=True)
@@ -98,7 +100,7 @@ class Exporter:
         if self._worker is None:
             state = self.folder / "state"
             state.mkdir(exist_ok=True)
-            log = structlog.wrap_logger(None, processors=[_drop])
+            log = structlog.wrap_logger(None, processors=[self._note])
             self._worker = Worker(self.model_plan, state / "m.sqlite", self.clock, self.health, log)
         return self._worker
 
@@ -106,6 +108,10 @@ class Exporter:
     def book(self) -> Any:
         """What was counted, to look inside."""
         return self.worker._book
+
+    def _note(self, _logger: Any, level: str, event: Any) -> Any:
+        self.logged.append({**event, "level": level})
+        raise structlog.DropEvent
 
     def close(self) -> None:
         if self._worker is not None:
@@ -171,10 +177,6 @@ class Exporter:
 
     def rows_read(self, stream: str = "predictions") -> float | None:
         return self.health.value("ml_exporter_rows_total", ("m", stream))
-
-
-def _drop(*_: Any) -> Any:
-    raise structlog.DropEvent
 
 
 def by_name(samples: Iterable[MetricSamples]) -> dict[str, dict[tuple[str, ...], Any]]:

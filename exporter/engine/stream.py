@@ -1,5 +1,6 @@
 """One log of a model: its source, its cursor, and when to try again after it failed."""
 
+import math
 from concurrent.futures import Executor, Future
 
 from exporter.batch import Poll
@@ -51,9 +52,9 @@ class Stream:
         if self._source is not None and self._ahead is None:
             self._ahead = (cursor, pool.submit(self._source.poll, cursor, limit))
 
-    def failed(self, now: float) -> float:
-        """Notes a failure; seconds until the next try."""
-        seconds = _BACKOFF_SECONDS[min(self.failures, len(_BACKOFF_SECONDS) - 1)]
+    def failed(self, now: float, *, fatal: bool = False) -> float:
+        """Notes a failure; seconds until the next try, infinite after a fatal one: only who opens it anew tries it."""
+        seconds = math.inf if fatal else _BACKOFF_SECONDS[min(self.failures, len(_BACKOFF_SECONDS) - 1)]
         self.failures += 1
         self.retry_at = now + seconds
         return seconds

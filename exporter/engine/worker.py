@@ -83,6 +83,8 @@ class Worker:
                 stream.go_on_failing(failed[name])
             self._streams.append(stream)
             self._health.inc("ml_exporter_rows_total", (plan.name, name), 0)
+        if "labels" in logs:
+            self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         self._tell_tally()
         self._changed = True
         self._evaluated_at: int | None = None
@@ -115,7 +117,7 @@ class Worker:
         try:
             poll = stream.poll(POLL_ROWS)
         except SourceError as error:
-            self._source_failed(stream, str(error))
+            self._source_failed(stream, str(error), fatal=error.fatal)
             return False
         except Exception as error:  # noqa: BLE001 - a mistake in one source must not stop the other, nor the metrics
             self._log.exception("source failed: please report this", source=stream.name)
@@ -161,10 +163,9 @@ class Worker:
             return
         try:
             unlabelled, orphans = book.end_waits(now)
-            if unlabelled:
-                self._log.info("predictions stay unlabelled: their wait is over", count=unlabelled)
             self._changed |= book.changed
-            self._commit(None, b"", [], Counter({("labels", "orphan"): orphans} if orphans else {}), None)
+            ended = {("predictions", "unlabelled"): unlabelled, ("labels", "orphan"): orphans}
+            self._commit(None, b"", [], Counter({key: count for key, count in ended.items() if count}), None)
         except BaseException:
             self._let_go()
             raise
@@ -249,6 +250,8 @@ class Worker:
         for (stream, reason), count in (self._tally - self._told).items():
             if reason == "rows":
                 self._health.inc("ml_exporter_rows_total", (self.plan.name, stream), count)
+            elif reason == "unlabelled":
+                self._health.inc("ml_exporter_predictions_unlabelled_total", (self.plan.name,), count)
             else:
                 self._health.inc("ml_exporter_rows_rejected_total", (self.plan.name, stream, reason), count)
         self._told = Counter(self._tally)
@@ -267,12 +270,16 @@ class Worker:
         if poll.backlog_bytes is not None:
             self._health.set("ml_exporter_source_backlog_bytes", labels, float(poll.backlog_bytes))
 
-    def _source_failed(self, stream: Stream, error: str) -> None:
+    def _source_failed(self, stream: Stream, error: str, *, fatal: bool = False) -> None:
         stream.close()
-        seconds = stream.failed(self._clock.monotonic())
+        seconds = stream.failed(self._clock.monotonic(), fatal=fatal)
         self._health.set("ml_exporter_source_up", (self.plan.name, stream.name), 0.0)
-        if stream.told != error:
-            stream.told = error
+        if stream.told == error:
+            return
+        stream.told = error
+        if fatal:
+            self._log.error("source failed for good: mend it, then reload or restart", source=stream.name, error=error)
+        else:
             self._log.warning("source failed", source=stream.name, error=error, retry_seconds=seconds)
 
     def _tell_health(self, book: Book, wall: float) -> None:
