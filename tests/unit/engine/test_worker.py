@@ -161,6 +161,12 @@ def test_orphans_are_told(tmp_path: Path) -> None:
     exporter.clock.advance(20 * DAY)
     exporter.read()
     assert exporter.rejected("labels") == {"orphan": 1.0}
+    # The prediction's own wait has ended too, without a label; that is told, and still known after a restart.
+    unlabelled = ("ml_exporter_predictions_unlabelled_total", ("m",))
+    assert exporter.health.value(*unlabelled) == 1.0
+    exporter.restart()
+    exporter.read()
+    assert exporter.health.value(*unlabelled) == 1.0
     exporter.close()
 
 
