@@ -20,6 +20,7 @@ DELAY_UNIT = 2.0**-8
 """Seconds from a prediction to its label: a month, 8 million times, stays exact."""
 _LOG_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
+_LARGEST = float(np.finfo(np.float64).max)
 _CELLS_AT_ONCE = 64
 """(version, pane) cells counted together at most; more would cost memory, not time."""
 _BYTES_AT_ONCE = 32 << 20
@@ -299,7 +300,9 @@ def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Flo
         for index in range(len(layout.classes)):
             place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
             table.add("class_score_actual", place, keep=usable)
-        chosen = filled[np.arange(len(truth)), truth] / np.where(usable, filled.sum(axis=1), 1.0)
+        # Scores that need not add up to 1 are taken as shares; all of them 0 say that the truth had none.
+        sums = filled.sum(axis=1)
+        chosen = filled[np.arange(len(truth)), truth] / np.where(sums > 0, sums, 1.0)
         _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), chosen, usable)
 
 
@@ -314,10 +317,11 @@ def _count_score_terms(table: _Table, squared: Floats, of_truth: Floats, usable:
 def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None:
     layout = table.layout
     given = ~np.isnan(prediction)
-    error = np.where(given, prediction - actual, 0.0)
     unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
     nonzero = actual != 0
-    ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
+    with np.errstate(over="ignore"):
+        error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
+        ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
     # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
     square = unit * unit * 2.0**30
     with np.errstate(over="ignore"):

@@ -73,16 +73,20 @@ def unpack_run(number: int, bucket: int, data: bytes) -> Run:
         ValueError: damaged, or of a newer version.
     """
     try:
-        magic, version, size = _HEAD.unpack_from(data)
-        if magic != _MAGIC or version != 1:
-            raise ValueError("not a run of version 1")
-        arrays: dict[str, Column] = {}
-        start = _HEAD.size + size
-        for name, (kind, shape) in json.loads(data[_HEAD.size : start]).items():
-            count = int(np.prod(shape))
-            # Copied, as what does not lie on its own boundary would be at every search.
-            arrays[name] = np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(shape).copy()
-            start += arrays[name].nbytes
-        return Run(number, bucket, arrays.pop("hashes").astype(np.uint64, copy=False), arrays)
+        return _unpacked(number, bucket, data)
     except (struct.error, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run {number}: {error}") from error
+
+
+def _unpacked(number: int, bucket: int, data: bytes) -> Run:
+    magic, version, size = _HEAD.unpack_from(data)
+    if magic != _MAGIC or version != 1:
+        raise ValueError("not one of version 1")
+    arrays: dict[str, Column] = {}
+    start = _HEAD.size + size
+    for name, (kind, shape) in json.loads(data[_HEAD.size : start]).items():
+        # Copied, as what does not lie on its own boundary would be at every search.
+        count = int(np.prod(shape))
+        arrays[name] = np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(shape).copy()
+        start += arrays[name].nbytes
+    return Run(number, bucket, arrays.pop("hashes").astype(np.uint64, copy=False), arrays)

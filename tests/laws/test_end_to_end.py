@@ -1,0 +1,167 @@
+"""However the same lines are cut into files, appends, polls and restarts: the state is the same."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.exporters import BINARY, DAY, HOUR, NOW, Exporter, reference_rows
+
+END = int(NOW)
+REFERENCES = {"default": "m.mlref", "versions": {"v2": "v2.mlref"}}
+PREDICTIONS = st.lists(
+    st.tuples(
+        st.integers(0, 25),  # id
+        st.integers(0, 30 * HOUR),  # seconds ago
+        st.sampled_from(["v1", "v2", None]),
+        st.sampled_from(["AA", "UA", "DL", "XX", None]),
+        st.sampled_from([None, None, "down", "timeout"]),
+        st.sampled_from([1.0, 7.25, 10.0, 13.5, "bad", None]),
+        st.sampled_from([0.0, 0.25, 0.6180339, 1.0, None]),
+    ),
+    max_size=30,
+)
+LABELS = st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 1, None]), st.integers(-HOUR, DAY)), max_size=30)
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The fitted files, which every example reads."""
+    exporter = Exporter(tmp_path_factory.mktemp("fit"), reference=REFERENCES)
+    rows = [{**each, "version": "v1"} for each in reference_rows(600)]
+    exporter.fit([*rows, *({**each, "version": "v2", "x": each["x"] + 1} for each in rows)])
+    return {name: (exporter.folder / name).read_bytes() for name in ("m.mlref", "v2.mlref")}
+
+
+def prediction(fields: tuple[Any, ...]) -> dict[str, Any]:
+    number, ago, version, carrier, error, x, p = fields
+    late = None if p is None or error else int(p > 0.5)
+    return {"ts": NOW - ago, "id": f"i{number}", "version": version, "carrier": carrier, "error": error, "x": x,
+            "p": p, "late": late, "seconds": 0.001 * number}  # fmt: skip
+
+
+def label(fields: tuple[Any, ...]) -> dict[str, Any]:
+    number, late, ago = fields
+    return {"id": f"i{number}", "late": late, "at": NOW - ago}
+
+
+def started(folder: Path, references: dict[str, bytes], **changes: Any) -> Exporter:
+    exporter = Exporter(folder, reference=REFERENCES, **changes)
+    for name, content in references.items():
+        (folder / name).write_bytes(content)
+    return exporter
+
+
+def state_of(exporter: Exporter) -> dict[str, Any]:
+    """All that must not depend on how the log was read."""
+    book, references = exporter.book, exporter.worker.references
+    words = {kind: sorted(names) for kind, names in book.vocabulary.names.items() if names}
+    windows = {}
+    for version in sorted(book.versions.last):
+        layout = references.layout(version)
+        for seconds in (HOUR, DAY, 2 * DAY):
+            counts = book.panes.window(version, layout, seconds, END)
+            by_name = {}
+            for dimension in layout.slices:
+                rows = counts.by_slice[layout.slice_span[dimension]]
+                names = book.vocabulary.labels(dimension)
+                by_name |= {(dimension, n): r.tobytes() for n, r in zip(names, rows, strict=True) if r.any()}
+            errors = dict(zip(book.vocabulary.labels("error"), counts["errors"].tolist(), strict=True))
+            windows[version, seconds] = (
+                _without_errors(counts).tobytes(),
+                {name: n for name, n in errors.items() if n},
+                {key: _masked(row, layout) for key, row in by_name.items()},
+            )
+    return {
+        "windows": windows,
+        "words": words,
+        "times": (book.versions.first, book.versions.last, book.versions.last_label),
+        "predictions": exporter.rejected(),
+        "labels": exporter.rejected("labels"),
+        "rows": (exporter.rows_read(), exporter.rows_read("labels")),
+        "waiting": (book.ledger.waiting, book.ledger.unmatched),
+    }
+
+
+def _without_errors(counts: Any) -> np.ndarray:
+    vector = counts.all.copy()
+    vector[counts.layout.spans["errors"]] = 0.0
+    return vector
+
+
+def _masked(row: bytes, layout: Any) -> bytes:
+    """A slice's counts without its error slots, whose order is that of their first rows."""
+    vector = np.frombuffer(row).copy()
+    vector[layout.slice_spans["errors"]] = 0.0
+    return vector.tobytes()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(predictions=PREDICTIONS, labels=LABELS, data=st.data(), conflict=st.sampled_from(["first", "last"]))
+def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
+    tmp_path_factory, references, predictions, labels, data, conflict
+) -> None:
+    """Rows out of order, duplicates, conflicts, early and late labels, two versions with bins of their own."""
+    logs = {"logs": [prediction(each) for each in predictions], "labels": [label(each) for each in labels]}
+    settings_of_labels = {**BINARY["labels"], "conflict": conflict}
+    whole = started(tmp_path_factory.mktemp("whole"), references, labels=settings_of_labels)
+    for name, rows in logs.items():
+        whole.write(f"{name}/a.jsonl", rows)
+    whole.read()
+    expected = state_of(whole)
+    whole.close()
+
+    cut = started(tmp_path_factory.mktemp("cut"), references, labels=settings_of_labels)
+    for name in logs:
+        cut.write(f"{name}/a.jsonl", [])
+    rest = {name: list(rows) for name, rows in logs.items()}
+    files = Counter({"logs": 0, "labels": 0})
+    while any(rest.values()):
+        name = data.draw(st.sampled_from([name for name, rows in rest.items() if rows]))
+        size = data.draw(st.integers(1, len(rest[name])))
+        rows, rest[name] = rest[name][:size], rest[name][size:]
+        half = data.draw(st.booleans())
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        path = cut.folder / name / f"{'abcdefghijklmnopqrstuvwxyz'[min(25, files[name])]}.jsonl"
+        with path.open("a") as log:
+            log.write(text[: len(text) // 2] if half else text)
+        if data.draw(st.booleans()):
+            cut.read()
+        if half:
+            # The rest of a line that was half there.
+            with path.open("a") as log:
+                log.write(text[len(text) // 2 :])
+        cut.read()
+        if data.draw(st.booleans()):
+            cut.restart()
+        files[name] += data.draw(st.integers(0, 1))
+    cut.read()
+    assert state_of(cut) == expected
+    cut.restart()
+    cut.worker.finish_waits()
+    assert state_of(cut)["windows"] == expected["windows"]
+    cut.close()
+
+
+@settings(max_examples=20, deadline=None)
+@given(gaps=st.lists(st.integers(0, 2000), min_size=2, max_size=60), data=st.data())
+def test_replay_in_order_gives_the_same_counters(tmp_path_factory, references, gaps, data) -> None:
+    """By the watermark, rows in the order of their times are never late: counters do not depend on the cut either."""
+    times = np.cumsum(gaps)
+    rows = [{**prediction((i, 0, "v1", "AA", None, 10.0, 0.75)), "ts": NOW + float(t)} for i, t in enumerate(times)]
+    totals = []
+    for cuts in ([], sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))):
+        exporter = started(tmp_path_factory.mktemp("replay"), references, clock="watermark")
+        for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+            exporter.predict(*rows[a:b])
+            exporter.read()
+            exporter.restart()
+        exporter.read()
+        totals.append((exporter.total("v1").all.tobytes(), exporter.book.timeline.watermarks))
+        exporter.close()
+    assert totals[0] == totals[1]
