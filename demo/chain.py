@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -121,29 +123,41 @@ def write_bundle(run: Path, speed: float, ports: Ports) -> None:
     Raises:
         DemoError: the bundle's values do not fit.
     """
-    from bundle.render import render, write  # noqa: PLC0415 - lies beside the demo, not in the wheel
-    from bundle.values import load  # noqa: PLC0415
-
     receiver = f"http://{HOST}:{ports.receiver}"
-    values = {
+    addresses = {
         "links": {"grafana": f"http://{HOST}:{ports.grafana}"},
         "prometheus": {
             "exporters": [f"{HOST}:{ports.exporter}"],
             "prometheus": [f"{HOST}:{ports.prometheus}"],
             "alertmanagers": [f"{HOST}:{ports.alertmanager}"],
         },
+        "receivers": {kind: {"webhook": {"url": f"{receiver}/{kind}"}} for kind in ("page", "ticket", "watchdog")},
+    }
+    render_bundle(run, speed, addresses)
+
+
+def render_bundle(folder: Path, speed: float, addresses: Mapping[str, Any]) -> None:
+    """The bundle for the demo's windows and this speed stands in `folder`; `addresses` is the rest of its values.
+
+    Raises:
+        DemoError: the bundle's values do not fit.
+    """
+    from bundle.render import render, write  # noqa: PLC0415 - lies beside the demo, not in the wheel
+    from bundle.values import load  # noqa: PLC0415
+
+    values = {
+        **addresses,
         "windows": WINDOWS,
         # Written at the replay's speed, by which the bundle divides them.
         **{
             part: {name: f"{int(value * speed)}s" for name, value in all_.items()}
             for part, all_ in WALL_SECONDS.items()
         },
-        "receivers": {kind: {"webhook": {"url": f"{receiver}/{kind}"}} for kind in ("page", "ticket", "watchdog")},
     }
-    path = run / "values.yml"
+    path = folder / "values.yml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     try:
-        write(render(load([ROOT / "prometheus" / "values.yml", path], [], speed=speed)), run)
+        write(render(load([ROOT / "prometheus" / "values.yml", path], [], speed=speed)), folder)
     except ConfigError as error:
         raise DemoError(f"the rules could not be rendered: {error}") from error
 
@@ -188,7 +202,8 @@ def write_grafana(run: Path) -> None:
         path.write_text(yaml.safe_dump(tree, sort_keys=False))
     dashboards = run / "grafana" / "dashboards"
     shutil.copytree(ROOT / "grafana" / "dashboards", dashboards, dirs_exist_ok=True)
-    # The generator's library is for developers; without it the committed dashboards show a day, and work.
+    # The generator's library is for developers. Without it stays what lies there: the committed dashboards, which show
+    # a day, or in the demo's image those that its build wrote.
     if find_spec("grafana_foundation_sdk") is not None:
         from grafana.source.__main__ import render  # noqa: PLC0415
         from grafana.source.layout import DEMO  # noqa: PLC0415

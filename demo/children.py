@@ -1,8 +1,11 @@
 """Servers that the demo starts and stops: a process group each, its output in a file of its own."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +13,12 @@ from pathlib import Path
 from demo.errors import DemoError
 
 STOP_SECONDS = 10.0
+LEASH = (
+    sys.executable,
+    "-ISc",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])",
+)
+"""Becomes the command after it, which Linux ends (PR_SET_PDEATHSIG: 1, SIGTERM: 15) when the demo dies, even killed."""
 
 
 class Children:
@@ -23,13 +32,17 @@ class Children:
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """`command` runs in a process group of its own, so that Ctrl-C reaches the demo alone, which then stops it.
 
+        To be called from the main thread: on Linux the command ends with the thread that started it.
+
         Raises:
             DemoError: it cannot be started.
         """
         with (self.log_folder / f"{name}.log").open("ab") as log:
             try:
+                if shutil.which(command[0]) is None:
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                 self._running[name] = subprocess.Popen(
-                    command,
+                    [*LEASH, *command] if sys.platform == "linux" else command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

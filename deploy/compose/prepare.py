@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 - a script, no part of a package
-"""Lays ready what the other containers of docker-compose.yml read: models, references, rules, routes, an empty run.
+"""Lays ready what the other containers of docker-compose.yml read: models, references, rules, dashboards, an empty run.
 
     python deploy/compose/prepare.py /demo
 
-Below the folder: `models` and `references` (links into `cache`), `bundle` (configuration of Prometheus, Alertmanager)
-and `run` (the replay's logs and the exporter's state). A run that an exporter still reads is left as it is.
+Below the folder: `models` and `references` (links into `cache`), `bundle` (configuration of Prometheus, Alertmanager,
+Grafana) and `run` (the replay's logs and the exporter's state). A run that an exporter still reads is left as it is.
 """
 
 import os
@@ -14,19 +14,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 
-from bundle.render import render, write
-from bundle.values import load
 from demo import chain
 from demo.errors import DemoError
 from demo.ports import Ports
 from demo.train import ensure
 from exporter.clock import SystemClock
-from exporter.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
-VALUES = (ROOT / "prometheus" / "values.yml", Path(__file__).with_name("values.yml"))
+ADDRESSES = Path(__file__).with_name("values.yml")
 EXPORTER_URL = os.environ.get("DEMO_EXPORTER_URL", "http://exporter:9877/-/healthy")
 REPLAYED_LATELY_SECONDS = 30.0
 
@@ -35,7 +32,7 @@ def main(folder: Path) -> int:
     """0 where everything is ready, 1 with a line on standard error where it cannot be."""
     try:
         prepare(folder, float(os.environ.get("DEMO_SPEED", "8640")))
-    except (DemoError, ConfigError, OSError, ValueError) as error:
+    except (DemoError, OSError, ValueError) as error:
         sys.stderr.write(f"prepare: {error}\n")
         return 1
     return 0
@@ -61,9 +58,11 @@ def prepare(folder: Path, speed: float) -> None:
 
 
 def write_bundle(folder: Path, speed: float) -> None:
-    """Prometheus' and Alertmanager's configuration for this speed, new as a whole."""
+    """Prometheus', Alertmanager's and Grafana's configuration for this speed, new as a whole."""
     shutil.rmtree(folder, ignore_errors=True)
-    write(render(load(VALUES, [], speed=speed)), folder)
+    folder.mkdir(parents=True)
+    chain.render_bundle(folder, speed, yaml.safe_load(ADDRESSES.read_text()))
+    chain.write_grafana(folder)
 
 
 def link(name: Path, target: Path) -> None:

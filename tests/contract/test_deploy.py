@@ -6,7 +6,9 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ import yaml
 from typer.testing import CliRunner
 
 import exporter
+from demo import chain
 from demo.cli import app as demo_commands
+from demo.ports import Ports
 from exporter.config import load as load_config
 from exporter.config.settings import parse_listen
 
@@ -47,9 +51,17 @@ def one_shots():
     }
 
 
+def waits_for(name):
+    """Service → condition, of all that must be so before this one starts, through others too."""
+    found = {}
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        found |= {other: how["condition"], **waits_for(other)}
+    return found
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """Prometheus' and Alertmanager's configuration as the container `prepare` writes it."""
+    """Prometheus', Alertmanager's and Grafana's configuration as the container `prepare` writes it."""
     folder = tmp_path_factory.mktemp("bundle")
     load(ROOT / "deploy" / "compose" / "prepare.py").write_bundle(folder, 8640.0)
     return folder
@@ -100,6 +112,17 @@ class TestCompose:
                 assert "healthcheck" in SERVICES[other]
         mode = SERVICES[name].get("network_mode", "")
         assert not mode or mode.removeprefix("service:") in SERVICES
+
+    def test_nothing_starts_before_what_it_would_call_down(self):
+        """An exporter wants logs, a Prometheus its exporter and whom to tell; the replay must not wait for them."""
+        prepared = {"prepare": "service_completed_successfully"}
+        replaying = prepared | {"replay": "service_healthy"}
+        watched = replaying | {"exporter": "service_healthy", "alertmanager": "service_healthy"}
+        assert waits_for("replay") == prepared
+        assert waits_for("exporter") == replaying
+        assert waits_for("alertmanager") == prepared
+        assert waits_for("prometheus") == watched
+        assert waits_for("grafana") == watched | {"prometheus": "service_healthy"}
 
     @pytest.mark.parametrize("name", ["pager", "replay", "exporter"])
     def test_what_a_health_check_runs_is_python(self, name):
@@ -166,6 +189,29 @@ class TestComposeBundle:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def test_rules_and_alerts_are_those_of_make_demo(self, bundle, tmp_path):
+        chain.write_bundle(tmp_path, 8640.0, Ports())
+        for folder in ("rules", "alerts"):
+            files = {path.name: path.read_text() for path in (tmp_path / "prometheus" / folder).iterdir()}
+            assert {path.name: path.read_text() for path in (bundle / "prometheus" / folder).iterdir()} == files
+
+    def test_the_exporters_own_health_goes_by_the_wall_clock(self, bundle):
+        """At the replay's speed three minutes of no exporter are 4 s, and each start would page."""
+        rules = [
+            rule
+            for path in (bundle / "prometheus" / "alerts").glob("*.yml")
+            for group in yaml.safe_load(path.read_text())["groups"]
+            for rule in group["rules"]
+        ]
+        names = {"MLExporterDown", "MLExporterSourceDown", "MLExporterCycleStalled"}
+        assert {(rule["alert"], rule["for"]) for rule in rules if rule["alert"] in names} == {
+            ("MLExporterDown", "15s"),
+            ("MLExporterSourceDown", "20s"),
+            ("MLExporterCycleStalled", "4s"),
+        }
+        [stalled] = [rule["expr"] for rule in rules if rule["alert"] == "MLExporterCycleStalled"]
+        assert "20" in re.findall(r"\d+", stalled)
+
     def test_host_names_are_services_and_ports_theirs(self, bundle):
         config = yaml.safe_load((bundle / "prometheus" / "prometheus.yml").read_text())
         places = [config["alerting"]["alertmanagers"], *(job["static_configs"] for job in config["scrape_configs"])]
@@ -178,17 +224,24 @@ class TestComposeBundle:
         """A value that is the same as the bundle's own must not be repeated, but for the addresses of the pager."""
         own = yaml.safe_load((ROOT / "prometheus" / "values.yml").read_text())
         ours = yaml.safe_load((ROOT / "deploy" / "compose" / "values.yml").read_text())
-        assert set(ours) <= set(own)
-        assert ours["windows"].keys() == own["windows"].keys()
+        assert set(ours) == {"links", "prometheus", "receivers"} <= set(own)
 
-    def test_grafana_finds_its_folder_and_its_prometheus(self):
-        grafana = SERVICES["grafana"]
-        texts = [path.read_text() for path in (ROOT / "grafana" / "provisioning").rglob("*.yml")]
+    def test_grafana_finds_its_dashboards_and_its_prometheus(self, bundle):
+        environment = SERVICES["grafana"]["environment"]
+        assert "demo:/demo:ro" in SERVICES["grafana"]["volumes"]
+        provisioning, dashboards = (
+            bundle / environment[name].removeprefix("/demo/bundle/")
+            for name in ("GF_PATHS_PROVISIONING", "DASHBOARDS_PATH")
+        )
+        texts = [path.read_text() for path in provisioning.rglob("*.yml")]
         asked = {name for text in texts for name in re.findall(r"\$\{([A-Z_]+)\}", text)}
         assert asked == {"DASHBOARDS_PATH", "PROMETHEUS_URL"}
-        targets = {mount.split(":")[1] for mount in grafana["volumes"]}
-        assert grafana["environment"]["DASHBOARDS_PATH"] in targets
-        assert grafana["environment"]["PROMETHEUS_URL"] == "http://prometheus:9090"
+        assert environment["PROMETHEUS_URL"] == "http://prometheus:9090"
+        assert [path.name for path in sorted(dashboards.iterdir())] == [
+            "ml-drift-quality.json",
+            "ml-fleet.json",
+            "ml-model.json",
+        ]
 
 
 class TestPrepare:
@@ -235,7 +288,36 @@ class TestDockerfile:
         for sources in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE):
             for source in sources.split():
                 assert (ROOT / source).exists(), f"{source} is copied but not there"
-                assert source in kept, f"{source} is copied but .dockerignore hides it"
+                folders = {source, *map(str, Path(source).parents)}
+                assert folders & kept, f"{source} is copied but .dockerignore hides it"
+
+    def test_the_demo_image_holds_what_the_demo_needs(self, tmp_path):
+        """A copy of what its build copies renders the bundle and offers the replay, with nothing of the checkout near."""
+        [stage] = re.findall(r"^FROM base AS demo$(.+?)^FROM ", DOCKERFILE, re.MULTILINE | re.DOTALL)
+        for source, target in re.findall(r"^COPY (?!--)(\S+) /app/(\S+)$", stage, re.MULTILINE):
+            shutil.copytree(ROOT / source, tmp_path / "app" / target)
+        [source, target] = re.findall(r"^COPY --from=demo-dashboards (\S+) /app/(\S+)$", stage, re.MULTILINE)[0]
+        assert f"python -m grafana.source --write --demo --out {source}\n" in DOCKERFILE
+        shutil.copytree(ROOT / "grafana" / "dashboards", tmp_path / "app" / target)
+        code = (
+            "import sys, runpy, pathlib; "
+            "sys.path[:] = [path for path in sys.path if path != %r]; "
+            "prepare = runpy.run_path('deploy/compose/prepare.py'); "
+            "prepare['chain'].find_spec = lambda _: None; "  # no developer's library is in the image
+            "prepare['write_bundle'](pathlib.Path('out'), 8640.0); "
+            "import demo.train, demo.replay, demo.cli, demo.receiver, exporter; print(demo.__file__, exporter.__file__)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code % str(ROOT)],
+            cwd=tmp_path / "app",
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "app")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [f"{tmp_path}/app/{name}/__init__.py" for name in ("demo", "exporter")]
+        assert (tmp_path / "app" / "out" / "grafana" / "dashboards" / "ml-model.json").is_file()
 
     def test_no_stage_that_runs_is_root(self):
         for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]:

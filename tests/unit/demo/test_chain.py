@@ -1,5 +1,9 @@
 import json
+import os
+import select
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +76,28 @@ def test_children_are_gone_once_they_were_stopped(tmp_path: Path) -> None:
     process = children._running["sleeper"]
     children.stop()
     assert process.returncode == -15
+
+
+PARENT = """
+import pathlib, sys
+from demo.children import Children
+children = Children(pathlib.Path(sys.argv[1]))
+children.start("sleeper", [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"])
+while "up" not in (children.log_folder / "sleeper.log").read_text():
+    children.check()
+print(children._running["sleeper"].pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_children_end_with_a_demo_that_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=chain.ROOT
+    )
+    assert parent.stdout is not None
+    # A file descriptor of the child itself: its number may be somebody else's once it is gone.
+    child = os.pidfd_open(int(parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    assert select.select([child], [], [], 30)[0] == [child]
+    os.close(child)
