@@ -383,7 +383,8 @@ def test_sighup_takes_up_the_configuration(tmp_path: Path, start: Callable[[], P
     metrics = process.metrics()
     assert (metrics[PREDICTIONS], metrics[ROWS]) == (10, 11)
     assert metrics["ml_exporter_config_last_reload_successful",] == 1
-    assert process.end() == 0
+    assert fetch(f"{process.url}-/quit", "POST") == (200, "Stopping.\n")
+    assert process.child.wait(60) == 0
 
 
 def test_a_model_whose_cycles_fail_makes_the_last_cycle_old(rig: Rig) -> None:
