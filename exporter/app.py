@@ -24,6 +24,7 @@ from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
 from exporter.log import Logger
+from exporter.memory import few_arenas, give_back
 from exporter.state.store import StateLock
 
 _STOP_SECONDS = 30.0
@@ -85,6 +86,7 @@ class Runner:
             pass
         self.worker.finish_waits()
         self.samples = self.worker.evaluate()
+        give_back()
         self.seconds = self.clock.monotonic() - began
         self.finished_at = self.clock.now()
         self.health.observe("ml_exporter_cycle_seconds", (), self.seconds)
@@ -135,6 +137,7 @@ class App:
         """
         # A scrape waits at most half a millisecond for a thread that counts.
         sys.setswitchinterval(0.0005)
+        few_arenas()
         # Before anything is open: a signal that comes while it starts waits for its turn.
         self._handle(signal.SIGTERM, self._done.set)
         self._handle(signal.SIGINT, self._done.set)
