@@ -1,25 +1,45 @@
 """What sources hand over: rows as they were logged, and what could not be read of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
 
 RejectReason = Literal[
-    "unreadable",  # a line or a file that its format cannot read
-    "too_long",  # a line over the limit
-    "schema",  # a row without a column that is needed
-    "bad_time",  # no time, or one that cannot be read
-    "future",  # a time beyond what the clock allows
-    "too_old",  # a time before what is kept
-    "bad_id",  # no id where one is needed
-    "bad_prediction",  # neither an error nor a prediction that can be read
-    "bad_label",  # a label that cannot be read
-    "duplicate",  # an id that was counted before
-    "conflict",  # a second label that says otherwise
-    "orphan",  # a label whose prediction never came
-]
+    "unreadable", "too_long", "bad_time", "future", "too_old", "bad_id", "bad_prediction", "bad_label", "duplicate",
+    "conflict", "orphan",
+]  # fmt: skip
 """Why a row was not counted; the closed list behind `ml_exporter_rows_rejected_total{reason}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonMeaning:
+    """What a reason says of a row, for people, and in which logs of a model it can come up."""
+
+    says: str
+    logs: tuple[str, ...]
+
+
+_BOTH = ("predictions", "labels")
+REJECT_REASONS: Mapping[RejectReason, ReasonMeaning] = {
+    "unreadable": ReasonMeaning("a line or a row that its format cannot read", _BOTH),
+    "too_long": ReasonMeaning("a line over the limit of the source", _BOTH),
+    "bad_time": ReasonMeaning("no time, or one that cannot be read", ("predictions",)),
+    "future": ReasonMeaning("a time beyond `max_future` (wall clock) or `max_jump` (watermark)", ("predictions",)),
+    "too_old": ReasonMeaning("a time before `retention.daily`: its counts are gone", ("predictions",)),
+    "bad_prediction": ReasonMeaning("neither an error nor a prediction or score that can be read", ("predictions",)),
+    "bad_id": ReasonMeaning("no id, so that no prediction can be found", ("labels",)),
+    "bad_label": ReasonMeaning("a label that cannot be read", ("labels",)),
+    "duplicate": ReasonMeaning("an id that was counted before; a label that says again what is known", _BOTH),
+    "conflict": ReasonMeaning("a label that says otherwise than one before; `labels.conflict` rules", ("labels",)),
+    "orphan": ReasonMeaning(
+        "a label whose prediction never came: it is waited for as long as ids are remembered (`labels.wait` or "
+        "`dedupe`, whichever is longer), and counted here within a twelfth of that more (two hours at least)",
+        ("labels",),
+    ),
+}
+"""Every reason, in the order in which a row meets them."""
 
 
 @dataclass(frozen=True, slots=True)

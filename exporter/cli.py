@@ -160,6 +160,28 @@ def evaluate(
         render_tables(found, _page())
 
 
+@cli.command()
+def rejects(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    model: ModelOption = None,
+    most: Annotated[int, typer.Option("--most", "-n", min=1, help="How many of each model, the latest first.")] = 20,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False,
+) -> None:
+    """List rows that were set aside: place, reason, hash, and content where `rejects.keep_rows` keeps it.
+
+    The exporter may be running; nothing is changed.
+    """
+    from exporter.config import load  # noqa: PLC0415 - as above
+    from exporter.rejects import latest_rejects, render_lines  # noqa: PLC0415 - as above
+
+    found = list(latest_rejects(load(config), model, most))
+    if as_json:
+        typer.echo(json.dumps([each.to_json() for each in found], indent=2))
+    else:
+        typer.echo("\n".join(render_lines(found)))
+
+
 @reference_cli.command("fit")
 def reference_fit(
     config: ConfigOption = _DEFAULT_CONFIG,

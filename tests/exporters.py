@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 import yaml
 
+from exporter.batch import Reject
 from exporter.clock import ManualClock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
@@ -18,6 +19,7 @@ from exporter.engine.worker import Worker
 from exporter.health import Health
 from exporter.profile.counts import Counts
 from exporter.references import fit_references
+from exporter.state.store import read_rejects
 
 HOUR, DAY = 3600, 86400
 NOW = 1_700_006_400.0
@@ -174,6 +176,10 @@ class Exporter:
             if labels[1] == stream
         }
         return {reason: value for reason, value in counted.items() if value}
+
+    def rejects(self, most: int = 100) -> list[Reject]:
+        """The latest rows set aside, newest first, as another process reads them."""
+        return [reject for _, reject in read_rejects(self.folder / "state/m.sqlite", most)]
 
     def rows_read(self, stream: str = "predictions") -> float | None:
         return self.health.value("ml_exporter_rows_total", ("m", stream))

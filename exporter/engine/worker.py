@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from exporter.batch import Poll, Reject
+from exporter.batch import REJECT_REASONS, Poll, Reject
 from exporter.clock import Clock
 from exporter.engine.book import Book, Taken
 from exporter.engine.evaluate import Evaluator, MetricSamples
@@ -83,6 +83,10 @@ class Worker:
                 stream.go_on_failing(failed[name])
             self._streams.append(stream)
             self._health.inc("ml_exporter_rows_total", (plan.name, name), 0)
+            # Born with 0: a rise from nothing to the first bad row is none that Prometheus could see.
+            for reason, meaning in REJECT_REASONS.items():
+                if name in meaning.logs:
+                    self._health.inc("ml_exporter_rows_rejected_total", (plan.name, name, reason), 0)
         if "labels" in logs:
             self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         self._tell_tally()
@@ -305,10 +309,6 @@ class Worker:
     def stream_trouble(self, name: str) -> str:
         """Why the log could not be read the last time; empty if it could."""
         return next(stream.told for stream in self._streams if stream.name == name)
-
-    def rejects(self, most: int = 100) -> list[tuple[str, Reject]]:
-        """The latest rows set aside, newest first."""
-        return self._store.rejects(most)
 
 
 def _newest(takes: list[Taken], before: float | None) -> float | None:

@@ -96,7 +96,7 @@ LABELS: Mapping[str, str] = {
     "tier": "how important the model is, in the configuration's words",
     "task": "`binary`, `multiclass` or `regression`",
     "source": "log of a model: `predictions` or `labels`",
-    "reason": "why a row or a series was left out",
+    "reason": "why a row was not counted (listed below); why series were left out: `budget` or `duplicate`",
     "collector": "part of the exporter that is read at scrape time",
     "python": "Python's version",
 }

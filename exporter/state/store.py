@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -78,6 +78,33 @@ class StateLock:
         self._file.close()
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StateError(
+            f"{path}: {error}; free space or permissions may be missing, or the file is damaged"
+        ) from error
+
+
+def read_rejects(path: Path, most: int) -> list[tuple[str, Reject]]:
+    """The latest rows set aside, newest first, of a state that an exporter may be writing; nothing is changed.
+
+    Raises:
+        StateError: it cannot be read, or is not there.
+    """
+    if not path.exists():
+        raise StateError(f"{path}: there is no state yet; start `ml-exporter run` with this configuration first")
+    with _told(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+        return _rejects(db, most)
+
+
+def _rejects(db: sqlite3.Connection, most: int) -> list[tuple[str, Reject]]:
+    query = "SELECT stream, origin, row, reason, digest, content FROM rejects ORDER BY number DESC LIMIT ?"
+    return [(row[0], Reject(*row[1:])) for row in db.execute(query, (most,))]
+
+
 class Store:
     """One model's state file. Used by one thread."""
 
@@ -115,14 +142,8 @@ class Store:
         self.key: Key = (first, second)
         """Secret of the id hashes."""
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise StateError(
-                f"{self.path}: {error}; free space or permissions may be missing, or the file is damaged"
-            ) from error
+    def _told(self) -> AbstractContextManager[None]:
+        return _told(self.path)
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
@@ -199,9 +220,8 @@ class Store:
 
     def rejects(self, most: int = 100) -> list[tuple[str, Reject]]:
         """The latest rows set aside, newest first: their stream and place."""
-        query = "SELECT stream, origin, row, reason, digest, content FROM rejects ORDER BY number DESC LIMIT ?"
         with self._understood():
-            return [(row[0], Reject(*row[1:])) for row in self._db.execute(query, (most,))]
+            return _rejects(self._db, most)
 
     # What is written inside a transaction.
 

@@ -5,12 +5,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import exporter
-from exporter.state.store import StateLock
+from exporter.batch import Reject
+from exporter.state.store import StateLock, Store
 from tests import fleet
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +130,20 @@ def test_evaluate_as_tables(fitted: Path) -> None:
     assert "mean_absolute_error" in done.stdout
 
 
+def test_rejects_as_lines_and_json(small: Path) -> None:
+    (small / "state").mkdir()
+    with closing(Store(small / "state" / "a.sqlite")) as store, store.transaction():
+        store.put_rejects(
+            "predictions", [Reject("a.jsonl", 7, "bad_time", "00ff"), Reject("a.jsonl", 9, "future", "1")]
+        )
+    done = run(small, "rejects")
+    told = ["a predictions  a.jsonl:9  future  1", "a predictions  a.jsonl:7  bad_time  00ff"]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, told, "")
+    (latest,) = json.loads(run(small, "rejects", "--most", "1", "--json").stdout)
+    place = {"model": "a", "stream": "predictions", "origin": "a.jsonl", "row": 9}
+    assert latest == {**place, "reason": "future", "digest": "1", "content": None}
+
+
 def test_reference_show(fitted: Path) -> None:
     done = run(fitted, "reference", "show", "refs/price.mlref", "--json")
     shown = json.loads(done.stdout)
@@ -170,6 +186,11 @@ def test_a_bad_configuration(tmp_path: Path, command: str, case: str) -> None:
     [
         ("evaluate --model b", "no model 'b' in the configuration; it has a"),
         ("reference fit --model b", "no model 'b' in the configuration; it has a"),
+        ("rejects --model b", "no model 'b' in the configuration; it has a"),
+        (
+            "rejects",
+            "state/a.sqlite: there is no state yet; start `ml-exporter run` with this configuration first",
+        ),
         ("reference fit", "no model has `reference_data`: say there where the training or validation data lie"),
         (
             "reference show none.mlref",

@@ -72,7 +72,7 @@ def test_rows_that_cannot_be_counted_are_set_aside(exporter: Exporter) -> None:
     exporter.read()
     assert exporter.window().rows == 1.0
     assert exporter.rejected() == {"bad_time": 2.0, "bad_prediction": 1.0}
-    assert sorted((reject.row, reject.reason) for _, reject in exporter.worker.rejects()) == [
+    assert sorted((reject.row, reject.reason) for reject in exporter.rejects()) == [
         (2, "bad_time"),
         (3, "bad_time"),
         (4, "bad_prediction"),
@@ -243,7 +243,7 @@ def test_rows_of_the_future_and_of_long_ago(exporter: Exporter) -> None:
     assert exporter.rejected() == {"future": 1.0, "too_old": 2.0}
     assert exporter.total().rows == 2.0
     assert exporter.window().rows == 1.0
-    assert [reject.row for _, reject in exporter.worker.rejects()] != []
+    assert [reject.row for reject in exporter.rejects()] != []
 
 
 def test_wall_clock_windows_empty_when_the_log_stops(exporter: Exporter) -> None:
@@ -339,7 +339,7 @@ def test_versions_with_references_of_their_own_in_one_batch(tmp_path: Path) -> N
     assert exporter.window(version="v2").feature("x")[-1] == 0.0
     assert exporter.window(version="v2").labels == 10.0
     assert exporter.rejected() == {"duplicate": 1.0, "bad_time": 1.0}
-    assert sorted((r.row, r.reason) for _, r in exporter.worker.rejects()) == [(31, "duplicate"), (32, "bad_time")]
+    assert sorted((r.row, r.reason) for r in exporter.rejects()) == [(31, "duplicate"), (32, "bad_time")]
     exporter.close()
 
 
