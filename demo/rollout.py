@@ -7,9 +7,9 @@ from demo.data import NEW_YORK
 from demo.logs import REPLICAS
 from demo.model import ModelName
 
-CANARY_FROM = datetime(2013, 6, 5, tzinfo=ZoneInfo(NEW_YORK)).timestamp()
+CANARY_FROM = datetime(2013, 9, 19, tzinfo=ZoneInfo(NEW_YORK)).timestamp()
 """From then on one host answers with v2 …"""
-ROLLED_OUT_FROM = datetime(2013, 6, 7, tzinfo=ZoneInfo(NEW_YORK)).timestamp()
+ROLLED_OUT_FROM = datetime(2013, 9, 21, tzinfo=ZoneInfo(NEW_YORK)).timestamp()
 """… and from then on all do."""
 
 
