@@ -30,13 +30,7 @@ def hash_ids(ids: pa.Array, key: Key) -> tuple[Hashes, NDArray[np.bool_]]:
     Returns:
         (n,) hashes and (n,) whether there is an id: null and empty text are none.
     """
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.cast(ids.type.value_type)
-    if pa.types.is_floating(ids.type):
-        ids = _whole(ids)
-    if not (pa.types.is_binary(ids.type) or pa.types.is_large_binary(ids.type)):
-        ids = ids.cast(pa.large_string())
-    column = ids.cast(pa.large_binary())
+    column = _as_bytes(ids)
     present = np.asarray(pc.fill_null(pc.greater(pc.binary_length(column), 0), False))
     column = pc.fill_null(column, b"")
     if isinstance(column, pa.ChunkedArray):
@@ -54,14 +48,6 @@ def hash_ids(ids: pa.Array, key: Key) -> tuple[Hashes, NDArray[np.bool_]]:
             block = rows[start : start + _BLOCK]
             hashes[block] = _siphash(data, offsets[block], int(length), key)
     return hashes, present
-
-
-def _whole(ids: pa.Array) -> pa.Array:
-    """Whole numbers as integers: a log reader may give one id as 7 in one block and as 7.0 in the next."""
-    try:
-        return ids.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return pc.replace_substring_regex(ids.cast(pa.large_string()), r"\.0$", "")
 
 
 def _as_bytes(ids: pa.Array) -> pa.Array:
