@@ -113,6 +113,7 @@ class Book:
         self.ledger = self._open_ledger(store, facts)
         self._changed_totals: set[str] = set()
         self._gone_totals: set[str] = set()
+        self._rolled = False
         self.changed = False
         """True if anything was counted since the last flush."""
 
@@ -370,9 +371,12 @@ class Book:
         """Ends the waits that are over and rolls old panes up; predictions left unlabelled and labels left orphans."""
         assumed, unlabelled, orphans = self.ledger.expire(now)
         self._join(assumed, now)
-        self.panes.roll(now)
-        for version in self.versions.forget(self.panes.oldest(now)):
-            self.totals.pop(version, None)
+        self._rolled |= self.panes.roll(now)
+        if self.versions.forget(self.panes.oldest(now)):
+            self.ledger.forget_versions(self.versions.last)
+        # Also those that a late label brought back.
+        for version in self.totals.keys() - self.versions.last.keys():
+            del self.totals[version]
             self._changed_totals.discard(version)
             self._gone_totals.add(version)
         return unlabelled, orphans
@@ -387,7 +391,9 @@ class Book:
         for version in self._changed_totals:
             store.put_layout(self.totals[version].layout)
             store.put_total(version, pack(self.totals[version]))
-        self._changed_totals, self._gone_totals, self.changed = set(), set(), False
+        if self._rolled:
+            store.drop_unused_layouts()
+        self._changed_totals, self._gone_totals, self.changed, self._rolled = set(), set(), False, False
         self.ledger.flush(store)
         store.put_facts(
             {

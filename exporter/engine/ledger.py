@@ -6,7 +6,7 @@ holds. Runs belong to a bucket of time and go as a whole when it is over; small 
 each row is rewritten a logarithmic number of times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.engine.rulings import rule
+from exporter.engine.versions import OTHER
 from exporter.profile.bins import Floats
 from exporter.profile.cells import NO_TIME, Bools
 from exporter.profile.ids import Hashes
@@ -28,6 +29,10 @@ Ints = NDArray[np.int64]
 _UNMATCHED, _JOINED, _ASSUMED = 0, 1, 2
 """States of a label: no prediction yet, counted, assumed when the wait was over."""
 _MICRO = 1_000_000
+_MOST_VERSIONS = 65_000
+"""Versions that rows can have by number, in 16 bits."""
+_FREE = ""
+"""Stands where the number of a version that was forgotten waits for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +158,11 @@ class Ledger:
         return self._join_early_labels(ids, columns)
 
     def _prediction_columns(self, rows: Rows, slots: Ints, chosen: NDArray[np.intp]) -> dict[str, NDArray[np.generic]]:
-        table = np.array([self._version(name) for name in rows.version.names], dtype=np.uint16)
+        used, codes = np.unique(rows.version.codes[chosen], return_inverse=True)
+        table = np.array([self._version(rows.version.names[int(code)]) for code in used], dtype=np.uint16)
         weight = np.ones(len(chosen)) if rows.weight is None else rows.weight[chosen]
         columns: dict[str, NDArray[np.generic]] = {
-            "version": table[rows.version.codes[chosen]],
+            "version": table[codes],
             "prediction": rows.prediction[chosen],
             "score": rows.score[chosen],
             "slots": slots[chosen].astype(np.int16),
@@ -167,9 +173,21 @@ class Ledger:
         return columns
 
     def _version(self, name: str) -> int:
+        if name not in self.versions and _FREE in self.versions:
+            self.versions[self.versions.index(_FREE)] = name
         if name not in self.versions:
-            self.versions.append(name)
+            name = name if len(self.versions) < _MOST_VERSIONS else OTHER
+            if name not in self.versions:
+                self.versions.append(name)
         return self.versions.index(name)
+
+    def forget_versions(self, known: Collection[str]) -> None:
+        """Frees the numbers of versions that are not `known` any more, where no row has them."""
+        held: set[int] = set()
+        for run in self._shelf.runs("waiting", "settled"):
+            if "version" in run.columns:
+                held.update(np.unique(run.columns["version"]).tolist())
+        self.versions = [name if name in known or code in held else _FREE for code, name in enumerate(self.versions)]
 
     def _join_early_labels(self, ids: Hashes, columns: dict[str, NDArray[np.generic]]) -> Outcomes:
         found, label = self._labels_of(ids)

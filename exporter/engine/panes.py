@@ -122,11 +122,14 @@ class Panes:
             total.add(pane)
         return total
 
-    def roll(self, now: float) -> None:
-        """Merges panes that have grown old into wider ones, and drops those older than is kept."""
+    def roll(self, now: float) -> bool:
+        """Merges panes that have grown old into wider ones, and drops those older than is kept; false if done before.
+
+        It is done once an hour.
+        """
         hour = int(now // HOUR) * HOUR
         if hour <= self._aged:
-            return
+            return False
         self._aged = hour
         for key in sorted(self._packed.keys() | self._hot.keys(), key=lambda key: (key.version, key.start, key.width)):
             width = self.width_at(key.start)
@@ -137,11 +140,9 @@ class Panes:
                 self._drop(key)
                 self._add(PaneKey(key.version, key.start // width * width, width, key.layout), counts)
         self._running.clear()
-
-    def first_rows(self, version: str, layout: Layout) -> int | None:
-        """Start of the version's oldest pane."""
-        index = self._index.get((version, layout.id))
-        return index[0][0] if index else None
+        used = {key.layout for key in self._packed.keys() | self._hot.keys()}
+        self._layouts = {name: layout for name, layout in self._layouts.items() if name in used}
+        return True
 
     def flush(self, store: Store) -> None:
         """Writes what changed since the last flush; inside a transaction."""
@@ -207,3 +208,5 @@ class Panes:
         self._dropped.append(key)
         index = self._index[(key.version, key.layout)]
         index.remove((key.start, key.width))
+        if not index:
+            del self._index[(key.version, key.layout)]

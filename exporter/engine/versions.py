@@ -10,6 +10,8 @@ from exporter.profile.rows import Rows
 
 MOST_LIVE = 100
 """Versions told apart at one time; a log whose version column is another id by mistake has millions."""
+MOST_KEPT = 1000
+"""Versions whose counts are kept at one time, retired ones too: each has counters and panes of its own."""
 OTHER = "other"
 _MICRO = 1_000_000
 
@@ -35,7 +37,8 @@ class Versions:
             return column
         newest = max(self.last.values(), default=0.0)
         live = sum(last >= newest - longest for last in self.last.values())
-        surplus = set(new[max(0, MOST_LIVE - live) :]) - {OTHER}
+        room = min(MOST_LIVE - live, MOST_KEPT - len(self.last))
+        surplus = set(new[max(0, room) :]) - {OTHER}
         if not surplus:
             return column
         names = (*column.names, OTHER)
@@ -67,6 +70,8 @@ class Versions:
         """Forgets versions without rows since `before`; which they were."""
         gone = [version for version, last in self.last.items() if last < before]
         for version in gone:
-            for times in (self.first, self.last, self.last_label):
+            for times in (self.first, self.last):
                 times.pop(version, None)
+        # A label may come when the version of its prediction is forgotten already.
+        self.last_label = {version: time for version, time in self.last_label.items() if version in self.last}
         return gone

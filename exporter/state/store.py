@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from exporter.batch import Reject
 from exporter.errors import StateError
+from exporter.profile.codec import packed_layout
 from exporter.profile.ids import Key
 from exporter.profile.layout import Layout
 from exporter.state.runs import Run, pack_run, unpack_run
@@ -227,6 +228,13 @@ class Store:
 
     def put_layout(self, layout: Layout) -> None:
         self._db.execute("INSERT OR IGNORE INTO layouts VALUES (?, ?)", (layout.id, json.dumps(layout.to_json())))
+
+    def drop_unused_layouts(self) -> None:
+        """Forgets layouts that neither a pane nor a total is written in."""
+        used = {row[0] for row in self._db.execute("SELECT DISTINCT layout FROM panes")}
+        used |= {packed_layout(row[0]) for row in self._db.execute("SELECT counts FROM totals")}
+        unused = [row for row in self._db.execute("SELECT id FROM layouts") if row[0] not in used]
+        self._db.executemany("DELETE FROM layouts WHERE id = ?", unused)
 
     def put_cursor(self, stream: str, cursor: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (stream, cursor))
