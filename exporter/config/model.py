@@ -141,7 +141,8 @@ class ModelSection(Section):
     )
     max_jump: Duration = Field(
         default=86400,
-        description="Watermark clock: time never advances more in one batch; later rows are rejected as *future*.",
+        description="Watermark clock: time never advances more from one row to the next; where few rows are beyond "
+        "such a gap, they are rejected as *future*.",
         examples=["1d"],
     )
     max_future: DurationOrZero = Field(

@@ -66,7 +66,7 @@ class ModelPlan:
         windows: name as written → seconds, rising.
         pane: seconds.
         settle: wall clock: a window ends so many seconds ago.
-        max_jump: watermark clock: event time never advances more in one batch; later rows are *future*.
+        max_jump: watermark clock: event time never advances more from row to row; few rows beyond that are *future*.
         max_future: wall clock: rows later than now by more are *future*.
         dedupe: seconds an id is remembered.
         max_counter_age: rows older than so many seconds enter windows, not counters.

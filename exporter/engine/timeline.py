@@ -21,6 +21,7 @@ class Timeline:
     """Event time of one model.
 
     Attributes:
+        max_jump: seconds between a row and the next one in time, within a batch, up to which both are believed.
         watermarks: partition → end of the newest pane with enough rows, Unix seconds.
         seen: partition → when it last gave rows, wall clock; one that was silent for `idle_seconds` holds nobody up.
     """
@@ -38,21 +39,27 @@ class Timeline:
         """(n,) True for rows too far ahead to be believed; the others may move the watermark."""
         if self.clock == "wall":
             return time > int((wall + self.max_future) * _MICRO)
+        if len(time) == 0:
+            return np.zeros(0, dtype=np.bool_)
         mark = self.watermarks.get(partition)
         if mark is None:
-            return self._strays(time)
-        limit = (mark + self.max_jump) * _MICRO
-        beyond = time > limit
+            return time > self._reached(time, int(np.quantile(time, 1 - _ENOUGH, method="lower")))
+        beyond = time > self._reached(time, mark * _MICRO)
         ahead = int(beyond.sum())
         if ahead >= _GAP_ROWS and ahead > len(time) / 2:
             # Most of the batch is there: the log had a gap, and time goes on behind it.
-            return beyond & (time > int(np.median(time[beyond])) + self.max_jump * _MICRO)
+            return time > self._reached(time, int(np.median(time[beyond])))
         return beyond
 
-    def _strays(self, time: Ints) -> Bools:
-        if len(time) == 0:
-            return np.zeros(0, dtype=np.bool_)
-        return time > int(np.quantile(time, 1 - _ENOUGH, method="lower")) + self.max_jump * _MICRO
+    def _reached(self, time: Ints, start: int) -> int:
+        """How far the rows lead from `start` on, none more than `max_jump` after the one before it (microseconds).
+
+        A batch may well be longer than `max_jump`: it is what was logged while the exporter was down.
+        """
+        later = np.sort(time[time > start])
+        leaps = np.flatnonzero(np.diff(later, prepend=start) > self.max_jump * _MICRO)
+        believed = later[: leaps[0]] if len(leaps) else later
+        return int(believed[-1]) if len(believed) else start
 
     def advance(self, time: Ints, partition: str, wall: float) -> None:
         """Moves the partition's watermark on by rows that were believed."""

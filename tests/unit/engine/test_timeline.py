@@ -77,3 +77,17 @@ def test_a_thin_log_read_at_once_is_followed_to_its_end() -> None:
     line = timeline()
     take(line, at(*[minute / 60 for minute in range(60 * 24 * 60)]))
     assert line.watermark(0.0) == 60 * 24 * HOUR
+
+
+def test_a_batch_longer_than_the_jump_is_all_there() -> None:
+    """What was logged while the exporter was down comes at once: no row of it is of the future, however far it leads."""
+    line = timeline()
+    take(line, at(1.0))
+    down = at(*[1 + minute / 6 for minute in range(6 * 46)])
+    assert not any(take(line, np.concatenate([down, at(1e5)]))[:-1])
+    assert line.watermark(0.0) == 47 * HOUR
+    # As well behind a gap, and in the first batch of all.
+    later = at(*[1000 + hour for hour in range(24 * 9)])
+    assert not any(take(line, later))
+    year = at(*range(24 * 365))
+    assert take(timeline(), np.concatenate([year, at(1e6)])) == [*[False] * len(year), True]
