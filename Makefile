@@ -29,10 +29,10 @@ demo: setup ## the main job on real flights: exporter, Prometheus, Alertmanager,
 	@$(BIN)/python -m demo run $(DEMO_ARGS)
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest -n auto -q $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -q $(TEST_ARGS)
 
 check: setup lint types ## lint, types, generated files and all tests but e2e
-	@$(BIN)/python -m pytest -n auto -q -m "not e2e"
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -q -m "not e2e"
 
 lint: setup ## ruff and the direction of imports
 	@$(BIN)/ruff check .

@@ -19,6 +19,7 @@ class Distance:
         compute: (F,) values, NaN where it is undefined.
         ordered: it needs an order of the bins: undefined for categories, and it gains from every bin there is
             (the others are computed on the bins of the verdict, see merging.py).
+        shown: it is computed on the few bins that are on /metrics (see shown_bins.py), so that PromQL gives the same.
     """
 
     name: str
@@ -27,3 +28,4 @@ class Distance:
     source: str
     compute: Callable[[Pair], Floats]
     ordered: bool = False
+    shown: bool = False

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from exporter.metrics.drift.distances import BY_NAME
+from exporter.metrics.drift.shown_bins import shown_pair
+from exporter.metrics.drift.variables import Kind
 from exporter.metrics.drift.verdict import Verdicts, verdicts
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.spec import NoData, Sample, WindowMetric
@@ -19,17 +21,19 @@ def by_feature(found: Verdicts, values: Floats) -> Iterable[Sample]:
             yield (name,), value
 
 
-def distances(evaluation: Evaluation, found: Verdicts) -> Iterable[tuple[str, Floats]]:
-    """The configured methods and their values (F,): ordered ones on all cells, the others on the verdict's groups."""
+def distances(evaluation: Evaluation, found: Verdicts, kind: Kind) -> Iterable[tuple[str, Floats]]:
+    """The configured methods and their values (F,), each on the bins that it wants (see distance.py)."""
     for method in evaluation.thresholds.methods:
         distance = BY_NAME[method]
         pair = found.full if distance.ordered else found.pair
+        if distance.shown and evaluation.reference is not None:
+            pair = shown_pair(evaluation.reference, kind, found.full) or pair
         yield method, np.where(np.isnan(found.effect), np.nan, distance.compute(pair))
 
 
 def _drift(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
-    for method, values in distances(evaluation, found):
+    for method, values in distances(evaluation, found, "features"):
         for (name,), value in by_feature(found, values):
             yield (name, method), value
 

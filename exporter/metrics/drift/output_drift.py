@@ -19,7 +19,7 @@ from exporter.profile.bins import Floats
 
 def _metrics(prefix: str, subject: str, kind: Kind) -> tuple[WindowMetric, ...]:
     def plug_in(evaluation: Evaluation) -> Iterable[Sample]:
-        for method, values in distances(evaluation, verdicts(evaluation, kind)):
+        for method, values in distances(evaluation, verdicts(evaluation, kind), kind):
             if not np.isnan(values[0]):
                 yield (method,), float(values[0])
 

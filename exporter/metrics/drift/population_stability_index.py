@@ -26,4 +26,5 @@ POPULATION_STABILITY_INDEX = Distance(
     formula="Σ (p − q) ln(p/q), p = (count + ½)/(n + B/2), q likewise",
     source="Siddiqi, Credit Risk Scorecards, 2006 (Jeffreys' divergence, 1946)",
     compute=compute,
+    shown=True,
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import Groups, merged
-from exporter.metrics.drift.pair import PSEUDO_COUNT
+from exporter.metrics.drift.pair import PSEUDO_COUNT, Pair
 from exporter.metrics.drift.variables import Kind, Variables, variables_of
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
@@ -46,6 +46,22 @@ def shown_bins(reference: Reference, kind: Kind) -> tuple[Variables, tuple[Shown
         return None
     most = FEATURE_BINS if kind == "features" else OUTPUT_BINS
     return variables, remember(reference, ("shown", kind), lambda: _all(variables, reference.total, most))
+
+
+def shown_pair(reference: Reference, kind: Kind, full: Pair) -> Pair | None:
+    """Both sides of `full` in the shown bins; None if nothing of that kind is kept."""
+    found = shown_bins(reference, kind)
+    if found is None:
+        return None
+    variables, shown = found
+    shape = (len(shown), max(len(bins.labels) for bins in shown))
+    window, counted, used = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+    for row, (bins, cells) in enumerate(zip(shown, variables.cells, strict=True)):
+        width = len(bins.labels)
+        window[row, :width] = bins.counts(full.window[row, :cells])
+        counted[row, :width] = bins.counts(full.reference[row, :cells])
+        used[row, :width] = True
+    return Pair(window, counted, used, variables.ordered)
 
 
 def _all(variables: Variables, total: Counts, most: int) -> tuple[ShownBins, ...]:
