@@ -31,7 +31,7 @@ from exporter.profile.count import (
 )
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.profile.outcomes import Ints, Outcomes, row_outcomes
+from exporter.profile.outcomes import Ints, Outcomes, concatenate, row_outcomes
 from exporter.profile.refused import Refused
 from exporter.profile.rows import Reading, Rows, class_code, decode_labels, decode_predictions, read_versions
 from exporter.profile.vocabulary import Vocabulary
@@ -316,20 +316,24 @@ class Book:
 
     # Labels
 
-    def take_labels(self, batch: Batch, columns: Columns, wall: float) -> Taken:
+    def take_labels(self, batches: Sequence[Batch], columns: Columns, wall: float) -> Taken:
         """Joins labels with their predictions; those without one wait."""
-        layout = self._label_layout()
-        labels, refused = decode_labels(batch, self._reading(columns, layout))
-        labels.value = self._classes.lasting(labels.value, layout)
-        now = self.timeline.now(wall)
-        joined = self.ledger.add_labels(labels, wall if now is None else now)
-        self._join(joined.fresh, now)
-        self._join(joined.corrections, None, counters=False)
-        for reason, mask in _LABEL_REASONS:
-            places = labels.place[getattr(joined, mask)]
-            refused.add(batch, places, reason, keep_rows=self._keep_rows)
-        taken = Taken(refused)
-        taken.note(labels.time[labels.time != NO_TIME])
+        layout, taken, now = self._label_layout(), Taken(Refused()), self.timeline.now(wall)
+        fresh, corrections = [], []
+        for batch in batches:
+            labels, refused = decode_labels(batch, self._reading(columns, layout))
+            labels.value = self._classes.lasting(labels.value, layout)
+            joined = self.ledger.add_labels(labels, wall if now is None else now)
+            fresh.append(joined.fresh)
+            corrections.append(joined.corrections)
+            for reason, mask in _LABEL_REASONS:
+                refused.add(batch, labels.place[getattr(joined, mask)], reason, keep_rows=self._keep_rows)
+            taken.refused.extend(refused)
+            taken.note(labels.time[labels.time != NO_TIME])
+        if fresh:
+            # Late labels fall into many panes: each is opened once a poll.
+            self._join(concatenate(*fresh), now)
+            self._join(concatenate(*corrections), None, counters=False)
         return taken
 
     def _join(self, outcomes: Outcomes, now: float | None, *, counters: bool = True) -> None:

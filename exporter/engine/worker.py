@@ -22,6 +22,8 @@ from exporter.state.store import Store
 
 POLL_ROWS = 131_072
 """Rows asked for at once: enough for NumPy to be fast, few enough to be held several times over."""
+LABEL_ROWS = 524_288
+"""The same of labels, which have three columns and fall into many panes."""
 _THREADS = 3
 """Two that decode and count, one that reads ahead."""
 
@@ -119,7 +121,7 @@ class Worker:
 
     def _read(self, stream: Stream) -> bool:
         try:
-            poll = stream.poll(POLL_ROWS)
+            poll = stream.poll(_rows_at_once(stream))
         except SourceError as error:
             self._source_failed(stream, str(error), fatal=error.fatal)
             return False
@@ -141,22 +143,21 @@ class Worker:
     def _count(self, stream: Stream, poll: Poll) -> None:
         book, wall = self._opened(), self._clock.now()
         if not poll.exhausted:
-            stream.read_ahead(self._pool, poll.cursor, POLL_ROWS)
+            stream.read_ahead(self._pool, poll.cursor, _rows_at_once(stream))
         columns = stream.plan.columns
         if stream.name == "predictions":
-            takes = [book.take_predictions(poll.batches, columns, wall, self._pool)]
+            taken = book.take_predictions(poll.batches, columns, wall, self._pool)
         else:
-            takes = [book.take_labels(batch, columns, wall) for batch in poll.batches]
+            taken = book.take_labels(poll.batches, columns, wall)
         refused = Refused()
         for reject in poll.rejects:
             refused.tally[reject.reason] += 1
         refused.notes += poll.rejects
-        for taken in takes:
-            refused.extend(taken.refused)
+        refused.extend(taken.refused)
         tally: Counter[tuple[str, str]] = Counter()
         tally.update({(stream.name, reason): count for reason, count in refused.tally.items()})
         tally[stream.name, "rows"] += sum(batch.rows.num_rows for batch in poll.batches) + len(poll.rejects)
-        self._commit(stream, poll.cursor, refused.notes, tally, _newest(takes, stream.newest))
+        self._commit(stream, poll.cursor, refused.notes, tally, _newest(taken, stream.newest))
         self._changed = True
 
     def finish_waits(self) -> None:
@@ -311,6 +312,9 @@ class Worker:
         return next(stream.told for stream in self._streams if stream.name == name)
 
 
-def _newest(takes: list[Taken], before: float | None) -> float | None:
-    times = [time for time in (before, *(taken.newest for taken in takes)) if time is not None]
-    return max(times, default=None)
+def _rows_at_once(stream: Stream) -> int:
+    return POLL_ROWS if stream.name == "predictions" else LABEL_ROWS
+
+
+def _newest(taken: Taken, before: float | None) -> float | None:
+    return max((time for time in (before, taken.newest) if time is not None), default=None)

@@ -29,6 +29,7 @@ Codes = NDArray[np.uint8]
 MAX_EDGES = 250
 """Codes are bytes: two reserved codes, *below*, *above* and the bins between must fit."""
 
+_LARGEST = float(np.finfo(np.float64).max)
 _BLOCK = 16_384
 """Rows compared at once: edges × block stays in the second-level cache."""
 
@@ -69,16 +70,16 @@ class NumericBins:
         """Codes of `values` (n,); NaN is missing, infinities and what `invalid` marks are invalid."""
         n = len(values)
         out = np.empty(n, dtype=np.uint8)
-        column = np.concatenate(([-np.inf], self.edges))[:, None]
+        column = np.concatenate(([-np.inf], self.edges, [_LARGEST]))[:, None]
         for start in range(0, n, _BLOCK):
             block = values[start : start + _BLOCK]
             # NaN is less than nothing: it gives 0 by itself, a value at or under the first edge gives 1 and so on.
             above = np.less(column, block).view(np.uint8).sum(axis=0, dtype=np.uint8)
             np.add(above, 1, out=out[start : start + _BLOCK])
-        out[np.isnan(values)] = MISSING
-        infinite = np.isinf(values)
-        if infinite.any():
-            out[infinite] = INVALID
+        # What is no finite number has a code that no other value has.
+        strange = (out == INVALID) | (out == self.width)
+        if strange.any():
+            out[strange] = np.where(np.isnan(values[strange]), MISSING, INVALID)
         if invalid is not None:
             out[invalid] = INVALID
         return out

@@ -16,7 +16,8 @@ from exporter.profile.reference import Reference
 
 _COUNTS = struct.Struct("<4sB16sIII")
 _COUNTS_MAGIC = b"MLXC"
-_COUNTS_VERSION = 1
+_COUNTS_VERSION = 2
+"""Version 1 held every slot of every slice dimension, in order."""
 
 _REFERENCE = struct.Struct("<5sHIQ32s")
 _REFERENCE_MAGIC = b"MLREF"
@@ -25,12 +26,12 @@ _CODEC = "zstd"
 
 
 def pack(counts: Counts) -> bytes:
-    """Counts as bytes; `unpack` with the same layout gives them back, bit for bit."""
-    payload = np.concatenate((counts.all, counts.by_slice.reshape(-1))).tobytes()
-    head = _COUNTS.pack(
-        _COUNTS_MAGIC, _COUNTS_VERSION, counts.layout.id.encode(), len(counts.all), *counts.by_slice.shape
-    )
-    return head + _compress(payload)
+    """Counts as bytes; `unpack` with the same layout gives them back, bit for bit. Slots without rows take no room."""
+    used = np.flatnonzero(counts.by_slice.any(axis=1))
+    payload = np.concatenate((counts.all, counts.by_slice[used].reshape(-1))).tobytes()
+    layout = counts.layout
+    head = _COUNTS.pack(_COUNTS_MAGIC, _COUNTS_VERSION, layout.id.encode(), layout.width, len(used), layout.slice_width)
+    return head + used.astype("<u4").tobytes() + _compress(payload)
 
 
 def packed_layout(data: bytes) -> str:
@@ -42,8 +43,8 @@ def packed_layout(data: bytes) -> str:
     if len(data) < _COUNTS.size or data[:4] != _COUNTS_MAGIC:
         raise ProfileMismatch("not packed counts")
     _, version, layout, *_ = _COUNTS.unpack_from(data)
-    if version != _COUNTS_VERSION:
-        raise ProfileMismatch(f"counts of version {version}; this program reads version {_COUNTS_VERSION}")
+    if not 1 <= version <= _COUNTS_VERSION:
+        raise ProfileMismatch(f"counts of version {version}; this program reads versions up to {_COUNTS_VERSION}")
     return str(layout.decode())
 
 
@@ -56,14 +57,18 @@ def unpack(data: bytes, layout: Layout) -> Counts:
     found = packed_layout(data)
     if found != layout.id:
         raise ProfileMismatch(f"counts with bins {found}, expected {layout.id}")
-    *_, width, rows, columns = _COUNTS.unpack_from(data)
-    if (width, rows, columns) != (layout.width, layout.slice_rows, layout.slice_width):
+    _, version, _, width, rows, columns = _COUNTS.unpack_from(data)
+    start = _COUNTS.size + (0 if version == 1 else 4 * rows)
+    used = np.arange(rows) if version == 1 else np.frombuffer(data[_COUNTS.size : start], dtype="<u4")
+    if (width, columns) != (layout.width, layout.slice_width) or len(used) != rows or (used >= layout.slice_rows).any():
         raise ProfileMismatch("packed counts are damaged")
     try:
-        values = _decompress(data[_COUNTS.size :], (width + rows * columns) * 8)
+        values = _decompress(data[start:], (width + rows * columns) * 8)
     except (ValueError, OSError) as error:
         raise ProfileMismatch("packed counts are damaged") from error
-    return Counts(layout, values[:width].copy(), values[width:].reshape(rows, columns).copy())
+    result = Counts(layout, values[:width].copy(), np.zeros((layout.slice_rows, layout.slice_width)))
+    result.by_slice[used] = values[width:].reshape(rows, columns)
+    return result
 
 
 def _compress(data: bytes) -> bytes:

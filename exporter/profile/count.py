@@ -21,6 +21,8 @@ DELAY_UNIT = 2.0**-8
 _LOG_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
 _LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_RATIO = 2.0**16
+"""Beyond it |e / y| says only that y is next to nothing; one such row must not be all that a mean says."""
 _CELLS_AT_ONCE = 64
 """(version, pane) cells counted together at most; more would cost memory, not time."""
 _BYTES_AT_ONCE = 32 << 20
@@ -322,6 +324,7 @@ def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None
     with np.errstate(over="ignore"):
         error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
         ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
+        ratio = np.minimum(ratio, _LARGEST_RATIO)
     # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
     square = unit * unit * 2.0**30
     with np.errstate(over="ignore"):

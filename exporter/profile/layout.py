@@ -24,7 +24,8 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     class_score_actual   (C, 64, 2)  multiclass: score cell (equal width on [0, 1]) × is it that class
     score_terms·         (3,)        classes: Σ squared error of scores (Brier), Σ log loss, n with score
     score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
-    error_terms·         (8,)        regression: n, Σ|e|, Σe², Σe, Σ|e/y|, n with y ≠ 0, Σy, Σy²   (e = prediction − y)
+    error_terms·         (8,)        regression, e = prediction − y:
+                                     n, Σ|e|, Σe², Σe, Σ|e/y| (each at most 65,536), n with y ≠ 0, Σy, Σy²
     error_cells·         (Ke,)       regression: cells of e
     actual·              (Ka,)       regression: cells of the actual value
     label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf

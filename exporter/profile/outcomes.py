@@ -1,6 +1,7 @@
 """Predictions whose truth is known."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,22 +80,18 @@ def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
     )
 
 
-def concatenate(one: Outcomes, other: Outcomes) -> Outcomes:
-    """Both one after the other; both number versions alike."""
-    if len(one) == 0:
-        return other
-    if len(other) == 0:
-        return one
-    scores = None if one.scores is None or other.scores is None else np.concatenate((one.scores, other.scores))
+def concatenate(first: Outcomes, *rest: Outcomes) -> Outcomes:
+    """All one after the other; all number versions alike."""
+    full = [part for part in (first, *rest) if len(part)]
+    if len(full) <= 1:
+        return full[0] if full else first
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in full])
+
+    columns = ("version", "time", "prediction", "score", "actual", "delay", "slots", "sign")
     return Outcomes(
-        versions=max(one.versions, other.versions, key=len),
-        version=np.concatenate((one.version, other.version)),
-        time=np.concatenate((one.time, other.time)),
-        prediction=np.concatenate((one.prediction, other.prediction)),
-        score=np.concatenate((one.score, other.score)),
-        actual=np.concatenate((one.actual, other.actual)),
-        delay=np.concatenate((one.delay, other.delay)),
-        slots=np.concatenate((one.slots, other.slots)),
-        sign=np.concatenate((one.sign, other.sign)),
-        scores=scores,
+        versions=max((part.versions for part in full), key=len),
+        scores=None if any(part.scores is None for part in full) else joined("scores"),
+        **{name: joined(name) for name in columns},
     )

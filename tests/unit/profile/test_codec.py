@@ -1,11 +1,17 @@
 """Bytes that are not ours, damaged or newer are refused in one line."""
 
+import struct
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from exporter.batch import Batch
 from exporter.errors import ProfileMismatch, ReferenceFileError
 from exporter.profile.codec import REFERENCE_VERSION, pack, pack_reference, packed_layout, unpack, unpack_reference
+from exporter.profile.columns import Columns
 from exporter.profile.counts import Counts
+from exporter.profile.fit import FitSpec, fit
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
 
@@ -23,7 +29,7 @@ def counts() -> Counts:
     [
         (lambda data: b"", "not packed counts"),
         (lambda data: b"XXXX" + data[4:], "not packed counts"),
-        (lambda data: data[:4] + b"\x02" + data[5:], "counts of version 2; this program reads version 1"),
+        (lambda data: data[:4] + b"\x03" + data[5:], "counts of version 3; this program reads versions up to 2"),
         (lambda data: data[:-20], "damaged"),
         (lambda data: data[:33] + b"\xff" * (len(data) - 33), "damaged"),
         (lambda data: data[:21] + b"\x01\x00\x00\x00" + data[25:], "damaged"),
@@ -32,6 +38,18 @@ def counts() -> Counts:
 def test_packed_counts_that_are_not(change, message: str) -> None:
     with pytest.raises(ProfileMismatch, match=message):
         unpack(change(pack(counts())), LAYOUT)
+
+
+def test_counts_of_version_1() -> None:
+    """They held every slot."""
+    made = counts()
+    made.by_slice[1] = 7.0
+    head = struct.pack("<4sB16sIII", b"MLXC", 1, LAYOUT.id.encode(), len(made.all), *made.by_slice.shape)
+    payload = np.concatenate((made.all, made.by_slice.reshape(-1))).tobytes()
+    again = unpack(head + pa.Codec("zstd").compress(payload, asbytes=True), LAYOUT)
+    assert np.array_equal(again.all, made.all)
+    assert np.array_equal(again.by_slice, made.by_slice)
+    assert np.array_equal(unpack(pack(made), LAYOUT).by_slice, made.by_slice)
 
 
 def test_counts_of_other_bins() -> None:
@@ -63,12 +81,6 @@ def test_reference_files_that_are_not(change, message: str) -> None:
 
 def test_no_raw_value_is_in_a_reference_file(tmp_path) -> None:
     """Rare categories are hashes, and outer edges are quantiles, not extremes."""
-    import pyarrow as pa  # noqa: PLC0415 - one test alone needs a fit
-
-    from exporter.batch import Batch  # noqa: PLC0415
-    from exporter.profile.columns import Columns  # noqa: PLC0415
-    from exporter.profile.fit import FitSpec, fit  # noqa: PLC0415
-
     values = np.append(np.random.default_rng(0).normal(size=5000), 987654.321)
     names = ["common"] * 5000 + ["mrs-smith-of-elm-street"]
     rows = pa.record_batch({"ts": np.arange(5001.0), "late": [1] * 5001, "x": values, "c": names})
