@@ -333,7 +333,8 @@ def test_recorded_rules_equal_the_gauges(chain: Chain) -> None:
             ("ml:drifted_features:count / ml:tested_features:count", "ml_drifted_features_ratio"),
         ):
             # The same instant on both sides; `sum by` leaves what both have, `feature` where there is one.
-            difference = f"abs(sum by (model, window, feature) ({rule}) - sum by (model, window, feature) ({gauge}))"
+            sides = (f"sum by (model, window, feature) ({side})" for side in (rule, gauge))
+            difference = f"max by (model, window) (abs({' - '.join(sides)}))"
             until(lambda asked=difference: zero(chain.query(asked)), LATEST, f"{rule} equals {gauge}")  # type: ignore[misc]
 
 

@@ -8,8 +8,8 @@ from exporter.profile.vocabulary import OTHER, Vocabulary
 
 
 def class_names(layout: Layout) -> tuple[str, ...]:
-    """(C+1,) label values of the classes and of the slot for all others, which never takes the name of a class."""
-    return (*layout.classes, OTHER if OTHER not in layout.classes else f"__{OTHER}__")
+    """(C+1,) label values of the classes and of the slot for all others, whose name no class of a log has."""
+    return (*layout.classes, f"__{OTHER}__")
 
 
 def named(vocabulary: Vocabulary, kind: str, counts: Floats, least: float = 0.0) -> Iterator[tuple[str, float]]:
