@@ -146,9 +146,9 @@ class Ledger:
             columns |= self._prediction_columns(rows, slots, chosen)
         bucket = rows.time[chosen] // (self._rules.bucket * _MICRO)
         ids = rows.ids[chosen]
-        for number in np.unique(bucket):
+        for number in _different(bucket):
             part = bucket == number
-            self._shelf.append("waiting", int(number), ids[part], _rows(columns, part))
+            self._shelf.append("waiting", number, ids[part], _rows(columns, part))
         if self._rules.wait is None:
             return self._none()
         failed = np.isnan(rows.prediction[chosen]) & np.isnan(rows.score[chosen])
@@ -359,10 +359,10 @@ class Ledger:
         self, ids: Hashes, value: Floats, time: Ints, state: int | NDArray[np.uint8], bucket: Ints
     ) -> None:
         states = np.broadcast_to(np.asarray(state, dtype=np.uint8), (len(ids),))
-        for number in np.unique(bucket):
+        for number in _different(bucket):
             part = bucket == number
             columns: dict[str, NDArray[np.generic]] = {"value": value[part], "time": time[part], "state": states[part]}
-            self._shelf.append("labels", int(number), ids[part], columns)
+            self._shelf.append("labels", number, ids[part], columns)
 
     def flush(self, store: Store) -> None:
         """Writes what changed since the last flush; inside a transaction."""
@@ -381,3 +381,10 @@ def _moved(slots: Column, sources: Sequence[tuple[int, NDArray[np.intp]] | None]
 
 def _rows(columns: dict[str, NDArray[np.generic]], mask: Bools) -> dict[str, NDArray[np.generic]]:
     return {name: column[mask] for name, column in columns.items()}
+
+
+def _different(numbers: Ints) -> list[int]:
+    """The numbers there are, rising; most often there is one."""
+    if len(numbers) and numbers.min() == numbers.max():
+        return [int(numbers[0])]
+    return [int(number) for number in np.unique(numbers)]

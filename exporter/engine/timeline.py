@@ -66,7 +66,7 @@ class Timeline:
         if len(time) == 0:
             return
         self.seen[partition] = wall
-        panes, counts = np.unique(time // (self.pane * _MICRO), return_counts=True)
+        panes, counts = _counted(time // (self.pane * _MICRO))
         behind = np.cumsum(counts[::-1])[::-1]
         enough = panes[behind >= max(1.0, min(_ENOUGH * len(time), _GAP_ROWS))]
         mark = (int(enough[-1]) + 1) * self.pane
@@ -90,3 +90,13 @@ class Timeline:
         if self.clock == "watermark":
             return self.watermark(wall)
         return int((wall - self.settle) // self.pane) * self.pane
+
+
+def _counted(panes: Ints) -> tuple[Ints, Ints]:
+    """The panes there are, rising, and how many rows each has."""
+    low = int(panes.min())
+    if int(panes.max()) - low > 4 * len(panes):
+        return np.unique(panes, return_counts=True)
+    counts = np.bincount(panes - low)
+    used = np.flatnonzero(counts)
+    return used + low, counts[used]

@@ -30,7 +30,7 @@ MAX_EDGES = 250
 """Codes are bytes: two reserved codes, *below*, *above* and the bins between must fit."""
 
 _LARGEST = float(np.finfo(np.float64).max)
-_BLOCK = 16_384
+_BLOCK = 8192
 """Rows compared at once: edges × block stays in the second-level cache."""
 
 
@@ -71,11 +71,14 @@ class NumericBins:
         n = len(values)
         out = np.empty(n, dtype=np.uint8)
         column = np.concatenate(([-np.inf], self.edges, [_LARGEST]))[:, None]
+        above = np.empty((len(column), min(n, _BLOCK)), dtype=np.bool_)
         for start in range(0, n, _BLOCK):
             block = values[start : start + _BLOCK]
+            part = above[:, : len(block)]
+            np.less(column, block, out=part)
             # NaN is less than nothing: it gives 0 by itself, a value at or under the first edge gives 1 and so on.
-            above = np.less(column, block).view(np.uint8).sum(axis=0, dtype=np.uint8)
-            np.add(above, 1, out=out[start : start + _BLOCK])
+            np.add.reduce(part.view(np.uint8), axis=0, dtype=np.uint8, out=out[start : start + _BLOCK])
+        out += 1
         # What is no finite number has a code that no other value has.
         strange = (out == INVALID) | (out == self.width)
         if strange.any():

@@ -8,6 +8,9 @@ from exporter.profile.ids import Hashes
 from exporter.state.runs import Column, Run, merge, sorted_run
 from exporter.state.store import Store
 
+_FAN_IN = 4
+"""Runs that are merged at once: fewer would write each row more often, more would make look-ups search more runs."""
+
 
 class Shelf:
     """All runs of one state, in memory; `flush` writes what changed."""
@@ -24,7 +27,7 @@ class Shelf:
         return [run for kind in kinds for run in self._runs[kind]]
 
     def append(self, kind: str, bucket: int, ids: Hashes, columns: Mapping[str, Column]) -> None:
-        """Adds rows as a run and merges the newest runs of its bucket while they are of about one size."""
+        """Adds rows as a run; merges the newest runs of its bucket once some are of about one size."""
         if len(ids) == 0:
             return
         run = sorted_run(self._next(), bucket, ids, columns)
@@ -32,7 +35,7 @@ class Shelf:
         group = [run]
         while same and len(same[-1]) <= 2 * sum(len(r) for r in group) and _same_columns(same[-1], run):
             group.insert(0, same.pop())
-        if len(group) > 1:
+        if len(group) >= _FAN_IN:
             for old in group[:-1]:
                 self.drop(kind, old)
             run = merge(self._next(), bucket, group)

@@ -118,6 +118,8 @@ class Store:
         self.path = path
         with self._understood():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            # Blobs of many kilobytes: a page of 4 KiB would make chains of them. Only a new file takes it.
+            self._db.execute("PRAGMA page_size=16384")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA busy_timeout=5000")

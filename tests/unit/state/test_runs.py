@@ -1,5 +1,8 @@
 """Sorted runs: the newest row of an id holds, and bytes give back what was packed."""
 
+import json
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +62,15 @@ def test_pack_and_unpack(rows) -> None:
         k: (v.dtype, v.tolist()) for k, v in run.columns.items()
     }
     assert again.hashes.flags.aligned
+
+
+def test_run_of_version_1() -> None:
+    """It was not compressed."""
+    hashes, value = np.array([3, 4], np.uint64), np.array([1.5, 2.5])
+    head = json.dumps({"hashes": ["<u8", [2]], "value": ["<f8", [2]]}).encode()
+    data = struct.pack("<4sBI", b"MLXR", 1, len(head)) + head + hashes.tobytes() + value.tobytes()
+    run = unpack_run(1, 5, data)
+    assert (run.hashes.tolist(), run.columns["value"].tolist()) == ([3, 4], [1.5, 2.5])
 
 
 @pytest.mark.parametrize("cut", [0, 5, 20, -1])

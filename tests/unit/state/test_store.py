@@ -158,7 +158,7 @@ def test_damaged_file_is_told_in_one_line(path: Path, damage: str) -> None:
         ("layouts", "layout", '{"version": 99}'),
         ("layouts", "layout", "{"),
         ("facts", "value", "{"),
-        ("runs", "data", b"MLXR\x02\x00\x00\x00\x00"),
+        ("runs", "data", b"MLXR\x03\x00\x00\x00\x00"),
         ("runs", "data", b"MLX"),
         ("meta", "value", "[1"),
     ],
