@@ -1,16 +1,15 @@
 """What was counted of one model: its panes, totals and waiting labels, as the state has them plus one poll at most."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from exporter.batch import Batch, RejectReason
 from exporter.engine.classes import ClassNames
+from exporter.engine.decoding import Begun, Decoder, Piece, started
 from exporter.engine.ledger import Ledger, LedgerRules
 from exporter.engine.panes import Panes
 from exporter.engine.plan import ModelPlan
@@ -33,7 +32,7 @@ from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.outcomes import Ints, Outcomes, concatenate, row_outcomes
 from exporter.profile.refused import Refused
-from exporter.profile.rows import Reading, Rows, class_code, decode_labels, decode_predictions, read_versions
+from exporter.profile.rows import Rows, class_code, decode_labels
 from exporter.profile.vocabulary import Vocabulary
 from exporter.state.store import Store
 
@@ -44,15 +43,6 @@ _LABEL_REASONS: tuple[tuple[RejectReason, str], ...] = (("duplicate", "duplicate
 _MICRO = 1_000_000
 _MANY_CELLS = 256
 """Cells of one job beyond which they are counted some at a time, as they are added: all at once they may not fit."""
-
-
-@dataclass(slots=True)
-class _Piece:
-    """Rows of a batch that are counted in one layout; `index` (n,) are their numbers in the batch, None: all rows."""
-
-    batch: Batch
-    layout: Layout
-    index: Ints | None
 
 
 @dataclass(slots=True)
@@ -94,8 +84,8 @@ class Book:
         """
         self._plan = plan
         self._references = references
-        self._key = store.key
         self._keep_rows = keep_rows
+        self.decoder = Decoder(plan, references, store.key, keep_rows)
         facts = store.facts()
         self.vocabulary = Vocabulary(vocabulary_capacity(plan), facts.get("vocabulary", {}))
         self.timeline = Timeline(
@@ -167,57 +157,26 @@ class Book:
 
     # Predictions
 
-    def take_predictions(
-        self, batches: Sequence[Batch], columns: Columns, wall: float, pool: Executor | None = None
-    ) -> Taken:
-        """Counts predictions and joins the labels that were there first. `pool` shares the work of large polls."""
+    def take_predictions(self, begun: Begun, wall: float) -> Taken:
+        """Counts predictions and joins the labels that were there first."""
         taken = Taken(Refused())
-        pieces = [self._pieces(batch, columns) for batch in batches]
-        shared = pool if pool is not None and sum(map(len, pieces)) > 1 else None
-        decode = [[_begun(shared, self._decode, piece, columns) for piece in of_batch] for of_batch in pieces]
         counts: list[tuple[bool, Callable[[], Counted]]] = []
-        for of_batch, waiting in zip(pieces, decode, strict=True):
-            decoded = []
-            for begun in waiting:
-                rows, refused = begun()
+        for pieces, decoded in begun.batches:
+            rows = []
+            for decode in decoded:
+                part, refused = decode()
                 taken.refused.extend(refused)
-                decoded.append(rows)
+                rows.append(part)
             counts += [
-                (job.counters, _begun(shared if job.small else None, self._count, job))
-                for job in self._admit(of_batch, decoded, wall, taken)
+                (job.counters, started(begun.pool if job.small else None, self._count, job))
+                for job in self._admit(pieces, rows, wall, taken)
             ]
         for counters, counting in counts:
             for counted in counting():
                 self._add(counted, counters=counters)
         return taken
 
-    def _pieces(self, batch: Batch, columns: Columns) -> list[_Piece]:
-        """A batch by the layouts of its versions."""
-        general = self._references.layout("")
-        if columns.version is None or set(self._references.layouts) <= {""}:
-            return [_Piece(batch, general, None)]
-        versions = read_versions(batch.rows, columns.version)
-        groups: dict[str, tuple[Layout, list[int]]] = {}
-        for code in np.unique(versions.codes):
-            layout = self._references.layout(versions.names[int(code)])
-            groups.setdefault(layout.id, (layout, []))[1].append(int(code))
-        if len(groups) <= 1:
-            return [_Piece(batch, layout, None) for layout, _ in groups.values()] or [_Piece(batch, general, None)]
-        pieces = []
-        for layout, codes in groups.values():
-            keep = np.isin(versions.codes, codes)
-            pieces.append(_Piece(batch.filter(pa.array(keep)), layout, np.flatnonzero(keep)))
-        return pieces
-
-    def _decode(self, piece: _Piece, columns: Columns) -> tuple[Rows, Refused]:
-        return decode_predictions(piece.batch, self._reading(columns, piece.layout))
-
-    def _reading(self, columns: Columns, layout: Layout) -> Reading:
-        if columns.features is None and self._plan.feature_columns:
-            columns = replace(columns, features=dict(self._plan.feature_columns))
-        return Reading(columns, layout, self._plan.decision_threshold, self._key, self._keep_rows)
-
-    def _admit(self, pieces: list[_Piece], decoded: list[Rows], wall: float, taken: Taken) -> list[_Job]:
+    def _admit(self, pieces: list[Piece], decoded: list[Rows], wall: float, taken: Taken) -> list[_Job]:
         """Sets aside what is not to be counted of one batch, and gives the rest its slots."""
         sizes = [len(rows) for rows in decoded]
         if sum(sizes) == 0:
@@ -321,7 +280,7 @@ class Book:
         layout, taken, now = self._label_layout(), Taken(Refused()), self.timeline.now(wall)
         fresh, corrections = [], []
         for batch in batches:
-            labels, refused = decode_labels(batch, self._reading(columns, layout))
+            labels, refused = decode_labels(batch, self.decoder.reading(columns, layout))
             labels.value = self._classes.lasting(labels.value, layout)
             joined = self.ledger.add_labels(labels, wall if now is None else now)
             fresh.append(joined.fresh)
@@ -421,10 +380,3 @@ def _used(column: Names) -> list[str]:
         return list(column.names)
     codes, first = np.unique(column.codes, return_index=True)
     return [column.names[int(codes[at])] for at in np.argsort(first)]
-
-
-def _begun(pool: Executor | None, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
-    """A call that gives the result of `work`, which the pool begins at once; without a pool it is done when asked."""
-    if pool is None:
-        return lambda: work(*args, **kwargs)
-    return pool.submit(work, *args, **kwargs).result

@@ -1,12 +1,15 @@
 """One log of a model: its source, its cursor, and when to try again after it failed."""
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
 
 from exporter.batch import Poll
 from exporter.engine.plan import StreamPlan
 from exporter.sources.source import Source
 
+T = TypeVar("T")
 _BACKOFF_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 
 
@@ -29,28 +32,28 @@ class Stream:
         self.told = ""
         self.problems: tuple[str, ...] = ()
         self._source: Source | None = None
-        self._ahead: tuple[bytes, Future[Poll]] | None = None
+        self._ahead: tuple[bytes, Future[tuple[Poll, Any]]] | None = None
 
-    def poll(self, limit: int) -> Poll:
-        """What stands behind the cursor; taken from what was read ahead where that began there.
+    def poll(self, limit: int, begin: Callable[[Poll], T]) -> tuple[Poll, T]:
+        """What stands behind the cursor, and what `begin` made of it; where that was read ahead, it is there already.
 
         Raises:
             SourceError: nothing could be read.
         """
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            begin, future = ahead
-            if begin == self.cursor:
+            start, future = ahead
+            if start == self.cursor:
                 return future.result()
             future.exception()
         if self._source is None:
             self._source = self.plan.open()
-        return self._source.poll(self.cursor, limit)
+        return _polled(self._source, self.cursor, limit, begin)
 
-    def read_ahead(self, pool: Executor, cursor: bytes, limit: int) -> None:
+    def read_ahead(self, pool: Executor, cursor: bytes, limit: int, begin: Callable[[Poll], Any]) -> None:
         """Begins to read what stands behind `cursor` while others count; the source has one user at a time still."""
         if self._source is not None and self._ahead is None:
-            self._ahead = (cursor, pool.submit(self._source.poll, cursor, limit))
+            self._ahead = (cursor, pool.submit(_polled, self._source, cursor, limit, begin))
 
     def failed(self, now: float, *, fatal: bool = False) -> float:
         """Notes a failure; seconds until the next try, infinite after a fatal one: only who opens it anew tries it."""
@@ -72,3 +75,8 @@ class Stream:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+
+def _polled(source: Source, cursor: bytes | None, limit: int, begin: Callable[[Poll], T]) -> tuple[Poll, T]:
+    poll = source.poll(cursor, limit)
+    return poll, begin(poll)

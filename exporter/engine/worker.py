@@ -1,13 +1,14 @@
 """One model at work: poll, count, join, commit; then evaluate. Everything in memory can be rebuilt from the state."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from exporter.batch import REJECT_REASONS, Poll, Reject
 from exporter.clock import Clock
 from exporter.engine.book import Book, Taken
+from exporter.engine.decoding import Begun
 from exporter.engine.evaluate import Evaluator, MetricSamples
 from exporter.engine.plan import ModelPlan
 from exporter.engine.references import References
@@ -121,7 +122,7 @@ class Worker:
 
     def _read(self, stream: Stream) -> bool:
         try:
-            poll = stream.poll(_rows_at_once(stream))
+            poll, begun = stream.poll(_rows_at_once(stream), self._begin(stream))
         except SourceError as error:
             self._source_failed(stream, str(error), fatal=error.fatal)
             return False
@@ -133,22 +134,28 @@ class Worker:
         if not poll.batches and not poll.rejects and poll.cursor == stream.cursor:
             return False
         try:
-            self._count(stream, poll)
+            self._count(stream, poll, begun)
         except BaseException:
             # What is in memory may be ahead of what was written: begin again from what was.
             self._let_go()
             raise
         return not poll.exhausted
 
-    def _count(self, stream: Stream, poll: Poll) -> None:
+    def _begin(self, stream: Stream) -> Callable[[Poll], Begun | None]:
+        """What may be done with a poll before its turn has come: predictions are decoded, labels must wait."""
+        decoder, columns = self._opened().decoder, stream.plan.columns
+        if stream.name == "labels":
+            return lambda _: None
+        return lambda poll: decoder.begin(poll.batches, columns, self._pool)
+
+    def _count(self, stream: Stream, poll: Poll, begun: Begun | None) -> None:
         book, wall = self._opened(), self._clock.now()
         if not poll.exhausted:
-            stream.read_ahead(self._pool, poll.cursor, _rows_at_once(stream))
-        columns = stream.plan.columns
-        if stream.name == "predictions":
-            taken = book.take_predictions(poll.batches, columns, wall, self._pool)
+            stream.read_ahead(self._pool, poll.cursor, _rows_at_once(stream), self._begin(stream))
+        if begun is None:
+            taken = book.take_labels(poll.batches, stream.plan.columns, wall)
         else:
-            taken = book.take_labels(poll.batches, columns, wall)
+            taken = book.take_predictions(begun, wall)
         refused = Refused()
         for reject in poll.rejects:
             refused.tally[reject.reason] += 1

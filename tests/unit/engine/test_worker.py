@@ -482,7 +482,7 @@ def test_mistake_in_a_source_is_a_source_that_is_down(exporter: Exporter, monkey
     exporter.predict(row(1))
     exporter.label(truth(1))
     stream = exporter.worker._streams[0]
-    monkeypatch.setattr(stream, "poll", lambda _: 1 / 0)
+    monkeypatch.setattr(stream, "poll", lambda *_: 1 / 0)
     exporter.read()
     assert "ZeroDivisionError" in exporter.worker.stream_trouble("predictions")
     assert exporter.rows_read("labels") == 1.0
