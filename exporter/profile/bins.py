@@ -30,6 +30,8 @@ MAX_EDGES = 250
 """Codes are bytes: two reserved codes, *below*, *above* and the bins between must fit."""
 
 _LARGEST = float(np.finfo(np.float64).max)
+_FEW = 3000
+"""Values below which NumPy compares slower than it searches."""
 _BLOCK = 8192
 """Rows compared at once: edges × block stays in the second-level cache."""
 
@@ -68,6 +70,20 @@ class NumericBins:
 
     def codes(self, values: Floats, invalid: NDArray[np.bool_] | None = None) -> Codes:
         """Codes of `values` (n,); NaN is missing, infinities and what `invalid` marks are invalid."""
+        out = self._few(values) if len(values) < _FEW else self._many(values)
+        if invalid is not None:
+            out[invalid] = INVALID
+        return out
+
+    def _few(self, values: Floats) -> Codes:
+        """A search a value."""
+        out = (np.searchsorted(self.edges, values, side="left") + FIRST_CELL).astype(np.uint8)
+        strange = ~np.isfinite(values)
+        out[strange] = np.where(np.isnan(values[strange]), MISSING, INVALID)
+        return out
+
+    def _many(self, values: Floats) -> Codes:
+        """Every value against every edge: no branch to guess, and much at once."""
         n = len(values)
         out = np.empty(n, dtype=np.uint8)
         column = np.concatenate(([-np.inf], self.edges, [_LARGEST]))[:, None]
@@ -83,8 +99,6 @@ class NumericBins:
         strange = (out == INVALID) | (out == self.width)
         if strange.any():
             out[strange] = np.where(np.isnan(values[strange]), MISSING, INVALID)
-        if invalid is not None:
-            out[invalid] = INVALID
         return out
 
 

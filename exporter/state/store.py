@@ -229,7 +229,9 @@ class Store:
     # What is written inside a transaction.
 
     def put_layout(self, layout: Layout) -> None:
-        self._db.execute("INSERT OR IGNORE INTO layouts VALUES (?, ?)", (layout.id, json.dumps(layout.to_json())))
+        # Written at every commit, and long as text: look first.
+        if self._db.execute("SELECT 1 FROM layouts WHERE id = ?", (layout.id,)).fetchone() is None:
+            self._db.execute("INSERT INTO layouts VALUES (?, ?)", (layout.id, json.dumps(layout.to_json())))
 
     def drop_unused_layouts(self) -> None:
         """Forgets layouts that neither a pane nor a total is written in."""

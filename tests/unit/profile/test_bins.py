@@ -38,7 +38,11 @@ def test_infinities_and_marked_values_are_invalid() -> None:
 def test_codes_do_not_depend_on_blocks() -> None:
     values = np.random.default_rng(0).normal(size=40_000)
     bins = NumericBins(quantile_edges(values, 64))
-    assert np.array_equal(bins.codes(values), np.concatenate([bins.codes(part) for part in np.array_split(values, 7)]))
+    values[::97], values[5], values[6] = np.nan, np.inf, -np.inf
+    for parts in (7, 40):
+        split = [bins.codes(part) for part in np.array_split(values, parts)]
+        assert np.array_equal(bins.codes(values), np.concatenate(split))
+    assert bins.codes(values)[[0, 5, 6]].tolist() == [MISSING, INVALID, INVALID]
 
 
 def test_bins_hold_equal_shares() -> None:
