@@ -30,8 +30,15 @@ WINDOWS = {
 }
 """Which of the demo's windows the alerts look at."""
 
-WALL_SECONDS = {"hold": {"exporter_down": 15, "source_down": 20, "cycle": 4}, "range": {"cycle": 20}}
-"""The exporter's own health goes by the clock on the wall, however fast its models live."""
+WALL_SECONDS = {
+    "hold": {"exporter_down": 15, "source_down": 20, "cycle": 4},
+    "range": {"cycle": 20},
+    "keep": {"quality": 10},
+}
+"""The exporter's own health goes by the clock on the wall, however fast its models live.
+
+Bad data stays told a little longer than the drift it makes, which it mutes; at this speed both would end within one
+evaluation of each other."""
 
 Command = list[str]
 EXPORTER: Command = [sys.executable, "-c", "import sys; from exporter.cli import main; sys.exit(main())"]

@@ -94,6 +94,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         f'prometheus.exporters=["{here}"]',
         f'prometheus.prometheus=["127.0.0.1:{ours}"]',
         f'prometheus.alertmanagers=["127.0.0.1:{theirs}"]',
+        "keep.quality=1d",  # 10 s at this speed: longer than the drift that it mutes
         *(f"receivers.{kind}.webhook.url=http://{here}/{kind}" for kind in ("page", "ticket", "watchdog")),
     ]
     write(render(load([ROOT / "prometheus" / "values.yml"], settings, speed=8640)), folder)
