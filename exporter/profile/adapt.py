@@ -18,7 +18,7 @@ _PLAIN = (
 )  # fmt: skip
 _BINNED = {
     "score": "score_bins",
-    "score_actual": "score_bins",
+    "score_actual": "ranked_bins",
     "prediction": "prediction_bins",
     "error_cells": "error_bins",
     "actual": "actual_bins",

@@ -283,11 +283,11 @@ def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Flo
     code = np.where(given, prediction, 0).astype(np.int64)
     true = actual.astype(np.int64)
     table.add("outcomes", code * known + true, keep=given)
-    if layout.score_bins is not None and layout.has("score_actual"):
+    if layout.ranked_bins is not None and layout.has("score_actual"):
         usable = ~np.isnan(score) & (true < 2)  # noqa: PLR2004 - negative or positive
         probability = np.where(usable, score, 0.5)
         positive = np.minimum(true, 1)
-        table.add("score_actual", cell_codes(layout.score_bins, probability) * 2 + positive, keep=usable)
+        table.add("score_actual", cell_codes(layout.ranked_bins, probability) * 2 + positive, keep=usable)
         for place, values in enumerate((probability, probability**2)):
             table.add("score_moments", positive * 2 + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
         _count_score_terms(

@@ -20,7 +20,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
 
     labels·              (1,)        labels joined
     outcomes·            (C+1, C+1)  classification: predicted × actual, last is *other*
-    score_actual·        (Ks, 2)     binary: score cell × actual (0 negative, 1 positive)
+    score_actual·        (Kr, 2)     binary: cell of `ranked_bins` × actual (0 negative, 1 positive)
     class_score_actual   (C, 64, 2)  multiclass: score cell (equal width on [0, 1]) × is it that class
     score_terms·         (3,)        classes: Σ squared error of scores (Brier), Σ log loss, n with score
     score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
@@ -43,10 +43,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.profile.bins import CategoryBins, FeatureBins, NumericBins
+from exporter.profile.ranking import ranked_bins
 
 Task = Literal["binary", "multiclass", "regression"]
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+"""Version 1 counted `score_actual` in the cells of `score_bins`."""
 ERROR_SLOTS = 16
 """Error classes told apart, *other* among them."""
 CLASS_SCORE_CELLS = 64
@@ -121,6 +123,11 @@ class Layout:
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
+    def ranked_bins(self) -> NumericBins | None:
+        """Binary: bins of the scores whose truth is known. A function of `score_bins`, see ranking.py."""
+        return None if self.score_bins is None else ranked_bins(self.score_bins)
+
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         parts = [
             Part("rows", (1,), sliced=True),
@@ -154,7 +161,7 @@ class Layout:
                 Part("score", (cells,), sliced=True),
                 Part("score_bad", (2,), sliced=True),
                 Part("score_sum", (1,), sliced=True),
-                Part("score_actual", (cells, 2), sliced=True),
+                Part("score_actual", (0 if self.ranked_bins is None else self.ranked_bins.cells, 2), sliced=True),
                 Part("score_moments", (2, 2), sliced=True),
             ]
         if self.class_scores:

@@ -151,7 +151,7 @@ def compare(
     )
     assert {
         tuple(map(int, at)): part("score_actual")[tuple(at)] for at in np.argwhere(part("score_actual"))
-    } == Counter((cell(row["p"], layout.score_bins), truth["late"]) for row, truth in joined)
+    } == Counter((cell(row["p"], layout.ranked_bins), truth["late"]) for row, truth in joined)
     terms = [(row["p"], truth["late"]) for row, truth in joined]
     losses = [-math.log(min(max(p if y else 1 - p, 2**-52), 1 - 2**-52)) for p, y in terms]
     expected = [sum((p - y) ** 2 for p, y in terms), sum(losses), len(terms)]

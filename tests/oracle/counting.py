@@ -55,7 +55,7 @@ def _binary_scores(layout, into, score, actual):
     score, actual = score[known], actual[known]
     at = cells(layout.score_bins, score)
     np.add.at(into["score"], at, 1)
-    np.add.at(into["score_actual"], (at, actual), 1)
+    np.add.at(into["score_actual"], (cells(layout.ranked_bins, score), actual), 1)
     into["score_sum"][0] += score.sum()
     for k in (0, 1):
         into["score_moments"][k] += score[actual == k].sum(), (score[actual == k] ** 2).sum()

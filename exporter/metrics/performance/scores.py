@@ -35,7 +35,7 @@ def scores(parts: Parts) -> Scores:
     scores add up to their exact sum: about ½ where scores are spread, 1 where each cell holds just its upper edge.
     """
     cells, sums = parts["score_actual"], parts["score_moments"][..., 0]
-    bins = parts.layout.score_bins
+    bins = parts.layout.ranked_bins
     if bins is None:
         raise NoData
     edges = np.clip(np.concatenate(([0.0], bins.edges, [1.0])), 0.0, 1.0)
