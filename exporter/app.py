@@ -33,9 +33,17 @@ _BAD_METRICS = {
     "ml_performance_degraded": "{version}: {0} is worse than its threshold over {window}",
     "ml_feature_drift_detected": "{version}: {0} has drifted over {window}",
     "ml_prediction_drift_detected": "{version}: predictions have drifted over {window}",
-    "ml_feature_quality_detected": "{version}: {0} has a rise of {1} values over {window}",
+    "ml_feature_quality_detected": "{version}: {0} {check} over {window}",
 }
-"""Metric → what its value 1 means to a person; {0} and {1} are its own labels."""
+"""Metric → what its value 1 means to a person; {0} is the first of its own labels."""
+_CHECKS = {
+    "missing": "is missing more often",
+    "invalid": "has more invalid values",
+    "out_of_range": "is out of range more often",
+    "unseen": "has more unseen values",
+    "constant": "is constant",
+    "unit_change": "has changed its unit",
+}
 _VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
 """A model about which none of these says anything is unknown, not ok."""
 
@@ -415,7 +423,8 @@ def judge(samples: Sequence[MetricSamples]) -> tuple[State, list[str]]:
             continue
         for labels, value in each.samples:
             if value == 1.0:
-                reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2]))
+                check = _CHECKS.get(labels[-1], labels[-1])
+                reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2], check=check))
     if reasons:
         return "bad", reasons
     return ("ok", []) if said else ("unknown", ["no verdict yet: too few rows, labels or reference blocks"])

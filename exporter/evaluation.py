@@ -107,7 +107,7 @@ def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
 
 
 def render_tables(found: list[Evaluated], console: Console) -> None:
-    """Prints a summary of each model: performance and the features with the largest drift effect, by window."""
+    """Prints a summary of each model by window: performance, the largest drift effects, and what values went bad."""
     for one in found:
         end = (
             "no window yet"
@@ -118,6 +118,8 @@ def render_tables(found: list[Evaluated], console: Console) -> None:
         values = {each.metric.name: dict(each.samples) for each in one.samples}
         console.print(_performance(values))
         console.print(_drift(values))
+        if (bad := _bad_values(values)).row_count:
+            console.print(bad)
 
 
 def _text(value: Any, form: str = "{:.4g}") -> str:
@@ -148,23 +150,49 @@ def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
 
 def _drift(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
     table = Table("version", "window", "feature", "effect", "threshold", "p-value", "missing", "verdict", box=None)
+    for output in ("prediction", "label"):
+        for key in values.get(f"ml_{output}_drift_effect", {}):
+            _drift_row(table, values, f"ml_{output}_drift", key, f"({output}s)")
     effects = values.get("ml_feature_drift_effect", {})
     ranked = sorted(effects.items(), key=lambda item: (item[0][1], item[0][2], -float(item[1])))
     shown: dict[tuple[str, ...], int] = {}
-    for key, effect in ranked:
+    for key, _ in ranked:
         group = key[:3]
         shown[group] = shown.get(group, 0) + 1
-        if shown[group] > _MOST_FEATURES:
-            continue
-        detected = values.get("ml_feature_drift_detected", {}).get(key)
-        table.add_row(
-            key[1],
-            key[2],
-            key[3],
-            _text(effect),
-            _text(values.get("ml_feature_drift_threshold", {}).get(key)),
-            _text(values.get("ml_feature_drift_pvalue", {}).get(key), "{:.2g}"),
-            _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
-            "unknown" if detected is None else ("drifted" if detected else "ok"),
-        )
+        if shown[group] <= _MOST_FEATURES:
+            _drift_row(table, values, "ml_feature_drift", key, key[3])
+    return table
+
+
+def _drift_row(
+    table: Table, values: dict[str, dict[tuple[str, ...], Any]], metric: str, key: tuple[str, ...], name: str
+) -> None:
+    detected = values.get(f"{metric}_detected", {}).get(key)
+    table.add_row(
+        key[1],
+        key[2],
+        name,
+        _text(values[f"{metric}_effect"][key]),
+        _text(values.get(f"{metric}_threshold", {}).get(key)),
+        _text(values.get(f"{metric}_pvalue", {}).get(key), "{:.2g}"),
+        _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
+        "unknown" if detected is None else ("drifted" if detected else "ok"),
+    )
+
+
+def _bad_values(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
+    """What was detected alone: a feature that is all missing has no drift effect, and stands here."""
+    table = Table("version", "window", "feature", "bad values", "share", "reference", "factor", box=None)
+    for key, detected in values.get("ml_feature_quality_detected", {}).items():
+        if detected:
+            *feature, check = key
+            table.add_row(
+                key[1],
+                key[2],
+                key[3],
+                check,
+                _text(values.get(f"ml_feature_{check}_ratio", {}).get(tuple(feature)), "{:.2%}"),
+                _text(values.get("ml_feature_quality_reference_ratio", {}).get(key), "{:.2%}"),
+                _text(values.get(f"ml_feature_{check}_factor", {}).get(tuple(feature))),
+            )
     return table

@@ -17,11 +17,14 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.app import App, Runner
+from exporter.app import App, Runner, judge
 from exporter.clock import ManualClock
 from exporter.config import load
+from exporter.engine.evaluate import MetricSamples
 from exporter.errors import ExporterError
 from exporter.log import Logger
+from exporter.metrics.quality.results import CHECKS
+from exporter.metrics.registry import METRICS
 from exporter.state.store import StateLock
 
 NOW = 1_767_312_000.0
@@ -417,3 +420,12 @@ def test_a_stuck_model_keeps_a_reload_from_opening_its_state_twice(rig: Rig, mon
     assert (status, "model a did not finish its batch" in text) == (500, True)
     assert rig.models() == {"model=a"}
     assert not rig.app._runners["a"].stop.is_set()
+
+
+def test_every_check_of_quality_has_words_of_its_own() -> None:
+    """The landing page speaks to people."""
+    metric = next(each for each in METRICS if each.name == "ml_feature_quality_detected")
+    found = MetricSamples(metric, [(("m", "v1", "1h", "amount", check), 1.0) for check in CHECKS])
+    state, reasons = judge([found])
+    assert (state, len(set(reasons))) == ("bad", len(CHECKS))
+    assert not [each for each in reasons if "_" in each]
