@@ -23,6 +23,8 @@ _SAMPLE = 1 << 18
 _IDS_IF_DISTINCT = 0.5
 """A text column in which more than this share of the values is distinct is an id, not a feature."""
 _NUMBER_IF_READABLE = 0.99
+_CODES_IF_PADDED = 0.01
+"""Share of texts such as `0012` from which on digits are codes (shops, postcodes), and no amounts."""
 _MAX_DISTINCT = 200_000
 
 
@@ -153,9 +155,16 @@ class _Column:
             return self.wish.type == "numeric"
         return (
             not self.boolean
+            and not self._is_codes
             and self.numbers > 0
             and self.numbers >= _NUMBER_IF_READABLE * (self.numbers + self.unreadable)
         )
+
+    @property
+    def _is_codes(self) -> bool:
+        """True for digits padded with zeros, where there are few enough values to be categories."""
+        padded = sum(n for name, n in self.names.items() if len(name) > 1 and name[0] == "0" and name.isdecimal())
+        return not self.overflow and padded > _CODES_IF_PADDED * self.named
 
     def bins(self, spec: FitSpec) -> FeatureBins | str:
         """Bins of the feature, or why it has none."""

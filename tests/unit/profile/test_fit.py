@@ -196,3 +196,19 @@ def test_reading_twice_gives_the_same_file() -> None:
     ids = [fit(lambda: data, spec, 1.0, told.append).reference.id for _ in range(2)]
     assert ids[0] == ids[1]
     assert sum(told) == 2 * 2 * 1500
+
+
+def test_digits_padded_with_zeros_are_codes() -> None:
+    """Shops and postcodes; a plain zero, fractions, and what is wished to be a number stay numbers."""
+    found = bins(
+        batch(
+            shop=[f"{i % 40:04d}" for i in range(400)],
+            zero=[str(i % 3) for i in range(400)],
+            share=[f"0.{i % 9}" for i in range(400)],
+            wished=[f"{i % 40:04d}" for i in range(400)],
+        ),
+        wishes={"wished": FeatureWish("numeric")},
+    )
+    assert {name: each.type for name, each in found.items()} == {
+        "shop": "category", "zero": "numeric", "share": "numeric", "wished": "numeric",
+    }  # fmt: skip
