@@ -66,7 +66,7 @@ class Guess:
 def guess_role(role: str, columns: Mapping[str, Traits], taken: set[str]) -> Guess | None:
     """The likeliest column for `role` among those not `taken`; None where none could play it."""
     fits = _FITS[role]
-    free = [each for each in columns.values() if each.name not in taken and not _is_input(each) and fits(each)]
+    free = [each for each in columns.values() if each.name not in taken and not is_input(each) and fits(each)]
     names = _NAMES[role].split()
     best: tuple[int, Traits] | None = None
     for each in free:
@@ -115,7 +115,7 @@ def _by_content(role: str, free: list[Traits]) -> Guess | None:
     return None
 
 
-def _is_input(column: Traits) -> bool:
+def is_input(column: Traits) -> bool:
     """Stands in an object of the model's inputs, where names mean what they mean to the model."""
     return bool({word for part in column.name.split(".")[:-1] for word in words_of(part)} & _INPUT_WORDS)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exporter.config.class_columns import likeliest_class, true_class
 from exporter.config.consistency import RESERVED_DIMENSIONS
 from exporter.config.guesses import Guess, evidence, guess_role, guess_scores, guess_unit
 from exporter.config.logs import Join, Log, find_join
@@ -158,6 +159,11 @@ def _outputs(found: Proposal) -> None:
         found.roles["score"] = score
         taken.add(score.column)
     prediction = guess_role("prediction", columns, taken)
+    if len(found.scores) > _TWO:
+        prediction = prediction or likeliest_class(found.predictions, found.scores, taken)
+        taken |= set() if prediction is None else {prediction.column}
+        if found.labels is None and "label" not in found.roles and (truth := true_class(columns, found.scores, taken)):
+            found.roles["label"] = truth
     label = found.label_roles.get("label") or found.roles.get("label")
     if prediction is None and "score" in found.roles:
         prediction = _cut_of_score(found, found.roles["score"].column, taken)

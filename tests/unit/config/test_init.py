@@ -172,6 +172,23 @@ def test_multiclass_with_a_probability_a_class_and_camel_case_names(tmp_path: Pa
     assert columns.features == {"label": "features.label", "tail": "features.tail"}
 
 
+def test_columns_of_classes_are_the_prediction_and_the_truth_and_no_inputs(tmp_path: Path) -> None:
+    """Their names say nothing; one of them always names the likeliest class."""
+    teams = ("billing", "sales", "technical")
+    rows = [
+        {
+            "at": NOW + row, "ticket": f"T{row}", "routed_to": teams[row % 3], "solved_by": teams[row % 7 % 3],
+            "desk": ["a", "b"][row % 2], **{f"p_{team}": 0.6 if team == teams[row % 3] else 0.2 for team in teams},
+        }
+        for row in range(ROWS)
+    ]  # fmt: skip
+    model, text = proposed(write(tmp_path / "tickets.jsonl", rows))
+    roles = model.predictions.columns
+    assert (model.task, roles.prediction, roles.label) == ("multiclass", "routed_to", "solved_by")
+    assert (list(model.slice_values), set(roles.features or {})) == (["desk"], {"desk"})
+    assert "unsure: its values are the classes" in text
+
+
 def test_classes_in_words_take_the_positive_one_from_the_score(tmp_path: Path) -> None:
     rows = [
         {
