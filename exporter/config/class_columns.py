@@ -39,5 +39,5 @@ def _of_classes(columns: Mapping[str, Traits], scores: Mapping[str, str], taken:
     return [
         each
         for each in columns.values()
-        if each.name not in taken and not is_input(each) and each.distinct > 1 and set(each.values) <= set(scores)
+        if each.name not in taken and not is_input(each) and len(each.values) > 1 and set(each.values) <= set(scores)
     ]

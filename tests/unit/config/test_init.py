@@ -178,14 +178,15 @@ def test_columns_of_classes_are_the_prediction_and_the_truth_and_no_inputs(tmp_p
     rows = [
         {
             "at": NOW + row, "ticket": f"T{row}", "routed_to": teams[row % 3], "solved_by": teams[row % 7 % 3],
-            "desk": ["a", "b"][row % 2], **{f"p_{team}": 0.6 if team == teams[row % 3] else 0.2 for team in teams},
+            "desk": ["a", "b"][row % 2], "length": row,
+            **{f"p_{team}": 0.6 if team == teams[row % 3] else 0.2 for team in teams},
         }
         for row in range(ROWS)
     ]  # fmt: skip
     model, text = proposed(write(tmp_path / "tickets.jsonl", rows))
     roles = model.predictions.columns
     assert (model.task, roles.prediction, roles.label) == ("multiclass", "routed_to", "solved_by")
-    assert (list(model.slice_values), set(roles.features or {})) == (["desk"], {"desk"})
+    assert (list(model.slice_values), set(roles.features or {})) == (["desk"], {"desk", "length"})
     assert "unsure: its values are the classes" in text
 
 
