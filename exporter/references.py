@@ -19,6 +19,7 @@ from exporter.errors import ExporterError
 from exporter.profile.bins import NumericBins
 from exporter.profile.codec import pack_reference
 from exporter.profile.fit import Fit, fit
+from exporter.profile.late_truth import Default, LateTruth, lacks_truth
 from exporter.profile.reference import Reference
 
 _POLL_ROWS = 131_072
@@ -72,7 +73,7 @@ def fit_references(
 def _fit(model: ModelPlan, path: Path, version: str, clock: Clock, progress: Callable[[int], None]) -> Fitted:
     stream = model.reference_stream
     assert stream is not None
-    fitted = fit(lambda: read_all(stream), fit_spec(model, version), clock.now(), progress)
+    fitted = fit(lambda: _labelled(model, stream, clock.now()), fit_spec(model, version), clock.now(), progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -81,6 +82,25 @@ def _fit(model: ModelPlan, path: Path, version: str, clock: Clock, progress: Cal
     except OSError as error:
         raise ExporterError(f"{path}: {error.strerror}; make the folder writable or name another") from error
     return Fitted(model.name, path, fitted)
+
+
+def _labelled(model: ModelPlan, stream: StreamPlan, now: float) -> Iterator[Batch]:
+    """All reference rows; where they do not hold the truth, with that of the label log beside them."""
+    truth: LateTruth | None = None
+    for batch in read_all(stream):
+        if model.labels is None or model.labels.stream is None or not lacks_truth(batch.rows, stream.columns):
+            yield batch
+            continue
+        if truth is None:
+            labels, log = model.labels, model.labels.stream
+            truth = LateTruth(
+                read_all(log),
+                log.columns,
+                numeric=model.task == "regression",
+                conflict=labels.conflict,
+                default=None if labels.default is None else Default(labels.default, now - labels.wait),
+            )
+        yield truth.beside(batch, stream.columns)
 
 
 def read_all(stream: StreamPlan) -> Iterator[Batch]:

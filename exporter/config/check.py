@@ -1,7 +1,7 @@
 """`ml-exporter check`: tries what the configuration names, and says what a person should know before `run`."""
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from exporter.config.fitted import fit_command, reference_findings
 from exporter.config.sample import Sample, read_sample
 from exporter.engine.plan import ModelPlan, Plan, StreamPlan
 from exporter.errors import ReferenceFileError, SourceError
+from exporter.profile.late_truth import lacks_truth
 from exporter.profile.reference import Reference
 from exporter.sources.source import Source
 
@@ -76,8 +77,17 @@ def _model(model: ModelPlan, load_reference: LoadReference, now: float) -> Itera
     if model.reference_stream is not None:
         sample = yield from _stream(f"{model.name} reference_data", model.reference_stream)
         if sample is not None:
-            found = prediction_findings(model, model.reference_stream.columns, sample, features, None)
-            yield from _told(f"{model.name} reference_data", found)
+            yield from _told(f"{model.name} reference_data", _reference_findings(model, sample, features))
+
+
+def _reference_findings(model: ModelPlan, sample: Sample, features: tuple[str, ...]) -> Iterator[Finding]:
+    assert model.reference_stream is not None
+    columns = model.reference_stream.columns
+    late = model.labels is not None and model.labels.stream is not None
+    if late and lacks_truth(sample.rows, columns):
+        yield "ok", f"label: there is no column `{columns.label}`, so it is taken from the label log, by `{columns.id}`"
+        columns = replace(columns, label=None, label_time=None)
+    yield from prediction_findings(model, columns, sample, features, None)
 
 
 def _told(subject: str, findings: Iterator[Finding]) -> Iterator[CheckResult]:

@@ -101,7 +101,7 @@ def _model(found: Proposal, now: float, directory: Path) -> Iterator[str]:
     yield from _features(found)
     yield from _clock(found, now)
     yield "# Without a reference there is traffic and performance, but no drift. Fit one from data of a time when all"
-    yield "# was well (training or validation data with predictions), then take the # away:"
+    yield "# was well (validation data with predictions, or logs of such days), then take the # away:"
     yield "# reference_data: {source: {type: files, path: validation.parquet}}"
     yield "# reference: model.mlref"
 

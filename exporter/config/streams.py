@@ -148,6 +148,7 @@ class ReferenceDataSection(Section):
     columns: PredictionColumns = Field(
         default_factory=PredictionColumns,
         description="Roles that differ from the predictions' (null: not there). "
-        "The label's column is that of the label log by default. Keys as in `predictions.columns`.",
+        "The label's column is that of the label log by default; where the data have no such column, "
+        "their labels are looked up in the label log by `id`. Keys as in `predictions.columns`.",
         examples=[{"label": "y"}],
     )

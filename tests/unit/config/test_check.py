@@ -205,6 +205,14 @@ def test_a_reference_that_is_not_there(tmp_path: Path) -> None:
     assert (level, message.split(";")[0]) == ("warning", f"{tmp_path}/delay.mlref is not there yet")
 
 
+def test_reference_data_take_their_labels_from_the_label_log(tmp_path: Path) -> None:
+    """It is said, so that a misspelt column of labels is seen."""
+    data = "    reference: a.mlref\n    reference_data: {source: {type: files, path: predictions.jsonl}}\n"
+    found = [each for each in run(tmp_path, config=CONFIG + data) if each.subject == "delay reference_data"]
+    assert [each.level for each in found if "label" in each.message] == ["ok"]
+    assert "no column `was_late`, so it is taken from the label log, by `request_id`" in str(found)
+
+
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
