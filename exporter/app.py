@@ -44,6 +44,8 @@ _CHECKS = {
     "constant": "is constant",
     "unit_change": "has changed its unit",
 }
+_WEIGHTS = {"ml_feature_quality_detected": 2.0, "ml_feature_drift_effect": 1.0}
+"""Metric → how much a feature's value of it counts when series must go; an effect is at most 1."""
 _VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
 """A model about which none of these says anything is unknown, not ok."""
 
@@ -402,14 +404,15 @@ def model_families(runner: Runner) -> ModelFamilies:
 
 
 def importance(samples: Sequence[MetricSamples]) -> list[str]:
-    """Features, the one with the largest drift effect first: those whose series go last."""
-    effect: dict[str, float] = {}
+    """Features whose series go last: those that arrive broken, then those with the largest drift effect."""
+    weight: dict[str, float] = {}
     for each in samples:
-        if each.metric.name == "ml_feature_drift_effect":
-            for labels, value in each.samples:
-                if isinstance(value, float | int):
-                    effect[labels[-1]] = max(effect.get(labels[-1], 0.0), value)
-    return sorted(effect, key=lambda feature: (-effect[feature], feature))
+        place = each.metric.all_labels.index("feature") if each.metric.name in _WEIGHTS else 0
+        for labels, value in each.samples if place else ():
+            if isinstance(value, float | int):
+                feature = labels[place]
+                weight[feature] = max(weight.get(feature, 0.0), value * _WEIGHTS[each.metric.name])
+    return sorted(weight, key=lambda feature: (-weight[feature], feature))
 
 
 def judge(samples: Sequence[MetricSamples]) -> tuple[State, list[str]]:

@@ -99,7 +99,8 @@ def check(
     if not sources:
         return
     results = check_plan(plan, load_reference, SystemClock().now())
-    for result in results:
+    # What needs mending stands last, where a reader's eye is when it ends.
+    for result in sorted(results, key=lambda each: ("ok", "warning", "problem").index(each.level)):
         typer.echo(str(result))
     if any(result.level == "problem" for result in results):
         raise typer.Exit(EXIT_FAILURE)

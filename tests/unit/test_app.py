@@ -17,14 +17,14 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.app import App, Runner, judge
+from exporter.app import App, Runner, importance
 from exporter.clock import ManualClock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.errors import ExporterError
 from exporter.log import Logger
 from exporter.metrics.quality.results import CHECKS
-from exporter.metrics.registry import METRICS
+from exporter.metrics.registry import METRICS, WINDOW_METRICS
 from exporter.state.store import StateLock
 
 NOW = 1_767_312_000.0
@@ -429,3 +429,14 @@ def test_every_check_of_quality_has_words_of_its_own() -> None:
     state, reasons = judge([found])
     assert (state, len(set(reasons))) == ("bad", len(CHECKS))
     assert not [each for each in reasons if "_" in each]
+
+
+def test_a_broken_feature_keeps_its_series_longest() -> None:
+    """A feature that is missing altogether has no drift effect; it is what a person asks for first all the same."""
+    metrics = {metric.name: metric for metric in WINDOW_METRICS}
+    effect = [(("m", "v", "1h", name), value) for name, value in (("calm", 0.01), ("drifted", 0.9), ("gone", 0.0))]
+    found = [
+        MetricSamples(metrics["ml_feature_drift_effect"], effect),
+        MetricSamples(metrics["ml_feature_quality_detected"], [(("m", "v", "1h", "gone", "missing"), 1.0)]),
+    ]
+    assert importance(found) == ["gone", "drifted", "calm"]
