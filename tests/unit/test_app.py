@@ -17,7 +17,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.app import App, Runner, importance
+from exporter.app import App, Runner, importance, judge
 from exporter.clock import ManualClock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
