@@ -26,6 +26,19 @@ PREDICTIONS = st.lists(
     ),
     max_size=30,
 )
+CUTS = st.lists(
+    st.tuples(
+        st.integers(0, 1),  # which log goes on
+        st.integers(0, 4),  # by how much of what is left, in quarters
+        st.booleans(),  # the last line is half there for a while
+        st.booleans(),  # ... and is read so
+        st.booleans(),  # a restart
+        st.integers(0, 1),  # the next file begins
+    ),
+    max_size=20,
+)
+REST = [(0, 4, False, False, False, 0)] * 2
+"""What is left of both logs, at once."""
 LABELS = st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 1, None]), st.integers(-HOUR, DAY)), max_size=30)
 
 
@@ -102,9 +115,9 @@ def _masked(row: bytes, layout: Any) -> bytes:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(predictions=PREDICTIONS, labels=LABELS, data=st.data(), conflict=st.sampled_from(["first", "last"]))
+@given(predictions=PREDICTIONS, labels=LABELS, cuts=CUTS, conflict=st.sampled_from(["first", "last"]))
 def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
-    tmp_path_factory, references, predictions, labels, data, conflict
+    tmp_path_factory, references, predictions, labels, cuts, conflict
 ) -> None:
     """Rows out of order, duplicates, conflicts, early and late labels, two versions with bins of their own."""
     logs = {"logs": [prediction(each) for each in predictions], "labels": [label(each) for each in labels]}
@@ -121,25 +134,27 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
         cut.write(f"{name}/a.jsonl", [])
     rest = {name: list(rows) for name, rows in logs.items()}
     files = Counter({"logs": 0, "labels": 0})
-    while any(rest.values()):
-        name = data.draw(st.sampled_from([name for name, rows in rest.items() if rows]))
-        size = data.draw(st.integers(1, len(rest[name])))
+    for which, share, half, read_between, restart, next_file in [*cuts, *REST]:
+        left = [name for name, rows in rest.items() if rows]
+        if not left:
+            break
+        name = left[which % len(left)]
+        size = 1 + share * (len(rest[name]) - 1) // 4
         rows, rest[name] = rest[name][:size], rest[name][size:]
-        half = data.draw(st.booleans())
         text = "".join(json.dumps(row) + "\n" for row in rows)
         path = cut.folder / name / f"{'abcdefghijklmnopqrstuvwxyz'[min(25, files[name])]}.jsonl"
         with path.open("a") as log:
             log.write(text[: len(text) // 2] if half else text)
-        if data.draw(st.booleans()):
+        if read_between:
             cut.read()
         if half:
             # The rest of a line that was half there.
             with path.open("a") as log:
                 log.write(text[len(text) // 2 :])
         cut.read()
-        if data.draw(st.booleans()):
+        if restart:
             cut.restart()
-        files[name] += data.draw(st.integers(0, 1))
+        files[name] += next_file
     cut.read()
     assert state_of(cut) == expected
     cut.restart()
@@ -149,13 +164,13 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
 
 
 @settings(max_examples=20, deadline=None)
-@given(gaps=st.lists(st.integers(0, 2000), min_size=2, max_size=60), data=st.data())
-def test_replay_in_order_gives_the_same_counters(tmp_path_factory, references, gaps, data) -> None:
+@given(gaps=st.lists(st.integers(0, 2000), min_size=2, max_size=60), places=st.lists(st.integers(0, 60), max_size=4))
+def test_replay_in_order_gives_the_same_counters(tmp_path_factory, references, gaps, places) -> None:
     """By the watermark, rows in the order of their times are never late: counters do not depend on the cut either."""
     times = np.cumsum(gaps)
     rows = [{**prediction((i, 0, "v1", "AA", None, 10.0, 0.75)), "ts": NOW + float(t)} for i, t in enumerate(times)]
     totals = []
-    for cuts in ([], sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))):
+    for cuts in ([], sorted(min(place, len(rows)) for place in places)):
         exporter = started(tmp_path_factory.mktemp("replay"), references, clock="watermark")
         for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True):
             exporter.predict(*rows[a:b])
