@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +14,7 @@ from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.engine.plan import ModelPlan, Plan
 from exporter.engine.references import References
+from exporter.engine.runner import STOP_SECONDS, Runner
 from exporter.engine.worker import Worker
 from exporter.errors import ExporterError
 from exporter.exposition.family import Family
@@ -24,11 +24,9 @@ from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
 from exporter.log import Logger
-from exporter.memory import few_arenas, give_back
+from exporter.memory import few_arenas
 from exporter.state.store import StateLock
 
-_STOP_SECONDS = 30.0
-_TROUBLE_SECONDS = 5.0
 _BAD_METRICS = {
     "ml_performance_degraded": "{version}: {0} is worse than its threshold over {window}",
     "ml_feature_drift_detected": "{version}: {0} has drifted over {window}",
@@ -48,66 +46,6 @@ _WEIGHTS = {"ml_feature_quality_detected": 2.0, "ml_feature_drift_effect": 1.0}
 """Metric → how much a feature's value of it counts when series must go; an effect is at most 1."""
 _VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
 """A model about which none of these says anything is unknown, not ok."""
-
-
-@dataclass(slots=True)
-class Runner:
-    """A worker in its thread: cycles until stopped; what it last found is `samples`."""
-
-    worker: Worker
-    cycle: float
-    clock: Clock
-    health: Health
-    log: Logger
-    samples: Sequence[MetricSamples] = ()
-    trouble: str = ""
-    finished_at: float | None = None
-    """When the last cycle ended well, Unix seconds."""
-    seconds: float = 0.0
-    """How long it took."""
-    ready: threading.Event = field(default_factory=threading.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self.thread = threading.Thread(target=self._run, name=f"model-{self.worker.plan.name}", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        while not self.stop.is_set():
-            began = self.clock.monotonic()
-            pause = self.cycle
-            try:
-                self.cycle_once(began)
-                self.trouble = ""
-            except ExporterError as error:
-                if str(error) != self.trouble:
-                    self.log.error("cycle failed", model=self.worker.plan.name, error=str(error))  # noqa: TRY400 - a known error needs no traceback
-                self.trouble, pause = str(error), max(self.cycle, _TROUBLE_SECONDS)
-            except Exception as error:
-                self.log.exception("cycle failed: please report this", model=self.worker.plan.name)
-                self.trouble, pause = f"{type(error).__name__}: {error}", max(self.cycle, _TROUBLE_SECONDS)
-            self.clock.wait(self.stop, pause - (self.clock.monotonic() - began))
-        self.worker.close()
-
-    def cycle_once(self, began: float) -> None:
-        """Reads what there is, for one cycle at most, and evaluates."""
-        while self.worker.step() and not self.stop.is_set() and self.clock.monotonic() - began < self.cycle:
-            pass
-        self.worker.finish_waits()
-        self.samples = self.worker.evaluate()
-        give_back()
-        self.seconds = self.clock.monotonic() - began
-        self.finished_at = self.clock.now()
-        self.health.observe("ml_exporter_cycle_seconds", (), self.seconds)
-        self.ready.set()
-
-    def join(self) -> bool:
-        """Waits for the batch in hand; false if it is not done after half a minute."""
-        self.stop.set()
-        if self.thread is not None:
-            self.thread.join(_STOP_SECONDS)
-        return self.thread is None or not self.thread.is_alive()
 
 
 class App:
@@ -319,7 +257,7 @@ class App:
         again = [self._worker(model, self._plan) for model in self._plan.models if model.name not in stuck]
         self._start_runners(again, beside=stuck)
         raise ExporterError(
-            f"model {', '.join(stuck)} did not finish its batch within {_STOP_SECONDS:g} s, nothing was changed; "
+            f"model {', '.join(stuck)} did not finish its batch within {STOP_SECONDS:g} s, nothing was changed; "
             "restart the exporter if its source hangs"
         )
 

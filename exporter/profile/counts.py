@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exporter.errors import ProfileMismatch
 from exporter.profile.bins import Floats
@@ -87,14 +86,3 @@ def total(layout: Layout, counts: Iterable[Counts]) -> Counts:
     for each in counts:
         result.add(each)
     return result
-
-
-def valid_cells(layout: Layout, features: Floats, name: str) -> NDArray[np.float64]:
-    """Cells of a feature without missing and invalid, from a vector laid out as the part `features`.
-
-    Numbers: *below*, bins, *above*. Categories: known ones and OTHER; UNSEEN is quality's, not drift's.
-    """
-    span = layout.feature_span[name]
-    bins = layout.features[name]
-    stop = span.stop - 1 if bins.type == "category" else span.stop
-    return features[..., span.start + 2 : stop]

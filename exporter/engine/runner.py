@@ -1,0 +1,77 @@
+"""A worker in its thread: cycle after cycle until it is stopped; one model never takes the others along."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.engine.evaluate import MetricSamples
+from exporter.engine.worker import Worker
+from exporter.errors import ExporterError
+from exporter.health import Health
+from exporter.log import Logger
+from exporter.memory import give_back
+
+STOP_SECONDS = 30.0
+"""A batch in hand is given so long to finish."""
+_TROUBLE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Runner:
+    """A worker in its thread: cycles until stopped; what it last found is `samples`."""
+
+    worker: Worker
+    cycle: float
+    clock: Clock
+    health: Health
+    log: Logger
+    samples: Sequence[MetricSamples] = ()
+    trouble: str = ""
+    finished_at: float | None = None
+    """When the last cycle ended well, Unix seconds."""
+    seconds: float = 0.0
+    """How long it took."""
+    ready: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self.thread = threading.Thread(target=self._run, name=f"model-{self.worker.plan.name}", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            began = self.clock.monotonic()
+            pause = self.cycle
+            try:
+                self.cycle_once(began)
+                self.trouble = ""
+            except ExporterError as error:
+                if str(error) != self.trouble:
+                    self.log.error("cycle failed", model=self.worker.plan.name, error=str(error))  # noqa: TRY400 - a known error needs no traceback
+                self.trouble, pause = str(error), max(self.cycle, _TROUBLE_SECONDS)
+            except Exception as error:
+                self.log.exception("cycle failed: please report this", model=self.worker.plan.name)
+                self.trouble, pause = f"{type(error).__name__}: {error}", max(self.cycle, _TROUBLE_SECONDS)
+            self.clock.wait(self.stop, pause - (self.clock.monotonic() - began))
+        self.worker.close()
+
+    def cycle_once(self, began: float) -> None:
+        """Reads what there is, for one cycle at most, and evaluates."""
+        while self.worker.step() and not self.stop.is_set() and self.clock.monotonic() - began < self.cycle:
+            pass
+        self.worker.finish_waits()
+        self.samples = self.worker.evaluate()
+        give_back()
+        self.seconds = self.clock.monotonic() - began
+        self.finished_at = self.clock.now()
+        self.health.observe("ml_exporter_cycle_seconds", (), self.seconds)
+        self.ready.set()
+
+    def join(self) -> bool:
+        """Waits for the batch in hand; false if it is not done after half a minute."""
+        self.stop.set()
+        if self.thread is not None:
+            self.thread.join(STOP_SECONDS)
+        return self.thread is None or not self.thread.is_alive()
