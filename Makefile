@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVERS := prometheus promtool prometheus-alertmanager amtool
 MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program)),,$(program))))
+# Debian keeps Postgres' server off the PATH.
+POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test check lint types bench generate golden e2e clean
+.PHONY: help setup servers demo test check lint types bench bench-docs generate golden e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) servers ## virtual environment, pinned dependencies, Prometheus and Alertmanager
+setup: $(STAMP) servers ## virtual environment, pinned dependencies, Prometheus, Alertmanager, Postgres
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
@@ -24,6 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 servers:
 	@test -z "$(MISSING)" || ./deploy/debian/install prometheus prometheus-alertmanager
+	@test -n "$(POSTGRES)" || ./deploy/debian/install postgresql
 
 demo: setup ## the main job on real flights: exporter, Prometheus, Alertmanager, pages (DEMO_SECONDS=n ends it)
 	@$(BIN)/python -m demo run $(DEMO_ARGS)
@@ -44,6 +47,9 @@ types: setup ## mypy, strict
 
 bench: setup ## benchmarks; results in bench/results.json
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-docs: setup ## docs/benchmarks.md from the results of make bench
+	@$(BIN)/python -m bench --write-docs
 
 generate: setup ## write all generated files anew: docs, dashboards, rules, alerts
 	@$(BIN)/python -m exporter.config.document --write
