@@ -1,39 +1,36 @@
-"""All benchmarks: `python -m bench [--rows n] [--only part]`; prints a table and merges it into bench/results.json."""
+"""All benchmarks: `python -m bench [--rows n] [--only part]`; prints a table and merges it into bench/results.json.
+
+A part is a module with `run`, which returns name → value, unit, limit, ok, and `ABOUT`, which says of each name what it
+measures and why the limit. `--write-docs` makes docs/benchmarks.md of the results so far and runs nothing.
+"""
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import exposition, ingest
+from bench.page import Part, number, written
 
 RESULTS = Path(__file__).parent / "results.json"
 Results = dict[str, dict[str, Any]]
+PARTS: Mapping[str, tuple[str, str]] = {
+    "exposition": ("bench.exposition", "Rendering and scraping"),
+    "ingest": ("bench.ingest", "Reading, counting, labels"),
+    "drift": ("bench.drift", "Drift verdicts"),
+}
+"""Part → its module, and its title on the page."""
 
 
-def drift() -> Results:
-    """A few windows of the drift simulation; `python bench/drift_simulation.py` draws all of them."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    from bench.drift_scenarios import calm, drifting  # noqa: PLC0415 - its module is a script beside this one
-    from bench.drift_simulation import simulate  # noqa: PLC0415
-
-    results: Results = {}
-    shift = next(s for s in drifting() if s.name == "0.2 σ shift" and s.m == 10_000)
-    quiet = next(s for s in calm() if s.name == "independent rows" and (s.n, s.m) == (1000, 10_000))
-    days = next(s for s in calm() if s.name == "independent rows, days" and s.n == 1000)
-    for name, scenario in (("independent", quiet), ("days", days)):
-        found = simulate(replace(scenario, references=10), peers=False)
-        share = found.detected / found.windows
-        results[f"drift_false_alarms_{name}"] = {"value": share, "unit": "windows", "limit": 0.01, "ok": share <= 0.01}
-    found = simulate(replace(shift, references=5), peers=False)
-    share = found.first / found.windows
-    results["drift_power_0.2_sigma"] = {"value": share, "unit": "windows", "limit": 0.99, "ok": share >= 0.99}
+def measured(part: str, rows: int | None, progress: Callable[[str], None]) -> Results:
+    """What a part says. Its module is imported now, so that parts run without what others need."""
+    module = import_module(PARTS[part][0])
+    results: Results = module.run(*(() if rows is None else (rows,)), progress=progress)
     return results
 
 
@@ -49,32 +46,41 @@ def show(results: Results, console: Console) -> None:
     table = Table("benchmark", "value", "unit", "limit", "", box=None)
     for name, row in results.items():
         limit = "-" if row["limit"] is None else f"{row['limit']:,g}"
-        table.add_row(name, f"{row['value']:,.4g}", row["unit"], limit, "ok" if row["ok"] else "[bold]missed[/bold]")
+        verdict = "" if row["limit"] is None else "ok" if row["ok"] else "[bold]missed[/bold]"
+        table.add_row(name, number(row["value"]), row["unit"], limit, verdict)
     console.print(table)
 
 
+def documented() -> list[Part]:
+    """Title and descriptions of every part."""
+    return [(title, getattr(import_module(module), "ABOUT", {})) for module, title in PARTS.values()]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ingest.ROWS, help="rows of the log that is ingested")
-    parser.add_argument("--only", choices=("exposition", "ingest", "drift"), help="run one part")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rows", type=int, help="rows of the log that is ingested")
+    parser.add_argument("--only", choices=tuple(PARTS), help="run one part")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md from the results so far")
     arguments = parser.parse_args()
     console = Console()
+    if arguments.write_docs:
+        if not RESULTS.exists():
+            sys.exit(f"{RESULTS.name}: there are no results yet; run `make bench` first")
+        console.print(f"written: {written(json.loads(RESULTS.read_text()), documented(), RESULTS)}")
+        return
 
     def progress(line: str) -> None:
         console.print(f"[dim]{line}[/dim]", highlight=False)
 
-    parts: dict[str, Callable[[], Results]] = {
-        "exposition": exposition.run,
-        "ingest": lambda: ingest.run(arguments.rows, progress),
-        "drift": drift,
-    }
     fresh: Results = {}
-    for name, part in parts.items():
+    for name in PARTS:
         if arguments.only in {None, name}:
             progress(f"{name} …")
-            fresh |= part()
+            results = measured(name, arguments.rows if name == "ingest" else None, progress)
+            # Written at once: a part that fails takes nothing along.
+            merged(results)
+            fresh |= results
     show(fresh, console)
-    merged(fresh)
 
 
 if __name__ == "__main__":

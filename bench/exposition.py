@@ -3,6 +3,7 @@
 import http.client
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def scrape_milliseconds(port: int, encoding: str) -> list[float]:
     return sorted(times)
 
 
-def run() -> dict[str, dict[str, Any]]:
+def run(progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:  # noqa: ARG001 - as every part
     """Name → value, unit, limit, ok. The limits leave room for a shared machine."""
     results: dict[str, dict[str, Any]] = {}
 
