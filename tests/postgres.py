@@ -86,16 +86,15 @@ class Database:
     def execute(self, statement: str | sql.Composed | sql.SQL, values: Sequence[Any] | None = None) -> list[Any]:
         """The rows that a statement gives; none where it gives none."""
         with self.session() as connection:
-            cursor = connection.execute(statement, values)  # type: ignore[arg-type]
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
     def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """Adds rows in one transaction."""
-        with self.connect() as connection, connection.cursor() as cursor:
-            with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(*table.split(".")))) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        connection.close()
+        statement = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(*table.split(".")))
+        with closing(self.connect()) as connection, connection, connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def drop(self) -> None:
         administer(self.server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name)))
