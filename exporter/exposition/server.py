@@ -4,7 +4,7 @@ import errno
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ExporterError
 from exporter.exposition import landing, web_config
@@ -32,6 +33,8 @@ _STOP_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 """Longer than any usual scrape interval, so that Prometheus finds its connection again."""
 _CONNECTIONS = 256
+_PIECE_BYTES = 1 << 20
+"""Sent at once: what the kernel does not take of it is copied, again and again the larger it is."""
 _REASONS = {
     errno.EADDRINUSE: "is taken by another program; stop it or set another port in server.listen",
     errno.EACCES: "may not be used by this user; set a port above 1023 in server.listen",
@@ -176,12 +179,16 @@ def _listener(host: str, port: int) -> socket.socket:
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         dual = family == socket.AF_INET6 and host in ("", "::") and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, dualstack_ipv6=dual)
+        listener = socket.create_server(address[:2], family=family, dualstack_ipv6=dual)
+        # Connections inherit it; asyncio would set it only where a socket names its protocol. Without it the end of
+        # an answer waits for an acknowledgement that the other side holds back for 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except socket.gaierror as error:
         raise ExporterError(f"server.listen: {host} is no address or name that can be found") from error
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"cannot be used: {error.strerror}")
         raise ExporterError(f"server.listen: {host}:{port} {reason}") from error
+    return listener
 
 
 def _application(hooks: Hooks, log: Logger, *, remote_reload: bool) -> Starlette:
@@ -203,6 +210,24 @@ def _application(hooks: Hooks, log: Logger, *, remote_reload: bool) -> Starlette
     )
 
 
+class _Pieces(Response):
+    """Bytes that lie ready, and a few more behind them, without a copy of the whole."""
+
+    def __init__(self, head: bytes, tail: bytes, headers: Mapping[str, str]) -> None:
+        self._head = head
+        self._tail = tail
+        super().__init__(headers={**headers, "Content-Length": str(len(head) + len(tail))})
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """ASGI. Each piece waits until the connection has taken the one before."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        last = len(self._head) // _PIECE_BYTES * _PIECE_BYTES
+        for start in range(0, last, _PIECE_BYTES):
+            piece = self._head[start : start + _PIECE_BYTES]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": self._head[last:] + self._tail})
+
+
 class _Pages:
     """What is answered at each path."""
 
@@ -215,12 +240,12 @@ class _Pages:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         gzip = wants_gzip(request.headers.get("accept-encoding", ""))
         snapshot = self._hooks.snapshot() or EMPTY
-        body = snapshot.body(await self._fresh(), openmetrics=openmetrics, gzip=gzip)
+        head, tail = snapshot.body(await self._fresh(), openmetrics=openmetrics, gzip=gzip)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if gzip:
             headers["Content-Encoding"] = "gzip"
         headers["Content-Type"] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
-        return Response(body, headers=headers)
+        return _Pieces(head, tail, headers)
 
     async def _fresh(self) -> Rendered:
         fresh = self._hooks.fresh

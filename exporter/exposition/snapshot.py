@@ -20,7 +20,12 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 
 @dataclass(frozen=True, slots=True)
 class Deflated:
-    """Bytes compressed such that more can be appended: whole deflate blocks, none of them the last one."""
+    """Bytes, and their compressed form such that more can be appended.
+
+    Attributes:
+        data: the beginning of a gzip member: whole deflate blocks, none of them the last one.
+        crc: of `plain`.
+    """
 
     plain: bytes
     data: bytes
@@ -30,15 +35,16 @@ class Deflated:
     def of(cls, plain: bytes) -> "Deflated":
         """The bytes with their compressed form."""
         deflate = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
-        return cls(plain, deflate.compress(plain) + deflate.flush(zlib.Z_SYNC_FLUSH), zlib.crc32(plain))
+        parts = (_GZIP_HEADER, deflate.compress(plain), deflate.flush(zlib.Z_SYNC_FLUSH))
+        return cls(plain, b"".join(parts), zlib.crc32(plain))
 
-    def gzip(self, tail: bytes) -> bytes:
-        """One gzip member that holds the bytes and `tail`; only the tail is compressed now."""
+    def gzip_end(self, tail: bytes) -> bytes:
+        """What makes of `data` one gzip member that holds the bytes and `tail`; only the tail is compressed now."""
         deflate = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
-        end = deflate.compress(tail) + deflate.flush(zlib.Z_FINISH)
         crc = zlib.crc32(tail, self.crc)
         size = (len(self.plain) + len(tail)) & 0xFFFFFFFF
-        return b"".join((_GZIP_HEADER, self.data, end, crc.to_bytes(4, "little"), size.to_bytes(4, "little")))
+        ending = (crc.to_bytes(4, "little"), size.to_bytes(4, "little"))
+        return b"".join((deflate.compress(tail), deflate.flush(zlib.Z_FINISH), *ending))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,11 @@ class Snapshot:
     built_at: float
     series: Mapping[str, int]
 
-    def body(self, tail: Rendered, *, openmetrics: bool, gzip: bool) -> bytes:
-        """The whole answer to a scrape: the snapshot, then `tail`."""
+    def body(self, tail: Rendered, *, openmetrics: bool, gzip: bool) -> tuple[bytes, bytes]:
+        """The answer to a scrape: the snapshot's bytes as they are, and what follows them, with `tail` in it."""
         head = self.openmetrics if openmetrics else self.text
         end = tail.openmetrics + OPENMETRICS_END if openmetrics else tail.text
-        return head.gzip(end) if gzip else head.plain + end
+        return (head.data, head.gzip_end(end)) if gzip else (head.plain, end)
 
 
 EMPTY = Snapshot(Deflated.of(b""), Deflated.of(b""), 0.0, MappingProxyType({}))

@@ -75,6 +75,21 @@ class TestMetrics:
         assert b'ml_level{model="m"} 2\n' in body
         assert b"ml_exporter_start_time_seconds 6\n" in body
 
+    @pytest.mark.parametrize("size", [(1 << 20) - 100, 1 << 20, 3_500_000])
+    def test_a_page_of_many_pieces_arrives_whole(self, rig, serve, size):
+        family = Family("ml_level", "gauge", "L" * size, ("model",), [(("m",), 1.5)])
+        rig.publisher.publish([ModelFamilies("m", [family])])
+        server = serve()
+        _, headers, body = ask(server)
+        assert body.startswith(rig.publisher.current.text.plain)
+        assert body[len(rig.publisher.current.text.plain) :].startswith(b"# HELP ml_exporter_series ")
+        assert int(headers["Content-Length"]) == len(body)
+        assert int(ask(server, method="HEAD")[1]["Content-Length"]) == len(body)
+
+    def test_the_end_of_an_answer_does_not_wait_for_an_acknowledgement(self, serve):
+        (listener,) = serve()._uvicorn.servers[0].sockets
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
     def test_before_the_first_cycle_there_are_the_exporters_own(self, rig, serve):
         rig.health.set("ml_exporter_start_time_seconds", (), 5)
         status, _, body = ask(serve())
