@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.exporters import BINARY, DAY, HOUR, NOW, Exporter, reference_rows
+from tests.states import state_of
 
 END = int(NOW)
 REFERENCES = {"default": "m.mlref", "versions": {"v2": "v2.mlref"}}
@@ -70,50 +71,6 @@ def started(folder: Path, references: dict[str, bytes], **changes: Any) -> Expor
     return exporter
 
 
-def state_of(exporter: Exporter) -> dict[str, Any]:
-    """All that must not depend on how the log was read."""
-    book, references = exporter.book, exporter.worker.references
-    words = {kind: sorted(names) for kind, names in book.vocabulary.names.items() if names}
-    windows = {}
-    for version in sorted(book.versions.last):
-        layout = references.layout(version)
-        for seconds in (HOUR, DAY, 2 * DAY):
-            counts = book.panes.window(version, layout, seconds, END)
-            by_name = {}
-            for dimension in layout.slices:
-                rows = counts.by_slice[layout.slice_span[dimension]]
-                names = book.vocabulary.labels(dimension)
-                by_name |= {(dimension, n): r.tobytes() for n, r in zip(names, rows, strict=True) if r.any()}
-            errors = dict(zip(book.vocabulary.labels("error"), counts["errors"].tolist(), strict=True))
-            windows[version, seconds] = (
-                _without_errors(counts).tobytes(),
-                {name: n for name, n in errors.items() if n},
-                {key: _masked(row, layout) for key, row in by_name.items()},
-            )
-    return {
-        "windows": windows,
-        "words": words,
-        "times": (book.versions.first, book.versions.last, book.versions.last_label),
-        "predictions": exporter.rejected(),
-        "labels": exporter.rejected("labels"),
-        "rows": (exporter.rows_read(), exporter.rows_read("labels")),
-        "waiting": (book.ledger.waiting, book.ledger.unmatched),
-    }
-
-
-def _without_errors(counts: Any) -> np.ndarray:
-    vector = counts.all.copy()
-    vector[counts.layout.spans["errors"]] = 0.0
-    return vector
-
-
-def _masked(row: bytes, layout: Any) -> bytes:
-    """A slice's counts without its error slots, whose order is that of their first rows."""
-    vector = np.frombuffer(row).copy()
-    vector[layout.slice_spans["errors"]] = 0.0
-    return vector.tobytes()
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(predictions=PREDICTIONS, labels=LABELS, cuts=CUTS, conflict=st.sampled_from(["first", "last"]))
 def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
@@ -126,7 +83,7 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
     for name, rows in logs.items():
         whole.write(f"{name}/a.jsonl", rows)
     whole.read()
-    expected = state_of(whole)
+    expected = state_of(whole, END)
     whole.close()
 
     cut = started(tmp_path_factory.mktemp("cut"), references, labels=settings_of_labels)
@@ -156,10 +113,10 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
             cut.restart()
         files[name] += next_file
     cut.read()
-    assert state_of(cut) == expected
+    assert state_of(cut, END) == expected
     cut.restart()
     cut.worker.finish_waits()
-    assert state_of(cut)["windows"] == expected["windows"]
+    assert state_of(cut, END)["windows"] == expected["windows"]
     cut.close()
 
 

@@ -1,0 +1,62 @@
+"""All that must not depend on how a log was read: what two states of the same rows have in common."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tests.exporters import DAY, HOUR, Exporter
+
+
+def state_of(exporter: Exporter, end: int) -> dict[str, Any]:
+    """All that must not depend on how the log was read; windows end at `end`."""
+    book, references = exporter.book, exporter.worker.references
+    words = {kind: sorted(names) for kind, names in book.vocabulary.names.items() if names}
+    windows = {}
+    for version in sorted(book.versions.last):
+        layout = references.layout(version)
+        for seconds in (HOUR, DAY, 2 * DAY):
+            counts = book.panes.window(version, layout, seconds, end)
+            windows[version, seconds] = by_name(counts, book.vocabulary)
+    return {
+        "windows": windows,
+        "words": words,
+        "times": (book.versions.first, book.versions.last, book.versions.last_label),
+        "predictions": exporter.rejected(),
+        "labels": exporter.rejected("labels"),
+        "rows": (exporter.rows_read(), exporter.rows_read("labels")),
+        "waiting": (book.ledger.waiting, book.ledger.unmatched),
+    }
+
+
+def by_name(counts: Any, vocabulary: Any) -> tuple[Any, ...]:
+    """Counts with slice values and error classes by name: their slots are in the order of their first rows."""
+    layout, by_slice = counts.layout, {}
+    for dimension in layout.slices:
+        rows = counts.by_slice[layout.slice_span[dimension]]
+        names = vocabulary.labels(dimension)
+        by_slice |= {(dimension, n): r.tobytes() for n, r in zip(names, rows, strict=True) if r.any()}
+    errors = dict(zip(vocabulary.labels("error"), counts["errors"].tolist(), strict=True))
+    return (
+        _without_errors(counts).tobytes(),
+        {name: n for name, n in errors.items() if n},
+        {key: _masked(row, layout) for key, row in by_slice.items()},
+    )
+
+
+def set_aside(exporter: Exporter) -> Counter[tuple[str, str]]:
+    """(reason, digest) of the rows set aside → how often; not where: a log may have been rotated meanwhile."""
+    return Counter((reject.reason, reject.digest) for reject in exporter.rejects(10**6))
+
+
+def _without_errors(counts: Any) -> np.ndarray:
+    vector = counts.all.copy()
+    vector[counts.layout.spans["errors"]] = 0.0
+    return vector
+
+
+def _masked(row: bytes, layout: Any) -> bytes:
+    """A slice's counts without its error slots, whose order is that of their first rows."""
+    vector = np.frombuffer(row).copy()
+    vector[layout.slice_spans["errors"]] = 0.0
+    return vector.tobytes()
