@@ -18,6 +18,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.profile.grid import Grid, grid_of
+
 MISSING = 0
 INVALID = 1
 FIRST_CELL = 2
@@ -52,6 +54,7 @@ class NumericBins:
     kind: Literal["float", "integer"] = "float"
 
     type: Literal["numeric"] = field(default="numeric", init=False)
+    _grid: Grid | Literal["unknown"] | None = field(default="unknown", init=False, repr=False, compare=False)
 
     @property
     def cells(self) -> int:
@@ -70,19 +73,33 @@ class NumericBins:
 
     def codes(self, values: Floats, invalid: NDArray[np.bool_] | None = None) -> Codes:
         """Codes of `values` (n,); NaN is missing, infinities and what `invalid` marks are invalid."""
-        out = self._few(values) if len(values) < _FEW else self._many(values)
+        out = self._found(values)
         if invalid is not None:
             out[invalid] = INVALID
         return out
 
-    def _few(self, values: Floats) -> Codes:
+    def _found(self, values: Floats) -> Codes:
+        grid = self._grid
+        if grid == "unknown":
+            grid = grid_of(self.edges, FIRST_CELL)
+            object.__setattr__(self, "_grid", grid)  # known from the edges: the bins stay what they are
+        if grid is None:
+            return self._compared(values) if len(values) >= _FEW else self._searched(values)
+        out = grid.codes(values)
+        if out.max(initial=0) >= self.width:
+            rest = np.flatnonzero(out >= self.width)
+            out[rest] = self._searched(values[rest]) if len(rest) < _FEW else self._compared(values[rest])
+        return out
+
+    def _searched(self, values: Floats) -> Codes:
         """A search a value."""
-        out = (np.searchsorted(self.edges, values, side="left") + FIRST_CELL).astype(np.uint8)
+        out = np.searchsorted(self.edges, values, side="left").astype(np.uint8)
+        out += FIRST_CELL
         strange = ~np.isfinite(values)
         out[strange] = np.where(np.isnan(values[strange]), MISSING, INVALID)
         return out
 
-    def _many(self, values: Floats) -> Codes:
+    def _compared(self, values: Floats) -> Codes:
         """Every value against every edge: no branch to guess, and much at once."""
         n = len(values)
         out = np.empty(n, dtype=np.uint8)
