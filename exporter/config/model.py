@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 from exporter.config.monitoring import FeaturesSection, ObjectiveSection, RetentionSection, Slices, ThresholdsSection
 from exporter.config.section import Section
 from exporter.config.streams import LabelsSection, PredictionsSection, ReferenceDataSection
-from exporter.config.values import Duration, DurationOrZero, FilePath, Printable, Text, parse_seconds
+from exporter.config.values import Duration, DurationOrZero, FilePath, Printable, Text
+from exporter.duration import parse_seconds
 
 
 class ReferenceSection(Section):

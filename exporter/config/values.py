@@ -8,43 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from exporter.config.likeness import did_you_mean
+from exporter.duration import parse_seconds, positive, whole_seconds
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PRINTABLE_LIMIT = 128
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
-
-
-def parse_seconds(value: Any) -> float:
-    """Seconds of `90s`, `5m`, `1h30m`, `7d`, `250ms`, or of bare seconds.
-
-    Raises:
-        ValueError: it is not a duration; says how one is written.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        text = str(value).strip()
-        parts = _PART.findall(f"{text}s" if text.isascii() and text.isdigit() else text)
-        if not parts or "".join(number + unit for number, unit in parts) not in (text, f"{text}s"):
-            raise ValueError("is not a duration; write it like 90s, 5m, 1h or 7d")
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if not 0 <= seconds < 100 * 365 * 86400:
-        raise ValueError("is not a duration that can be waited for; write it like 90s, 5m, 1h or 7d")
-    return seconds
-
-
-def _whole_seconds(value: Any) -> int:
-    seconds = parse_seconds(value)
-    if seconds != int(seconds):
-        raise ValueError("must be whole seconds, such as 1s or 5m")
-    return int(seconds)
-
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be longer than 0, such as 5m")
-    return value
 
 
 def _text(value: Any) -> Any:
@@ -93,8 +60,19 @@ def _resolved(value: Any, info: ValidationInfo) -> Any:
         return value
     if not str(value).strip():
         raise ValueError("is empty; give a path or take the line out")
-    directory = (info.context or {}).get("directory", Path())
-    return directory / Path(value).expanduser()
+    return resolved((info.context or {}).get("directory", Path()), value)
+
+
+def resolved(directory: Path, value: str | Path) -> Path:
+    """`value` as a path that starts at `directory`, `~` filled in.
+
+    Raises:
+        ValueError: it starts in the home directory of a user whom the system does not know.
+    """
+    try:
+        return directory / Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError("is in a home directory that cannot be found; write the path without `~`") from error
 
 
 def _share(value: float) -> float:
@@ -108,11 +86,11 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, (str, int, float)) else value
 
 
-Duration = Annotated[int, BeforeValidator(_whole_seconds), AfterValidator(_positive)]
+Duration = Annotated[int, BeforeValidator(whole_seconds), AfterValidator(positive)]
 """Whole seconds, at least one."""
-DurationOrZero = Annotated[int, BeforeValidator(_whole_seconds)]
+DurationOrZero = Annotated[int, BeforeValidator(whole_seconds)]
 """Whole seconds, 0 allowed."""
-FineDuration = Annotated[float, BeforeValidator(parse_seconds), AfterValidator(_positive)]
+FineDuration = Annotated[float, BeforeValidator(parse_seconds), AfterValidator(positive)]
 """Seconds with fractions, more than 0."""
 Text = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)]
 """Text; numbers and truth values are taken as they were written."""

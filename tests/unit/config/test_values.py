@@ -4,7 +4,7 @@ import pytest
 
 from exporter.config.likeness import did_you_mean
 from exporter.config.settings import parse_listen
-from exporter.config.values import parse_seconds
+from exporter.duration import parse_seconds
 
 
 @pytest.mark.parametrize(
