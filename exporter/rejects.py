@@ -8,6 +8,7 @@ from exporter.batch import Reject
 from exporter.engine.plan import Plan
 from exporter.errors import ExporterError
 from exporter.state.store import read_rejects
+from exporter.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class SetAside:
         reject = self.reject
         content = "" if reject.content is None else f"  {reject.content}"
         place = f"{reject.origin}:{reject.row}"
-        return _printable(f"{self.model} {self.stream}  {place}  {reject.reason}  {reject.digest}{content}")
+        line = f"{self.model} {self.stream}  {place}  {reject.reason}  {reject.digest}{content}"
+        return visible(line).replace("\n", "\\n")
 
     def to_json(self) -> dict[str, Any]:
         return {"model": self.model, "stream": self.stream, **asdict(self.reject)}
@@ -46,7 +48,3 @@ def latest_rejects(plan: Plan, only: str | None, most: int) -> Iterator[SetAside
 def render_lines(found: Iterable[SetAside]) -> list[str]:
     """A line for each row, or one that says that there is none."""
     return [str(each) for each in found] or ["no row was set aside"]
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -17,7 +17,7 @@ from exporter.config.wording import problems_of
 from exporter.engine.plan import Plan
 from exporter.errors import ConfigError, Problem
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 1024 * 1024
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
@@ -136,7 +136,8 @@ def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ConfigError([Problem(str(path), "is a directory; name the file in it, such as ml-exporter.yml")])
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         fix = "there is no such file; write one with `ml-exporter init SAMPLE`, or name another with --config"
         raise ConfigError([Problem(str(path), fix)]) from None
@@ -144,7 +145,9 @@ def _content(path: Path) -> bytes:
         fix = f"cannot be read: {error.strerror}; check its permissions"
         raise ConfigError([Problem(str(path), fix)]) from error
     if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(str(path), f"has {len(content)} bytes: no configuration is so large; is it a log?")])
+        raise ConfigError(
+            [Problem(str(path), f"has more than {MAX_BYTES >> 20} MiB: no configuration is so large; is it a log?")]
+        )
     return content
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, SecretStr, ValidationInfo
 
+from exporter.config.values import resolved
 from exporter.sources.registry import SourceConfig
 
 _PATH_KEYS = ("path", "paths")
@@ -65,16 +66,15 @@ def _secret(key: str, given: Any, secret: str, section: Mapping[str, Any], direc
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be read as text"
-        raise ValueError(
-            f"the file of `{key}` ({given}) cannot be read: {reason}; check the path and its permissions"
-        ) from None
+        # The path is not shown: a secret itself is easily put where its file is to be named.
+        raise ValueError(f"the file of `{key}` cannot be read: {reason}; check the path and its permissions") from None
 
 
 def _resolve(given: Any, directory: Path) -> Any:
     if isinstance(given, list):
         return [_resolve(each, directory) for each in given]
     if isinstance(given, str) and given.strip() and "://" not in given:
-        return str(directory / Path(given).expanduser())
+        return str(resolved(directory, given))
     return given
 
 

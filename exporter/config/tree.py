@@ -13,8 +13,14 @@ from exporter.errors import Problem
 Path = tuple[str | int, ...]
 
 MAX_ENTRIES = 50_000
-"""Values that a file may hold after its aliases are expanded: a small file must not become a huge one."""
+"""Values that a file may hold, also after its aliases are expanded: a small file must not become a huge one."""
 MAX_DEPTH = 40
+_MAX_DIGITS = 18
+"""More than any number has that is due in a configuration; Python refuses to read thousands of them."""
+_IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
+"""No path, no label and no database takes these."""
+_NAMED = re.compile(r"(alias|anchor|handle) (['\"]).*\2")
+_TOO_LARGE = "its aliases or its nesting make it too large"
 
 
 class WrittenFloat(float):
@@ -105,9 +111,26 @@ _TAGS = frozenset(_CORE + kind for kind in ("null", "bool", "int", "float", "str
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the few plain types of YAML 1.2: `no`, `12:30` and `2024-01-01` are text, `007` too."""
+    """SafeLoader with the few plain types of YAML 1.2: `no`, `12:30` and `2024-01-01` are text, `007` too.
+
+    It stops at a file that is too large or too deep as soon as it sees it.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        self._depth += 1
+        # Keys count as nodes here and not as entries.
+        if self._nodes > 2 * MAX_ENTRIES or self._depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=_TOO_LARGE, problem_mark=self.get_mark())
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 for _tag, _pattern, _first in (
@@ -167,6 +190,8 @@ class Reading:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         what = _one_line(error.problem or error.context or str(error))
+        # A password that begins with `*` or `!` and has no quotes is read as an alias or a tag: names are not repeated.
+        what = _NAMED.sub(r"\1", what)
         lines = text.splitlines()
         row = lines[line - 1] if line <= len(lines) else ""
         if "\\t" in what or row[: len(row) - len(row.lstrip())].count("\t"):
@@ -174,7 +199,7 @@ class Reading:
         elif "expected a single document" in what or "expected a single document" in str(error.context):
             fix = "one file holds one configuration; take out the `---` line"
         elif "undefined alias" in what or "found duplicate anchor" in what:
-            fix = "name the anchor (`&name`) once, before it is used (`*name`)"
+            fix = "name the anchor (`&name`) once, before it is used (`*name`); quote text that begins with `*`"
         elif "mapping values are not allowed" in what:
             fix = "put text that holds `: ` in quotes, and check the indentation of this line and the one above"
         elif "could not find expected ':'" in what:
@@ -186,14 +211,12 @@ class Reading:
     def _entry(self, loader: _Loader, node: yaml.Node, path: Path, line: int, above: tuple[yaml.Node, ...]) -> Entry:
         self.entries += 1
         if self.entries > MAX_ENTRIES or len(above) > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(
-                problem="its aliases or its nesting make it too large", problem_mark=node.start_mark
-            )
+            raise yaml.MarkedYAMLError(problem=_TOO_LARGE, problem_mark=node.start_mark)
         if any(node is each for each in above):
             raise yaml.MarkedYAMLError(problem="an alias that holds itself", problem_mark=node.start_mark)
         above = (*above, node)
         if node.tag not in _TAGS:
-            self.tell(line, path, f"the tag `{node.tag.replace(_CORE, '!!')}` is not supported; leave it out")
+            self.tell(line, path, "a tag (`!…`) is not supported; leave it out, or quote text that begins with `!`")
             return Entry(path, line, None, told=True)
         if isinstance(node, yaml.MappingNode):
             return Entry(path, line, self._mapping(loader, node, path, above))
@@ -216,6 +239,9 @@ class Reading:
                 self.tell(line, path, "a key must be plain text, not a list or a mapping; quote it if text is meant")
                 continue
             key = key_node.value
+            if _IMPOSSIBLE.search(key):
+                self.tell(line, path, "a key holds NUL or half of a surrogate pair; take it out")
+                continue
             if key_node.tag == f"{_CORE}merge":
                 for entry in self._merged(loader, value_node, path, line, above):
                     merged = {**entry.value, **merged}
@@ -244,23 +270,31 @@ class Reading:
         expanded = expand(written, self.environment)
         for what in expanded.problems:
             self.tell(line, path, what)
-        if expanded.problems:
-            return Entry(path, line, None, written, told=True)
+        if not expanded.problems and _IMPOSSIBLE.search(expanded.text):
+            self.tell(line, path, "holds NUL or half of a surrogate pair; take it out")
+        elif not expanded.problems:
+            return self._typed(loader, node, expanded.text, Entry(path, line, None, written))
+        return Entry(path, line, None, written, told=True)
+
+    def _typed(self, loader: _Loader, node: yaml.Node, text: str, entry: Entry) -> Entry:
+        """`entry` with its value, of the type that the text is of where it is not in quotes."""
         tag = node.tag
-        if expanded.text != written and isinstance(node, yaml.ScalarNode) and node.style is None:
-            tag = loader.resolve(yaml.ScalarNode, expanded.text, (True, False))  # type: ignore[no-untyped-call]  # PyYAML's stubs
+        if text != entry.written and isinstance(node, yaml.ScalarNode) and node.style is None:
+            tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # PyYAML's stubs
         kind = tag.removeprefix(_CORE)
-        if kind == "null":
-            return Entry(path, line, None, written)
         if kind == "bool":
-            return Entry(path, line, expanded.text.lower() == "true", written)
-        if kind == "int":
-            return Entry(path, line, int(expanded.text), written)
-        if kind == "float":
-            number = WrittenFloat(expanded.text.replace(".inf", "inf").replace(".nan", "nan").lower())
-            number.text = expanded.text
-            return Entry(path, line, number, written)
-        return Entry(path, line, expanded.text, written)
+            entry.value = text.lower() == "true"
+        elif kind == "int" and len(text) > _MAX_DIGITS:
+            self.tell(entry.line, entry.path, f"is a number of {len(text)} digits; quote it if text is meant")
+            entry.told = True
+        elif kind == "int":
+            entry.value = int(text)
+        elif kind == "float":
+            entry.value = WrittenFloat(text.replace(".inf", "inf").replace(".nan", "nan").lower())
+            entry.value.text = text
+        elif kind != "null":
+            entry.value = text
+        return entry
 
 
 def _one_line(text: str) -> str:

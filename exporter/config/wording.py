@@ -61,7 +61,7 @@ def _message(details: ErrorDetails, model: type[BaseModel], entry: Entry) -> str
         what = str(context.get("error", ""))
         return f"{_shown(entry)}{what}" if what.startswith(("is ", "must ")) else what
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _tag(kind, context)
+        return _tag(kind, context, entry)
     if kind == "literal_error" and (hint := did_you_mean(entry.written, _literals(context))):
         return f"{_expected(details, context, model, entry)}; {hint}"
     return f"{_expected(details, context, model, entry)}{_such_as(location, model)}"
@@ -103,11 +103,10 @@ def _literals(context: dict[str, Any]) -> list[str]:
     return [each.strip().strip("'") for each in str(context["expected"]).replace(" or ", ", ").split(", ")]
 
 
-def _tag(kind: str, context: dict[str, Any]) -> str:
+def _tag(kind: str, context: dict[str, Any], entry: Entry) -> str:
     known = [each.strip().strip("'") for each in str(context.get("expected_tags", "")).split(",") if each.strip()]
     if kind == "union_tag_invalid":
-        tag = str(context.get("tag", ""))
-        return f"unknown type `{tag}`; {suggest(tag, known)}"
+        return f"unknown type {_quoted(entry.written)}; {suggest(entry.written, known)}"
     first = known[0] if known else "files"
     others = f" (or {', '.join(known[1:])})" if known[1:] else ""
     return f"`type` is missing; add `type: {first}`{others}"

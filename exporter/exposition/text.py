@@ -1,21 +1,14 @@
 """Label values, help texts and bucket edges as the exposition formats want them."""
 
 import hashlib
-import re
+
+from exporter.visible import visible
 
 MAX_VALUE_CHARACTERS = 256
 """Longer label values are cut to this length: their beginning, `…` and 16 hex digits of a hash of the whole."""
 
 _HASH_DIGITS = 16
-
-_UNSAFE = re.compile(
-    "["
-    "\x00-\x09\x0b-\x1f\x7f-\x9f"  # controls; a line feed is escaped below
-    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turn the text around them, or show nothing
-    "\u2028\u2029\ufeff"  # line ends and a mark that some viewers act on
-    "\ud800-\udfff"  # halves of a pair: not UTF-8
-    "]"
-)
+_CUT = "…"
 
 
 def label_value(value: str) -> str:
@@ -23,12 +16,11 @@ def label_value(value: str) -> str:
 
     What a viewer would act on (controls, marks of direction) is written out as `<U+202E>`: two values stay two.
     """
-    if len(value) > MAX_VALUE_CHARACTERS:
+    # What looks cut already is cut too, or two values could be the same series.
+    if len(value) > MAX_VALUE_CHARACTERS or value[-_HASH_DIGITS - 1 : -_HASH_DIGITS] == _CUT:
         digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_HASH_DIGITS // 2).hexdigest()
-        value = f"{value[: MAX_VALUE_CHARACTERS - _HASH_DIGITS - 1]}…{digest}"
-    if _UNSAFE.search(value):
-        value = _UNSAFE.sub(lambda found: f"<U+{ord(found.group()):04X}>", value)
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        value = f"{value[: MAX_VALUE_CHARACTERS - _HASH_DIGITS - 1]}{_CUT}{digest}"
+    return visible(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def text_help(text: str) -> str:

@@ -66,7 +66,7 @@ def test_damaged_state_is_told(exporter: Exporter) -> None:
 
 def test_content_cannot_steer_a_terminal() -> None:
     line = str(SetAside("m", "labels", Reject("a.csv", 7, "bad_label", "00ff", "x\x1b[2J\ny, ü")))
-    assert line == "m labels  a.csv:7  bad_label  00ff  x\\x1b[2J\\ny, ü"
+    assert line == "m labels  a.csv:7  bad_label  00ff  x<U+001B>[2J\\ny, ü"
 
 
 def test_every_reason_has_its_counter_from_the_start(exporter: Exporter) -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from exporter.config import load
+from exporter.config import load, tree
 from exporter.engine.plan import FeatureOverride, ModelPlan, Retention
 from exporter.errors import ConfigError
 from exporter.metrics.evaluation import Objective, Thresholds
@@ -158,6 +159,61 @@ def test_an_alias_that_holds_itself_is_told(tmp_path: Path) -> None:
 
 def test_brackets_without_end_are_told(tmp_path: Path) -> None:
     assert len(problems(written(tmp_path, "models: " + "[" * 100_000))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: [" + "1," * 400_000 + "]",
+        "models: " + "{a: " * 100_000,
+        "models: [" + ",".join(f"&a{n} x" for n in range(30_000)) + "]",
+    ],
+    ids=["wide", "deep", "anchors"],
+)
+def test_a_file_that_is_too_large_is_left_at_once(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more values are read than a configuration may have."""
+    monkeypatch.setattr(tree, "MAX_ENTRIES", 1000)
+    compose, composed = yaml.SafeLoader.compose_node, []
+    monkeypatch.setattr(yaml.SafeLoader, "compose_node", lambda *args: composed.append(1) or compose(*args))
+    (problem,) = problems(written(tmp_path, text))
+    assert "its aliases or its nesting make it too large" in problem
+    assert len(composed) <= 2000
+
+
+def test_no_more_of_a_file_is_read_than_a_configuration_may_have() -> None:
+    """A device or a log of any size."""
+    (problem,) = problems(Path("/dev/zero"))
+    assert problem == "FILE: has more than 1 MiB: no configuration is so large; is it a log?"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cycle: " + "9" * 5000, "FILE:1: cycle: is a number of 5000 digits; quote it if text is meant"),
+        ("cycle: " + "9" * 400, "FILE:1: cycle: is a number of 400 digits; quote it if text is meant"),
+        (r'state_dir: "a\0b"', "FILE:1: state_dir: holds NUL or half of a surrogate pair; take it out"),
+        (r'state_dir: "\uD800"', "FILE:1: state_dir: holds NUL or half of a surrogate pair; take it out"),
+        (r'"\uD800": 1', "FILE:1: a key holds NUL or half of a surrogate pair; take it out"),
+        (
+            "state_dir: ~no-one/x",
+            "FILE:1: state_dir: `~no-one/x` is in a home directory that cannot be found; write the path without `~`",
+        ),
+    ],
+    ids=["digits", "fewer digits", "nul", "surrogate", "key", "home"],
+)
+def test_a_value_that_nothing_can_hold_is_told(tmp_path: Path, line: str, expected: str) -> None:
+    text = (FOLDER / "good-minimal.yml").read_text()
+    assert problems(written(tmp_path, f"{line}\n{text}")) == [expected]
+
+
+@pytest.mark.parametrize(
+    "value", ["*hunter2", "!hunter2", "!hunter2!x y", "[hunter2]", "{hunter2: 1}", "[&hunter2 a, &hunter2 b]"]
+)
+def test_a_password_that_yaml_reads_as_something_else_is_not_repeated(tmp_path: Path, value: str) -> None:
+    text = (FOLDER / "good-minimal.yml").read_text() + f"    owner: {value}\n"
+    told = problems(written(tmp_path, text))
+    assert len(told) == 1
+    assert "hunter2" not in told[0]
 
 
 def test_no_value_from_the_environment_is_shown(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from exporter.exposition.text import MAX_VALUE_CHARACTERS, edge, label_value
         ("zero\u200bwidth\ufeff", "zero<U+200B>width<U+FEFF>"),
         ("half \ud83d", "half <U+D83D>"),
         ("join\u200der ist Persisch", "join\u200der ist Persisch"),
+        ("<U+202E>", "<U+003C>U+202E>"),
+        ("<U+", "<U+"),
         ("", ""),
     ],
 )
@@ -28,6 +30,7 @@ def test_long_values_are_cut_and_stay_apart():
     assert (len(one), one[:240]) == (MAX_VALUE_CHARACTERS, "x" * 239 + "…")
     assert one != two
     assert label_value("x" * MAX_VALUE_CHARACTERS) == "x" * MAX_VALUE_CHARACTERS
+    assert label_value(one) != one
 
 
 @pytest.mark.parametrize(
