@@ -47,8 +47,10 @@ class Versions:
 
     def note(self, rows: Rows) -> None:
         """Notes when versions were first and last seen."""
-        for code in np.unique(rows.version.codes):
-            times = rows.time[rows.version.codes == code]
+        codes = rows.version.codes
+        one = len(rows.version.names) == 1
+        for code in codes[:1] if one else np.unique(codes):
+            times = rows.time if one else rows.time[codes == code]
             name = rows.version.names[int(code)]
             first, last = float(times.min()) / _MICRO, float(times.max()) / _MICRO
             self.first[name] = min(first, self.first.get(name, first))
@@ -57,9 +59,10 @@ class Versions:
     def note_labels(self, outcomes: Outcomes) -> None:
         """Notes when labels were last learned."""
         learned = np.where(np.isnan(outcomes.delay), 0, outcomes.delay) + outcomes.time / _MICRO
-        for code in np.unique(outcomes.version):
+        one = len(outcomes.versions) == 1
+        for code in outcomes.version[:1] if one else np.unique(outcomes.version):
             name = outcomes.versions[int(code)]
-            newest = float(learned[outcomes.version == code].max())
+            newest = float((learned if one else learned[outcomes.version == code]).max())
             self.last_label[name] = max(newest, self.last_label.get(name, newest))
 
     def live(self, end: int | None, longest: int) -> list[str]:

@@ -197,12 +197,12 @@ def sum_unit(scale: float) -> float:
 
 
 def to_unit(values: Floats, unit: float) -> Floats:
-    """`values` rounded to whole multiples of `unit`: what sums are made of.
+    """`values` rounded to whole multiples of `unit`: what sums are made of. NaN stays NaN.
 
     Their sums are exact in any order while they stay under 2⁵³ units. Values beyond 2⁶⁰ units, a thousand million
     times what the unit was made for, are cut there: one of them would swallow all others of its sum for good.
     """
-    most = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    most = max(float(np.fmax.reduce(values, initial=0.0)), -float(np.fmin.reduce(values, initial=0.0)))
     if most < unit * 2.0**51:
         # Adding what has `unit` as its last bit rounds to it, and costs half of dividing and multiplying.
         shift = unit * 1.5 * 2.0**52

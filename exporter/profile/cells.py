@@ -273,7 +273,10 @@ def read_names(column: pa.Array) -> Names:
         kind = column.type
     encoded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
     names = [_name(value) for value in encoded.dictionary.to_pylist()]
-    codes = np.asarray(pc.fill_null(encoded.indices.cast(pa.int64()), -1), dtype=np.int64)
+    indices = encoded.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices.cast(pa.int64()), -1)
+    codes = np.asarray(indices).astype(np.int64)
     return _without_empty(codes, names)
 
 

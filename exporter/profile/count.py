@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import INVALID, Floats, NumericBins, to_unit
+from exporter.profile.bins import FIRST_CELL, INVALID, Floats, NumericBins, to_unit
 from exporter.profile.cells import Names
 from exporter.profile.counts import Counts
 from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
@@ -177,6 +177,8 @@ class _Table:
         """Adds 1 (or `values`, in multiples of `unit`) at `code` (n,) of a part, for the rows that `keep` marks."""
         if keep is not None and keep.all():
             keep = None
+        elif keep is not None and not keep.any():
+            return
         weights = self.weight if values is None else self.weighted(values, unit)
         width = self.layout.spans[part].stop - self.layout.spans[part].start
         self._all[:, self.layout.spans[part]] += _bincount(self.cell, code, self.cells, width, weights, keep)
@@ -221,7 +223,11 @@ def _bincount(  # noqa: PLR0917 - one call a part, read as a line
 
 
 def _bincount_picked(cell: Ints, code: NDArray[np.integer], cells: int, width: int, weights: Floats | None) -> Floats:
-    index = code if cells == 1 else cell * width + code
+    if cells == 1:
+        index: NDArray[np.integer] = code
+    else:
+        # A part of one count has no codes but 0.
+        index = cell if width == 1 else cell * width + code
     return np.bincount(index, weights, minlength=cells * width).astype(np.float64, copy=False)
 
 
@@ -243,14 +249,23 @@ def _count_features(table: _Table, rows: Rows) -> None:
     layout = table.layout
     counts = table._all[:, layout.spans["features"]]  # noqa: SLF001 - one module, and no slices to serve
     sums = table._all[:, layout.spans["feature_sums"]]  # noqa: SLF001
+    # Most features have as many bins as the next one: where their cells begin is told once.
+    begin: dict[int, Ints] = {}
     for name, (codes, values) in rows.features.items():
         span, bins = layout.feature_span[name], layout.features[name]
-        index = codes if table.cells == 1 else table.cell * bins.width + codes
+        index: NDArray[np.integer] = codes
+        if table.cells > 1:
+            if bins.width not in begin:
+                begin[bins.width] = table.cell * bins.width
+            index = begin[bins.width] + codes
         size = table.cells * bins.width
         counts[:, span] = np.bincount(index, table.weight, minlength=size).reshape(table.cells, bins.width)
         if values is not None and isinstance(bins, NumericBins):
-            weights = table.weighted(np.where(codes > INVALID, values, 0.0), bins.unit)
-            sums[:, span] = np.bincount(index, weights, minlength=size).reshape(table.cells, bins.width)
+            finite = np.where(codes > INVALID, values, 0.0) if (codes == INVALID).any() else values
+            summed = np.bincount(index, table.weighted(finite, bins.unit), minlength=size)
+            sums[:, span] = summed.reshape(table.cells, bins.width)
+            # What is missing is NaN, and adds up to no number.
+            sums[:, span.start : span.start + FIRST_CELL] = 0.0
 
 
 def _count_outputs(table: _Table, rows: Rows) -> None:
