@@ -84,8 +84,8 @@ class Relations:
     def copied(self, file: LogFile) -> bool:
         """True where this new file is a copy of one that is still there, made by rotating it: compressed, or by name.
 
-        Two files that merely begin alike are not copies: where at most 1 KiB was read, the name must tell as well; a
-        plain copy must have the name *and* more than 1 KiB, since small plain files are alike by chance.
+        It may still be in the making: then all that it holds so far stands in the other one. Two files that merely
+        begin alike are not copies: a plain one that holds what the other does not must have more than 1 KiB of it.
 
         Raises:
             OSError, BrokenContent: the file cannot be read.
@@ -93,8 +93,11 @@ class Relations:
         name = _name(file.path)
         named = [mark for length in range(1, len(name)) for mark in self._by_name.get(name[:length], ())]
         if file.compression is None:
-            return any(mark.offset > PRINT_BYTES and same_content(file, mark) for mark in named)
-        return any(same_content(file, mark) for mark in named) or any(
+            return any(
+                _same_until(file, mark, file.size) or (mark.offset > PRINT_BYTES and same_content(file, mark))
+                for mark in named
+            )
+        return any(_same_until(file, mark, mark.offset) for mark in named) or any(
             _same_tail(file, mark) for mark in self._telling.alike(file) if not mark.of_parquet
         )
 
@@ -142,3 +145,18 @@ def _same_tail(file: LogFile, mark: Mark) -> bool:
         return window.position == mark.offset and window.tail == mark.tail
     finally:
         window.close()
+
+
+def _same_until(file: LogFile, mark: Mark, place: int) -> bool:
+    """True where the file holds, up to a place or its end, what stands in the mark's file: at both ends of that."""
+    copy = Window(file.path, file.compression, place)
+    copy.close()
+    if copy.position == 0:
+        return False
+    read = Window(mark.path, None, copy.position)
+    read.close()
+    size = min(PRINT_BYTES, copy.position)
+    return (
+        (read.position, read.tail) == (copy.position, copy.tail)
+        and head_of(file.path, file.compression, size) == head_of(mark.path, None, size)
+    )  # fmt: skip

@@ -110,7 +110,12 @@ class FilesSource:
         found = survey(self._config.patterns, decode(cursor), self._forced)
         harvest = Harvest(limit, problems=list(found.problems))
         relations = Relations(
-            found.lost, [one.mark for one in found.known if one.mark is not None and one.file.compression is None]
+            found.lost,
+            [
+                replace(one.mark, path=one.file.path)
+                for one in found.known
+                if one.mark is not None and one.file.compression is None
+            ],
         )
         marks: list[Mark] = []
         exhausted, readable, backlog = True, 0, 0
@@ -157,10 +162,10 @@ class FilesSource:
         file, mark, moved = known.file, known.mark, known.moved
         if known.idle and not self._may_end(known, found):
             return None if mark is None else replace(mark, path=file.path, device=file.device, inode=file.inode)
-        if mark is None:
-            mark = relations.heir(file)
-            if mark is not None:
-                moved = True
+        if mark is None or mark.offset == 0:  # nothing was read of it: it may be another one's copy, begun a moment ago
+            heir = relations.heir(file)
+            if heir is not None:
+                mark, moved = heir, True
             elif relations.copied(file):
                 return None
         mark = replace(mark or start_of(file), path=file.path, device=file.device, inode=file.inode)
