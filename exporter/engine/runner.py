@@ -11,6 +11,7 @@ from exporter.errors import ExporterError
 from exporter.health import Health
 from exporter.log import Logger
 from exporter.memory import give_back
+from exporter.scheduling import step_back
 
 STOP_SECONDS = 30.0
 """A batch in hand is given so long to finish."""
@@ -41,6 +42,7 @@ class Runner:
         self.thread.start()
 
     def _run(self) -> None:
+        step_back()
         while not self.stop.is_set():
             began = self.clock.monotonic()
             pause = self.cycle
