@@ -11,7 +11,7 @@ _NICER = 5
 
 
 def scrapes_first() -> None:
-    """Every thread of the process gives way to one that waits after half a millisecond; Python's own default is 5 ms."""
+    """Every thread of the process gives way to one that waits after half a millisecond, not Python's own 5 ms."""
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
