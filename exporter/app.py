@@ -17,6 +17,7 @@ from exporter.engine.references import References
 from exporter.engine.runner import STOP_SECONDS, Runner
 from exporter.engine.worker import Worker
 from exporter.errors import ExporterError
+from exporter.exposition.connections import take_all_descriptors
 from exporter.exposition.family import Family
 from exporter.exposition.fresh import Fresh
 from exporter.exposition.server import Hooks, Server, ServerSettings
@@ -86,6 +87,7 @@ class App:
         # A scrape waits at most half a millisecond for a thread that counts.
         sys.setswitchinterval(0.0005)
         few_arenas()
+        take_all_descriptors()
         # Before anything is open: a signal that comes while it starts waits for its turn.
         self._handle(signal.SIGTERM, self._done.set)
         self._handle(signal.SIGINT, self._done.set)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from exporter.bounded_yaml import MAX_BYTES, read_bounded
 from exporter.config.consistency import model_faults
 from exporter.config.model import ModelSection
 from exporter.config.planning import make_plan
@@ -16,8 +17,6 @@ from exporter.config.tree import Entry, Reading, dotted, locate, merge
 from exporter.config.wording import problems_of
 from exporter.engine.plan import Plan
 from exporter.errors import ConfigError, Problem
-
-MAX_BYTES = 1024 * 1024
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
@@ -136,15 +135,14 @@ def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ConfigError([Problem(str(path), "is a directory; name the file in it, such as ml-exporter.yml")])
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_bounded(path)
     except FileNotFoundError:
         fix = "there is no such file; write one with `ml-exporter init SAMPLE`, or name another with --config"
         raise ConfigError([Problem(str(path), fix)]) from None
     except OSError as error:
         fix = f"cannot be read: {error.strerror}; check its permissions"
         raise ConfigError([Problem(str(path), fix)]) from error
-    if len(content) > MAX_BYTES:
+    if content is None:
         raise ConfigError(
             [Problem(str(path), f"has more than {MAX_BYTES >> 20} MiB: no configuration is so large; is it a log?")]
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from exporter.bounded_yaml import MAX_DEPTH, TOO_LARGE, BoundedLoader
 from exporter.config.environment import expand
 from exporter.errors import Problem
 
@@ -14,13 +15,11 @@ Path = tuple[str | int, ...]
 
 MAX_ENTRIES = 50_000
 """Values that a file may hold, also after its aliases are expanded: a small file must not become a huge one."""
-MAX_DEPTH = 40
 _MAX_DIGITS = 18
 """More than any number has that is due in a configuration; Python refuses to read thousands of them."""
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 """No path, no label and no database takes these."""
 _NAMED = re.compile(r"(alias|anchor|handle) (['\"]).*\2")
-_TOO_LARGE = "its aliases or its nesting make it too large"
 
 
 class WrittenFloat(float):
@@ -110,27 +109,10 @@ _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(_CORE + kind for kind in ("null", "bool", "int", "float", "str", "map", "seq", "merge"))
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with the few plain types of YAML 1.2: `no`, `12:30` and `2024-01-01` are text, `007` too.
-
-    It stops at a file that is too large or too deep as soon as it sees it.
-    """
+class _Loader(BoundedLoader):
+    """With the few plain types of YAML 1.2: `no`, `12:30` and `2024-01-01` are text, `007` too."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._nodes = self._depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._nodes += 1
-        self._depth += 1
-        # Keys count as nodes here and not as entries.
-        if self._nodes > 2 * MAX_ENTRIES or self._depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=_TOO_LARGE, problem_mark=self.get_mark())
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
 
 
 for _tag, _pattern, _first in (
@@ -211,7 +193,7 @@ class Reading:
     def _entry(self, loader: _Loader, node: yaml.Node, path: Path, line: int, above: tuple[yaml.Node, ...]) -> Entry:
         self.entries += 1
         if self.entries > MAX_ENTRIES or len(above) > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=_TOO_LARGE, problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem=TOO_LARGE, problem_mark=node.start_mark)
         if any(node is each for each in above):
             raise yaml.MarkedYAMLError(problem="an alias that holds itself", problem_mark=node.start_mark)
         above = (*above, node)

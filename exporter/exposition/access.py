@@ -1,12 +1,15 @@
 """Who gets an answer: security headers on everything, basic authentication, and what only this machine may ask for."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -28,11 +31,14 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 """On every answer, unless it or the web-config file says otherwise."""
 
+_FOREIGN = frozenset(("origin", "forwarded", "via", "x-real-ip"))
+"""Headers that browsers and proxies send, and programs do not."""
+_HOST = re.compile(r"([^:\[\]@/]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
 _BCRYPT_BYTES = 72
 _BCRYPTS_AT_ONCE = 1
 """Whoever tries passwords gets one core at most."""
-_NOBODY = b"$2b$10$" + b"." * 53
-"""Compared with where a name is unknown, so that names cannot be told by the time an answer takes."""
+_COST = slice(0, len("$2b$10$"))
 
 
 class Passwords:
@@ -43,12 +49,18 @@ class Passwords:
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
         self._users = dict(users)
+        # Of the same costs as the users': names cannot be told by the time an answer takes.
+        self._nobodies = [stored[_COST] + b"." * 53 for stored in users.values()]
         self._key = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
         self._limiter: anyio.CapacityLimiter | None = None  # belongs to the event loop: made there
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def accepts(self, authorization: str) -> bool:
-        """Whether the Authorization header names a user and the right password."""
+    async def accepts(self, authorization: str, client: str = "") -> bool:
+        """Whether the Authorization header names a user and the right password.
+
+        A client that tries many waits for itself: of each address one password at a time is hashed.
+        """
         scheme, _, encoded = authorization.partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -64,7 +76,10 @@ class Passwords:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_BCRYPTS_AT_ONCE)
         stored = self._users.get(name)
-        right = await anyio.to_thread.run_sync(_is_right, password, stored or _NOBODY, limiter=self._limiter)
+        # Always the same one for a name, as it would be with a user.
+        nobody = self._nobodies[hmac.digest(self._key, name.encode(), hashlib.sha256)[0] % len(self._nobodies)]
+        async with self._turns.setdefault(client, asyncio.Lock()):
+            right = await anyio.to_thread.run_sync(_is_right, password, stored or nobody, limiter=self._limiter)
         if not right or stored is None:
             return False
         self._right[name] = digest
@@ -110,7 +125,8 @@ class Guard:
             await send(message)
 
         passwords = self._passwords
-        if passwords and not await passwords.accepts(Headers(scope=scope).get("authorization", "")):
+        client = (scope.get("client") or ("",))[0]
+        if passwords and not await passwords.accepts(Headers(scope=scope).get("authorization", ""), client):
             refusal = PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="ml-exporter"'})
             await refusal(scope, receive, send_with_headers)
             return
@@ -125,10 +141,20 @@ def is_local(request: Request) -> bool:
     """
     if request.client is None or not _is_loopback(request.client.host):
         return False
-    if any(name in request.headers for name in ("origin", "forwarded", "x-forwarded-for")):
+    if any(name in _FOREIGN or name.startswith(("x-forwarded-", "sec-fetch-")) for name in request.headers):
         return False
-    host = request.url.hostname or ""
-    return host == "localhost" or _is_loopback(host)
+    # As it was sent: what stands for a Host that is none would be our own address.
+    named = _HOST.fullmatch(request.headers.get("host", ""))
+    host = named[1].strip("[]") if named else ""
+    return host.lower() == "localhost" or _is_loopback(host)
+
+
+def is_cross_site(request: Request) -> bool:
+    """Whether a browser sends the request for a page of another site."""
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
+from exporter.visible import visible
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#d9dee5;--back:#fff;--card:#f6f8fa;--link:#0b5fc4;
@@ -54,7 +55,7 @@ def page(status: Status) -> str:
     failed = ""
     if status.config_error:
         failed = f'<div class="box"><b class="bad">The last reload failed</b>: {escape(status.config_error)}</div>'
-    return (
+    return visible(
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ml-exporter</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><main>"

@@ -1,15 +1,16 @@
 """The HTTP server: /metrics is a look-up of ready bytes; the rest is for people and for process managers."""
 
+import asyncio
 import errno
+import json
 import socket
-import ssl
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import anyio.to_thread
-import orjson
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,20 +20,22 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ExporterError
 from exporter.exposition import landing, web_config
-from exporter.exposition.access import Guard, is_local
+from exporter.exposition.access import Guard, is_cross_site, is_local
+from exporter.exposition.connections import HANDSHAKE_SECONDS, MOST_CONNECTIONS, Connection
 from exporter.exposition.fresh import Fresh
 from exporter.exposition.negotiation import OPENMETRICS_TYPE, TEXT_TYPE, wants_gzip, wants_openmetrics
 from exporter.exposition.render import Rendered
 from exporter.exposition.snapshot import EMPTY, Snapshot
 from exporter.exposition.status import Status
-from exporter.exposition.web_config import WebConfig
+from exporter.exposition.web_config import ChangingTls, WebConfig
 from exporter.log import Logger
 
 _START_SECONDS = 10.0
+_TICKS = 10
+"""uvicorn's, a second."""
 _STOP_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 """Longer than any usual scrape interval, so that Prometheus finds its connection again."""
-_CONNECTIONS = 256
 _PIECE_BYTES = 1 << 20
 """Sent at once: what the kernel does not take of it is copied, again and again the larger it is."""
 _REASONS = {
@@ -86,7 +89,8 @@ class Server:
         self._log = log
         self._web = _web(settings)
         self._guard = Guard(_application(hooks, log, remote_reload=settings.remote_reload), self._web)
-        self._tls: ssl.SSLContext | None = self._web.tls.context() if self._web.tls else None
+        self._tls = ChangingTls(self._web.tls) if self._web.tls else None
+        self._seen = self._stamps()
         self._uvicorn: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
         self.port = settings.port
@@ -105,7 +109,7 @@ class Server:
         config = uvicorn.Config(
             self._guard,
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -113,13 +117,13 @@ class Server:
             access_log=False,
             proxy_headers=False,  # a header must not make a stranger a neighbour
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=MOST_CONNECTIONS + 1,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         config.load()
-        config.ssl = self._tls
-        self._uvicorn = _Uvicorn(config)
+        config.ssl = self._tls.listening if self._tls else None
+        self._uvicorn = _Uvicorn(config, self._take_changed_files)
         self._thread = threading.Thread(target=self._uvicorn.serve_from, args=(listener,), name="http", daemon=True)
         self._thread.start()
         if not self._uvicorn.ready.wait(_START_SECONDS) or self._uvicorn.failure is not None:
@@ -142,22 +146,70 @@ class Server:
         if (web.tls is None) != (self._tls is None):
             raise ExporterError(f"{self._settings.web_config_file}: TLS came or went; restart the exporter")
         if web.tls and self._tls:
-            web.tls.apply(self._tls)
+            self._tls.use(web.tls)
         self._web = web
         self._guard.use(web)
 
+    def _take_changed_files(self) -> None:
+        """As Prometheus does: a certificate that was renewed and a user who was added count at once, without reload."""
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return
+        self._seen = stamps
+        try:
+            self.reload_web_config()
+        except (ExporterError, OSError) as error:
+            # Also where one of two files is written already: the other one's change brings us back.
+            self._log.error("changed web-config files not taken, the old ones stay", error=str(error))
+            return
+        self._log.info("changed web-config files taken", file=str(self._settings.web_config_file))
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        """When each file of the web-config was last written, also those that are gone."""
+        file = self._settings.web_config_file
+        return [_stamp(each) for each in (file, *self._web.files())] if file else []
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it answers, and why it does not."""
+    """Tells when it answers, and why it does not; calls `refresh` now and then."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, refresh: Callable[[], None]) -> None:
         super().__init__(config)
+        self._refresh = refresh
         self.ready = threading.Event()
         self.failure: BaseException | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """As uvicorn's own, but a TLS handshake does not take for ever."""
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                lambda: Connection(config=self.config, server_state=self.server_state, app_state={}),
+                sock=listener,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
+                backlog=self.config.backlog,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
         self.ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second those who keep the server waiting are looked at, and whether its files have changed."""
+        if counter % _TICKS == 0:
+            for each in tuple(self.server_state.connections):
+                cast("Connection", each).drop_if_overdue()
+            await anyio.to_thread.run_sync(self._refresh)
+        return await super().on_tick(counter)
 
     def serve_from(self, listener: socket.socket) -> None:
         """Runs until `should_exit`."""
@@ -202,12 +254,14 @@ def _application(hooks: Hooks, log: Logger, *, remote_reload: bool) -> Starlette
         "/-/ready": pages.ready,
     }
     acting = {"/-/reload": pages.reload, "/-/quit": pages.quit}
-    return Starlette(
+    application = Starlette(
         routes=[
             *(Route(path, page, methods=["GET"]) for path, page in reading.items()),
             *(Route(path, page, methods=["POST"]) for path, page in acting.items()),
         ]
     )
+    application.router.redirect_slashes = False  # it would redirect to whatever host the request names
+    return application
 
 
 class _Pieces(Response):
@@ -301,7 +355,7 @@ class _Pages:
         return _line("Stopping.")
 
     def _may_act(self, request: Request) -> bool:
-        return self._remote_reload or is_local(request)
+        return not is_cross_site(request) if self._remote_reload else is_local(request)
 
 
 def _line(text: str, status: int = 200) -> Response:
@@ -309,7 +363,9 @@ def _line(text: str, status: int = 200) -> Response:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    # A file's name may hold bytes that are no text: they are escaped, as all that is not ASCII.
+    plain = json.dumps(value, default=asdict, separators=(",", ":"))
+    return Response(plain, status, media_type="application/json")
 
 
 def _refused(action: str) -> Response:

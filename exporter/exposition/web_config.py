@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from exporter.bounded_yaml import BoundedLoader, read_bounded
 from exporter.errors import ConfigError, Problem
 
 _TLS_VERSIONS = {
@@ -58,21 +59,42 @@ class Tls:
     min_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
     max_version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
 
-    def apply(self, context: ssl.SSLContext) -> None:
-        """New connections through the context follow these settings and the files as they are now."""
+    def context(self) -> ssl.SSLContext:
+        """A server's context with these settings, its files as they are now."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # An empty password, because OpenSSL would ask the terminal for that of an encrypted key.
         context.load_cert_chain(self.cert_file, self.key_file, password="")
+        if self.client_ca_file:
+            context.load_verify_locations(self.client_ca_file)
+        # A client whose certificate is no longer good must not come back by a ticket.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+        self.limit(context)
+        return context
+
+    def limit(self, context: ssl.SSLContext) -> None:
+        """What is fixed before a client has said anything: versions, and whether it is asked for a certificate."""
         context.minimum_version = self.min_version
         context.maximum_version = self.max_version
         context.verify_mode = self.client_auth
-        if self.client_ca_file:
-            context.load_verify_locations(self.client_ca_file)
 
-    def context(self) -> ssl.SSLContext:
-        """A server's context with these settings."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.apply(context)
-        return context
+
+class ChangingTls:
+    """A context to listen with, whose settings change while it is in use."""
+
+    def __init__(self, tls: Tls) -> None:
+        self.listening = tls.context()
+        self._now = tls.context()
+        # A context forgets no certificate authority: each handshake gets the latest context.
+        self.listening.sni_callback = self._switch
+
+    def use(self, tls: Tls) -> None:
+        """New connections follow these settings. Raises OSError or ValueError and changes nothing."""
+        self._now = tls.context()
+        tls.limit(self.listening)
+
+    def _switch(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._now
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +110,44 @@ class WebConfig:
     users: Mapping[str, bytes] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def files(self) -> tuple[Path, ...]:
+        """The files that its settings name."""
+        named = (self.tls.cert_file, self.tls.key_file, self.tls.client_ca_file) if self.tls else ()
+        return tuple(file for file in named if file)
+
 
 def load(path: Path) -> WebConfig:
     """The file's settings, its certificates tried. Raises ConfigError with all its problems."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = read_bounded(path)
+        text = None if content is None else content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error}; check server.web_config_file")]) from error
+    if text is None:
+        raise ConfigError([Problem(str(path), "is larger than any web-config file; check server.web_config_file")])
     reader = _Reader(path)
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is not None:
-            reader.note(node, "")
-            value = loader.construct_document(node)
-        else:
-            value = None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        message = f"not YAML: {getattr(error, 'problem', None) or error}"
-        raise ConfigError([Problem(where, message)]) from error
+    value = _parsed(text, path, reader)
     config = reader.config(value)
     if reader.problems:
         raise ConfigError(reader.problems)
     return config
+
+
+def _parsed(text: str, path: Path, reader: "_Reader") -> Any:
+    """What the file holds; its keys' lines are noted."""
+    try:
+        loader = BoundedLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        reader.note(node, "")
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:  # a date or a number that is none is a ValueError
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        what = "" if isinstance(error, yaml.constructor.ConstructorError) else getattr(error, "problem", None) or error
+        message = f"not YAML: {what or 'a tag or a key that this file does not have; quote text that begins with `!`'}"
+        raise ConfigError([Problem(where, message)]) from error
 
 
 class _Reader:
@@ -122,11 +157,14 @@ class _Reader:
         self.path = path
         self.problems: list[Problem] = []
         self._lines: dict[str, int] = {}
+        self._noted: set[yaml.Node] = set()
 
     def note(self, node: yaml.Node, at: str) -> None:
         """Remembers the line of every key below the node."""
-        if not isinstance(node, yaml.MappingNode):
+        # Aliases can name a mapping a million times over, or within itself.
+        if not isinstance(node, yaml.MappingNode) or node in self._noted:
             return
+        self._noted.add(node)
         for key, value in node.value:
             place = f"{at}.{key.value}" if at else str(key.value)
             if place in self._lines:
@@ -202,7 +240,7 @@ class _Reader:
         return mode
 
     def _choice(self, at: str, value: Any, choices: Mapping[str, Any]) -> Any:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             self.wrong(at, f"{value} is unknown; known are {', '.join(choices)}")
             return None
         return choices[value]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.config import load, tree
+from exporter import bounded_yaml
+from exporter.config import load
 from exporter.engine.plan import FeatureOverride, ModelPlan, Retention
 from exporter.errors import ConfigError
 from exporter.metrics.evaluation import Objective, Thresholds
@@ -172,7 +173,7 @@ def test_brackets_without_end_are_told(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_too_large_is_left_at_once(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more values are read than a configuration may have."""
-    monkeypatch.setattr(tree, "MAX_ENTRIES", 1000)
+    monkeypatch.setattr(bounded_yaml, "MAX_NODES", 2000)
     compose, composed = yaml.SafeLoader.compose_node, []
     monkeypatch.setattr(yaml.SafeLoader, "compose_node", lambda *args: composed.append(1) or compose(*args))
     (problem,) = problems(written(tmp_path, text))

@@ -6,16 +6,20 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
 
+import anyio
 import bcrypt
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.errors import ConfigError, ExporterError
+from exporter.exposition.access import Passwords
 from exporter.exposition.family import Family
 from exporter.exposition.negotiation import OPENMETRICS_TYPE, TEXT_TYPE
 from exporter.exposition.snapshot import ModelFamilies
@@ -33,6 +37,14 @@ def ask(server, path="/metrics", method="GET", context=None, **headers):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read()
+
+
+def until(is_true):
+    """It comes true within half a minute."""
+    end = time.monotonic() + 30
+    while not is_true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def publish(rig, value=1.5):
@@ -206,16 +218,53 @@ class TestActions:
 
     @pytest.mark.parametrize(
         "headers",
-        [{"Origin": "http://evil.example"}, {"X-Forwarded-For": "10.0.0.1"}, {"Host": "evil.example"}],
-        ids=lambda headers: next(iter(headers)),
+        [
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"X-Forwarded-For": "127.0.0.1"},
+            {"X-Real-IP": "127.0.0.1"},
+            {"Forwarded": "for=127.0.0.1"},
+            {"Via": "1.1 proxy"},
+            {"Host": "evil.example"},
+            {"Host": "evil_name.example"},
+            {"Host": "localhost.evil.example"},
+            {"Host": "evil@localhost"},
+            {"Host": "localhost/.evil.example"},
+            {"Host": "[::1"},
+            {"Host": "localhost:x"},
+            {"Host": "0.0.0.0"},
+            {"Host": ""},
+        ],
+        ids=lambda headers: str(next(iter(headers.items()))),
     )
     def test_web_pages_and_proxies_are_not_this_machine(self, rig, serve, headers):
         status, _, body = ask(serve(), "/-/quit", "POST", **headers)
         assert (status, rig.called) == (403, [])
         assert b"server.remote_reload: true" in body
 
+    @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9877", "127.0.0.1", "127.8.9.1:80", "[::1]:9877"])
+    def test_all_names_of_this_machine_are_its(self, rig, serve, host):
+        assert (ask(serve(), "/-/quit", "POST", Host=host)[0], rig.called) == (200, ["quit"])
+
     def test_another_machine_may_where_it_is_allowed(self, rig, serve):
         assert ask(serve(remote_reload=True), "/-/reload", "POST", Host="exporter.example")[0] == 200
+
+    @pytest.mark.parametrize(
+        ("headers", "expected"),
+        [
+            ({"Origin": "http://evil.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Sec-Fetch-Site": "cross-site"}, 403),
+            ({"Sec-Fetch-Site": "same-site"}, 403),
+            ({"Origin": "http://exporter.example", "Sec-Fetch-Site": "same-origin"}, 200),
+            ({"Sec-Fetch-Site": "none"}, 200),
+        ],
+    )
+    def test_pages_of_other_sites_never_may(self, rig, serve, headers, expected):
+        server = serve(remote_reload=True)
+        assert ask(server, "/-/quit", "POST", Host="exporter.example", **headers)[0] == expected
+        assert rig.called == ["quit"] * (expected == 200)
 
 
 class TestAddress:
@@ -259,28 +308,17 @@ def basic(user, password):
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
+def make_certificate(folder, name):
+    """cert.pem and key.pem in the folder, for this machine, signed by itself."""
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    about = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    subprocess.run(["openssl", "req", "-x509", *kind, *about, *files], check=True, capture_output=True)
+
+
 @pytest.fixture
 def folder(tmp_path):
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(tmp_path, "localhost")
     return tmp_path
 
 
@@ -318,6 +356,51 @@ class TestBasicAuth:
         for _ in range(3):
             assert ask(server, Authorization=basic("prometheus", "secret"))[0] == 200
         assert calls == [1]
+
+    def test_names_cannot_be_told_by_the_time_an_answer_takes(self, tmp_path, serve, monkeypatch):
+        """Whoever is unknown is compared with a hash that costs as much as a user's."""
+        costs = []
+        monkeypatch.setattr(bcrypt, "checkpw", lambda _, stored: costs.append(stored[4:6]) or False)
+        server = serve(web_config_file=self.users(tmp_path, prometheus="secret"))
+        assert [ask(server, Authorization=basic(name, "x"))[0] for name in ("prometheus", "nobody")] == [401, 401]
+        assert costs == [b"04", b"04"]
+
+    def test_a_guesser_does_not_hold_up_who_is_known(self, tmp_path, serve, monkeypatch):
+        """While a wrong password is being hashed, a client that was let in before is answered."""
+        server = serve(web_config_file=self.users(tmp_path, prometheus="secret"))
+        assert ask(server, Authorization=basic("prometheus", "secret"))[0] == 200
+        hashing, go_on = threading.Event(), threading.Event()
+        monkeypatch.setattr(bcrypt, "checkpw", lambda *_: hashing.set() or not go_on.wait(10))
+        answers = []
+        guesser = threading.Thread(
+            target=lambda: answers.append(ask(server, Authorization=basic("prometheus", "x"))[0])
+        )
+        guesser.start()
+        assert hashing.wait(10)
+        assert ask(server, Authorization=basic("prometheus", "secret"))[0] == 200
+        assert answers == []
+        go_on.set()
+        guesser.join()
+        assert answers == [401]
+
+    def test_a_guesser_waits_for_himself(self):
+        """Of each address one password at a time is hashed: who comes from elsewhere is next."""
+        order = []
+
+        async def scene():
+            passwords = Passwords({"u": bcrypt.hashpw(b"secret", bcrypt.gensalt(4))})
+
+            async def one(name, client):
+                await passwords.accepts(basic(name, "wrong"), client)
+                order.append(client)
+
+            async with anyio.create_task_group() as group:
+                for number in range(5):
+                    group.start_soon(one, f"u{number}", "192.0.2.66")
+                group.start_soon(one, "u", "192.0.2.1")
+
+        anyio.run(scene)
+        assert order.index("192.0.2.1") <= 1
 
     def test_reload_takes_up_new_passwords(self, tmp_path, serve):
         server = serve(web_config_file=self.users(tmp_path, prometheus="old"))
@@ -380,6 +463,49 @@ class TestTls:
         )
         server.reload_web_config()
         assert ssl.get_server_certificate(("127.0.0.1", server.port)) != before
+
+    def test_a_renewed_certificate_is_taken_without_reload(self, rig, folder, serve):
+        """Renewed file by file: with the new certificate and the old key, the old pair goes on."""
+        server = serve(web_config_file=web_file(folder, self.text + "}"))
+        before = ssl.get_server_certificate(("127.0.0.1", server.port))
+        new = folder / "new"
+        new.mkdir()
+        make_certificate(new, "renewed")
+        (new / "cert.pem").replace(folder / "cert.pem")
+        until(
+            lambda: (
+                [event["event"] for event in rig.events] == ["changed web-config files not taken, the old ones stay"]
+            )
+        )
+        assert ssl.get_server_certificate(("127.0.0.1", server.port)) == before
+        (new / "key.pem").replace(folder / "key.pem")
+        until(lambda: rig.events[-1]["event"] == "changed web-config files taken")
+        assert ssl.get_server_certificate(("127.0.0.1", server.port)) == (folder / "cert.pem").read_text()
+
+    def test_who_is_no_longer_trusted_does_not_get_in(self, folder, serve):
+        """A client authority that was taken out of its file is forgotten, also for sessions of before."""
+        for name in ("old", "new"):
+            (folder / name).mkdir()
+            make_certificate(folder / name, name)
+        trusted = folder / "clients.pem"
+        trusted.write_bytes((folder / "old" / "cert.pem").read_bytes())
+        more = ", client_ca_file: clients.pem, client_auth_type: RequireAndVerifyClientCert}"
+        server = serve(web_config_file=web_file(folder, self.text + more))
+        contexts = {}
+        for name in ("old", "new"):
+            contexts[name] = ssl.create_default_context(cafile=folder / "cert.pem")
+            contexts[name].load_cert_chain(folder / name / "cert.pem", folder / name / "key.pem")
+
+        def is_let_in(name):
+            try:
+                return ask(server, "/-/healthy", context=contexts[name])[0] == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+        assert [is_let_in("old"), is_let_in("new")] == [True, False]
+        trusted.write_bytes((folder / "new" / "cert.pem").read_bytes())
+        server.reload_web_config()
+        assert [is_let_in("old"), is_let_in("new")] == [False, True]
 
     def test_tls_does_not_come_or_go_while_it_runs(self, folder, serve):
         path = web_file(folder, self.text + "}")

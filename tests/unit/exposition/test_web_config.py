@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +155,32 @@ def test_the_default_is_tls_1_2(folder):
                 )
             ],
         ),
+        (
+            TLS + ", min_version: [TLS12]}",
+            ["web.yml:1: tls_server_config.min_version: ['TLS12'] is unknown; known are TLS10, TLS11, TLS12, TLS13"],
+        ),
+        (
+            "basic_auth_users:\n  me: !hunter2 x\n",
+            ["web.yml:2: not YAML: a tag or a key that this file does not have; quote text that begins with `!`"],
+        ),
+        ("basic_auth_users: {me: 2026-99-99}\n", ["web.yml: not YAML: month must be in 1..12"]),
+        ("a: " + "[" * 1000, ["web.yml:1: not YAML: its aliases or its nesting make it too large"]),
+        (
+            "\n".join(
+                [
+                    "a0: &a0 {x: 1}",
+                    *(f"a{n}: &a{n} {{{', '.join(f'b{i}: *a{n - 1}' for i in range(9))}}}" for n in range(1, 12)),
+                ]
+            ),
+            [
+                f"web.yml:{n + 1}: a{n}: unknown; known are tls_server_config, http_server_config, basic_auth_users"
+                for n in range(12)
+            ],
+        ),
+        (
+            "basic_auth_users: &a {b: *a}\n",
+            ["web.yml:1: basic_auth_users.b: must be a bcrypt hash, such as `htpasswd -nBC 10 NAME` prints"],
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(folder, text, expected):
@@ -183,3 +210,8 @@ def test_an_encrypted_key_is_told_and_nobody_is_asked_for_its_password(folder):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"web\.yml: cannot be read: .*; check server\.web_config_file"):
         load(tmp_path / "web.yml")
+
+
+def test_no_more_is_read_than_such_a_file_may_have():
+    with pytest.raises(ConfigError, match="/dev/zero: is larger than any web-config file"):
+        load(Path("/dev/zero"))
