@@ -1,7 +1,7 @@
 """What sources hand over: rows as they were logged, and what could not be read of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -76,7 +76,7 @@ class Reject:
     row: int
     reason: RejectReason
     digest: str
-    """First 16 hex digits of the content's SHA-256."""
+    """First 16 hex digits of the content's SHA-256; empty where the content cannot be had."""
     content: str | None = None
 
 
@@ -94,3 +94,5 @@ class Poll:
     """What is known to be there and still unread, in bytes; None where that cannot be known."""
     problems: tuple[str, ...] = ()
     """What could not be read now while the rest could (a file without permission): one line each, for the log."""
+    unnoted: Mapping[RejectReason, int] = field(default_factory=dict)
+    """Rows that were set aside beside those in `rejects`, where one of these stands for many alike."""

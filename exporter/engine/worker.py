@@ -159,11 +159,13 @@ class Worker:
         refused = Refused()
         for reject in poll.rejects:
             refused.tally[reject.reason] += 1
+        refused.tally.update(poll.unnoted)
         refused.notes += poll.rejects
         refused.extend(taken.refused)
         tally: Counter[tuple[str, str]] = Counter()
         tally.update({(stream.name, reason): count for reason, count in refused.tally.items()})
         tally[stream.name, "rows"] += sum(batch.rows.num_rows for batch in poll.batches) + len(poll.rejects)
+        tally[stream.name, "rows"] += sum(poll.unnoted.values())
         self._commit(stream, poll.cursor, refused.notes, tally, _newest(taken, stream.newest))
         self._changed = True
 

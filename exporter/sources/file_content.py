@@ -1,6 +1,7 @@
 """What stands in a file: its bytes, decompressed, from some place on, a window of them at a time."""
 
 import hashlib
+import re
 import zlib
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -12,6 +13,8 @@ Format = Literal["jsonl", "csv", "parquet"]
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 PRINT_BYTES: Final = 1024
 """So many bytes at a file's head, and before the place where reading stopped, tell it from others."""
+_BLANK: Final = re.compile(rb"(?:[\r\n\0 ]|\xef\xbb\xbf(?=[\r\n\0 ]))*")
+"""What stands before a first line; a byte-order mark where no line follows it at once."""
 _RAW_BYTES: Final = 1 << 18
 _PIECE_BYTES: Final = 1 << 16
 """Decompressed at once, so that of broken content nearly all that stands before the break is read."""
@@ -196,16 +199,22 @@ def first_line(path: str, compression: str | None, longest: int) -> tuple[bytes,
 
     Raises:
         OSError: it cannot be opened.
+        BrokenContent: it cannot be decompressed, or no line ends within `longest` bytes.
     """
     window = Window(path, compression, 0)
     try:
         content = window.peek(min(longest, 1 << 16))
         if b"\n" not in content.lstrip() and len(content) == 1 << 16:
             content = window.peek(longest)
+        broken = window.broken
     finally:
         window.close()
-    begin = len(content) - len(content.lstrip(b"\r\n\0 "))
+    begin = _BLANK.match(content).end()  # type: ignore[union-attr]  # it matches nothing as well
     end = content.find(b"\n", begin)
+    if end < 0 and broken:
+        raise BrokenContent(f"cannot be decompressed ({broken})")
+    if end < 0 and len(content) >= longest:
+        raise BrokenContent(f"its first line, which names the columns, is longer than {longest} bytes (max_line_bytes)")
     return None if end < 0 else (content[begin:end], end + 1, content.count(b"\n", 0, end + 1))
 
 
@@ -214,10 +223,13 @@ def sniffed(path: str, compression: str | None) -> Format | None:
 
     Raises:
         OSError: it cannot be opened.
+        BrokenContent: it cannot be decompressed.
     """
     window = Window(path, compression, 0)
     try:
         content = window.peek(PRINT_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
+        if not content and window.broken:
+            raise BrokenContent(f"cannot be decompressed ({window.broken})")
     finally:
         window.close()
     if not content:

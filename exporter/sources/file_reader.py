@@ -11,6 +11,7 @@ from exporter.sources.file_content import PRINT_BYTES, Window, head_of
 from exporter.sources.file_cursor import Mark
 from exporter.sources.file_identity import LogFile
 from exporter.sources.formats.lines import Block, LineFormat, count_lines, no_line_exceeds, reject
+from exporter.sources.formats.parquet import Gap
 
 BLOCK_BYTES: Final = 8 << 20
 POLL_BYTES: Final = 64 << 20
@@ -29,6 +30,7 @@ class Harvest:
         rows: rows (lines) that may still be read.
         bytes: bytes that may still be read.
         problems: a line for each file of which something could not be read.
+        unnoted: rows that could not be read beside those in `rejects`.
     """
 
     rows: int
@@ -36,10 +38,29 @@ class Harvest:
     batches: list[Batch] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unnoted: int = 0
 
     @property
     def full(self) -> bool:
         return self.rows <= 0 or self.bytes <= 0
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """How much was gathered: what `cut` goes back to."""
+        return len(self.batches), len(self.rejects), self.unnoted
+
+    def cut(self, size: tuple[int, int, int]) -> None:
+        """Throws away what was gathered since; what may still be read stays as it is."""
+        batches, rejects, self.unnoted = size
+        del self.batches[batches:], self.rejects[rejects:]
+
+    def skip(self, path: str, gap: Gap) -> None:
+        """Sets the rows of a gap aside: the first one stands for all."""
+        self.rejects.append(Reject(path, gap.first_row, "unreadable", ""))
+        self.unnoted += gap.rows - 1
+        self.rows -= 1
+        last = gap.first_row + gap.rows - 1
+        self.problems.append(f"{path}: rows {gap.first_row} to {last} cannot be read and are set aside ({gap.why})")
 
 
 @dataclass(frozen=True, slots=True)

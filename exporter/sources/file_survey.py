@@ -1,7 +1,6 @@
 """Which files there are, and which of them were read before under this or another name."""
 
 import contextlib
-import glob
 import os
 import re
 import stat
@@ -12,6 +11,7 @@ from typing import Final
 
 from exporter.sources.file_content import COMPRESSIONS, BrokenContent, Format, head_of
 from exporter.sources.file_cursor import Mark
+from exporter.sources.file_glob import matching
 from exporter.sources.file_identity import LogFile, same_content, stems_from
 
 SETTLED_NANOSECONDS: Final = 60 * 10**9
@@ -103,7 +103,7 @@ def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None
 
     A file is known by its inode; where that is gone (restored from a backup, mounted elsewhere), by path and content.
     """
-    paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207 -- absolute patterns
+    paths = {path for pattern in patterns for path in matching(pattern)}
     files, problems = _found(paths, forced)
     present = {file.identity for file in files}
     files += _renamed([mark for mark in marks if mark.inode and mark.identity not in present], forced)

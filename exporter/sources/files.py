@@ -16,8 +16,8 @@ from exporter.sources.file_reader import Harvest, TextReader, start_of, with_hea
 from exporter.sources.file_survey import Known, Survey, finished, problem, survey
 from exporter.sources.formats.csv import Csv, Header, header_of
 from exporter.sources.formats.jsonl import JsonLines
-from exporter.sources.formats.lines import LineFormat
-from exporter.sources.formats.parquet import ParquetRows, footer_digest
+from exporter.sources.formats.lines import Block, LineFormat, reject
+from exporter.sources.formats.parquet import Gap, ParquetRows, footer_digest
 from exporter.sources.source import Source
 
 OPEN_STREAMS: Final = 4
@@ -124,10 +124,13 @@ class FilesSource:
             if harvest.full:
                 exhausted = exhausted and known.idle
             else:
+                before = harvest.size
                 try:
                     mark = self._read(known, found, relations, harvest)
                     readable += 1
                 except (OSError, BrokenContent) as error:
+                    # The mark stays where it was: what was read from there on will be read again.
+                    harvest.cut(before)
                     self._forget(known.file)
                     harvest.problems.append(problem(known.file.path, error))
             if mark is not None:
@@ -143,6 +146,7 @@ class FilesSource:
             exhausted=exhausted,
             backlog_bytes=backlog,
             problems=tuple(harvest.problems),
+            unnoted={"unreadable": harvest.unnoted} if harvest.unnoted else {},
         )
 
     def close(self) -> None:
@@ -220,14 +224,16 @@ class FilesSource:
 
     def _keep_text(self, file: LogFile, window: Window, mark: Mark, harvest: Harvest) -> None:
         """Tells what is wrong with a compressed file, and keeps it open where reading can go on in it."""
-        if window.broken:
+        if mark.drained and window.broken:
             harvest.problems.append(f"{file.path}: cannot be decompressed after line {mark.line} ({window.broken})")
+            rest = Block(window.peek(self._config.max_line_bytes), file.path, mark.line + 1)
+            harvest.rejects.append(reject(rest, mark.line + 1, rest.content, "unreadable", keep=self._keep_rows))
         elif mark.drained and file.compression is not None and not window.whole:
             harvest.problems.append(
                 f"{file.path}: ends within its compressed stream after line {mark.line}; waiting for the rest"
             )
-        going_on = window.whole or not mark.drained
-        self._keep(file, window, reusable=file.compression is not None and not window.broken and going_on)
+        going_on = not mark.drained or (window.whole and not window.broken)
+        self._keep(file, window, reusable=file.compression is not None and going_on)
 
     def _read_parquet(self, file: LogFile, mark: Mark, harvest: Harvest) -> Mark:
         rows = self._streams.pop(file.identity, None)
@@ -237,6 +243,9 @@ class FilesSource:
             rows = ParquetRows(file.path, mark.offset, self._columns)
         head = mark.head or footer_digest(file.path)
         while not harvest.full and (batch := rows.read(harvest.rows)) is not None:
+            if isinstance(batch, Gap):
+                harvest.skip(file.path, batch)
+                continue
             harvest.batches.append(Batch(batch, file.path, rows.position - batch.num_rows + 1))
             harvest.rows -= batch.num_rows
             harvest.bytes -= batch.nbytes

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from exporter.batch import Reject
+from exporter.sources.file_content import BrokenContent
 from exporter.sources.formats.lines import Block, Parsed, batch_of, count_lines, is_utf8, numbered, reject, wanted
 
 PIECE_BYTES: Final = 1 << 20
@@ -36,14 +37,28 @@ class Header:
 
 
 def header_of(line: bytes, delimiter: str | None) -> Header:
-    """What the header line says; without a delimiter, the one it holds most of. Of equal names the first one counts."""
+    """What the header line says; without a delimiter, the one it holds most of. Of equal names the first one counts.
+
+    An empty line names one column, without a name.
+
+    Raises:
+        BrokenContent: the line is no row.
+    """
     text = line.removeprefix(b"\xef\xbb\xbf").strip(b"\r\n\0").decode("utf-8", "replace")
     if delimiter is None:
         delimiter = max(DELIMITERS, key=text.count)
-    names: list[str] = []
-    for name in next(csv.reader([text], delimiter=delimiter), []):
-        stripped = name.strip()
-        names.append(stripped if stripped not in names else f"{stripped}#{len(names) + 1}")
+    csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        fields = next(csv.reader([text or '""'], delimiter=delimiter))
+    except csv.Error as error:
+        hint = "; its lines end in carriage returns alone, write newlines" if "\r" in text else ""
+        raise BrokenContent(f"its first line does not name columns{hint}") from error
+    names: dict[str, None] = {}
+    for place, field_text in enumerate(fields, 1):
+        name = field_text.strip()
+        while name in names:
+            name = f"{name}#{place}"
+        names[name] = None
     return Header(text.encode(), tuple(names), delimiter)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from exporter.sources.file_content import BrokenContent, digest
 from exporter.sources.formats.lines import wanted
 
 ROWS_AT_ONCE: Final = 1 << 16
+ROWS_AT_ONCE_WITH_CARE: Final = 1 << 9
 MAGIC: Final = b"PAR1"
 _FOOTER_BYTES: Final = 1 << 16
 
@@ -29,6 +31,21 @@ def footer_digest(path: str) -> str:
         file.seek(max(0, size - _FOOTER_BYTES))
         footer = file.read()
     return digest(str(size).encode() + footer) if footer.endswith(MAGIC) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Rows that cannot be read though the file is whole: those of a damaged row group, from its first bad page on.
+
+    Attributes:
+        first_row: counted from 1.
+        rows: how many, at least 1.
+        why: one line.
+    """
+
+    first_row: int
+    rows: int
+    why: str
 
 
 class ParquetRows:
@@ -50,22 +67,28 @@ class ParquetRows:
         self._columns = names if columns is not None else None
         self._batches: Iterator[Any] | None = None
         self._rest: pa.RecordBatch | None = None
+        self._careful_until = 0
+        """Up to this row, few rows are read at a time and none beyond their row group: something there is damaged."""
 
     @property
     def rows(self) -> int:
         """Rows of the whole file."""
         return int(self._file.metadata.num_rows)
 
-    def read(self, limit: int) -> pa.RecordBatch | None:
-        """The next rows, at most `limit`; None at the end.
+    def read(self, limit: int) -> pa.RecordBatch | Gap | None:
+        """The next rows, at most `limit`, or the next ones that cannot be read; None at the end.
 
         Raises:
-            BrokenContent: a page cannot be read.
+            BrokenContent: nothing can be read now, as the disk does not answer or a key or a codec is missing.
         """
-        try:
-            batch = self._rest if self._rest is not None else self._next()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            raise BrokenContent(f"row {self.position + 1}: {_first_line(error)}") from error
+        while True:
+            try:
+                batch = self._rest if self._rest is not None else self._next()
+                break
+            except (pa.ArrowException, OSError) as error:
+                gap = self._after(error)
+            if gap is not None:
+                return gap
         if batch is None:
             return None
         self._rest = batch.slice(limit) if batch.num_rows > limit else None
@@ -77,21 +100,48 @@ class ParquetRows:
         self._batches = None
         self._file.close()
 
+    def _after(self, error: Exception) -> Gap | None:
+        """What an error leaves to do: None, to read on with care, or a gap, behind which the position stands then."""
+        self._batches = None
+        why = f"row {self.position + 1}: {_first_line(error)}"
+        content = isinstance(error, pa.ArrowInvalid) or (isinstance(error, OSError) and error.errno is None)
+        if not content or "decrypt" in why.lower():
+            raise BrokenContent(why) from error
+        if self.position >= self._careful_until:
+            self._careful_until = min(self.position + ROWS_AT_ONCE, self.rows)
+            return None
+        _, first, size = self._group()
+        gap = Gap(self.position + 1, first + size - self.position, _first_line(error))
+        self.position = first + size
+        return gap
+
+    def _group(self) -> tuple[int, int, int]:
+        """The row group in which `position` stands: its number, its first row, and its rows."""
+        first = 0
+        for number in range(self._file.num_row_groups):
+            size = int(self._file.metadata.row_group(number).num_rows)
+            if self.position < first + size:
+                return number, first, size
+            first += size
+        return self._file.num_row_groups, first, 0
+
     def _next(self) -> pa.RecordBatch | None:
-        if self._batches is None:
-            self._batches = self._from_position()
-        return next(self._batches, None)
+        while True:
+            if self._batches is None:
+                self._batches = self._from_position()
+            batch = next(self._batches, None)
+            if batch is not None or self.position >= self.rows:
+                return batch
+            self._batches = None
 
     def _from_position(self) -> Iterator[pa.RecordBatch]:
-        """Batches from `position` on; row groups before it are not read."""
-        first, skip = 0, self.position
-        while first < self._file.num_row_groups and skip >= self._file.metadata.row_group(first).num_rows:
-            skip -= self._file.metadata.row_group(first).num_rows
-            first += 1
-        groups = list(range(first, self._file.num_row_groups))
-        if not groups:
-            return
-        for batch in self._file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=self._columns, use_threads=True):
+        """Batches from `position` on, of the row groups left or, with care, of one; those before it are not read."""
+        number, first, _ = self._group()
+        skip = self.position - first
+        careful = self.position < self._careful_until
+        groups = [number] if careful else list(range(number, self._file.num_row_groups))
+        at_once = ROWS_AT_ONCE_WITH_CARE if careful else ROWS_AT_ONCE
+        for batch in self._file.iter_batches(at_once, row_groups=groups, columns=self._columns, use_threads=True):
             if skip >= batch.num_rows:
                 skip -= batch.num_rows
                 continue

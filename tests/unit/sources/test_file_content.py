@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from exporter.sources.file_content import Window, first_line, head_of, sniffed
+from exporter.sources.file_content import BrokenContent, Window, first_line, head_of, sniffed
 
 TEXT = b"".join(b"%d,%s\n" % (number, b"x" * (number % 50)) for number in range(20_000))
 
@@ -97,7 +97,7 @@ def test_what_is_broken_says_so_after_what_can_be_read(tmp_path: Path) -> None:
         (b"\n\n", None),
         (b"", None),
         (b"x" * 100_000 + b"\ny", (b"x" * 100_000, 100_001, 1)),
-        (b"x" * 300_000 + b"\ny", None),
+        (b"\xef\xbb\xbf\n\xef\xbb\xbfa,b\n", (b"\xef\xbb\xbfa,b", 11, 2)),
     ],
     ids=range(7),
 )
@@ -107,6 +107,17 @@ def test_the_first_line_that_holds_something(
     path = tmp_path / "log"
     path.write_bytes(content)
     assert first_line(str(path), None, 200_000) == expected
+
+
+def test_a_first_line_that_never_comes_is_told(tmp_path: Path) -> None:
+    """Too long, or in what cannot be decompressed: waiting would not bring it."""
+    (tmp_path / "long").write_bytes(b"x" * 300_000 + b"\ny")
+    with pytest.raises(BrokenContent, match=r"first line, which names the columns, is longer than 200000 bytes"):
+        first_line(str(tmp_path / "long"), None, 200_000)
+    (tmp_path / "no.gz").write_bytes(b"no gzip\n")
+    for read in (lambda path: first_line(path, "gzip", 200_000), lambda path: sniffed(path, "gzip")):
+        with pytest.raises(BrokenContent, match=r"cannot be decompressed"):
+            read(str(tmp_path / "no.gz"))
 
 
 @pytest.mark.parametrize(

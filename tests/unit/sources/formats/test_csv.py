@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.sources.file_content import BrokenContent
 from exporter.sources.formats.csv import Csv, header_of
 from exporter.sources.formats.lines import Block, Parsed
 
@@ -76,12 +77,24 @@ def test_only_needed_columns_are_read() -> None:
         (b'"a,x",b', ",", ("a,x", "b")),
         (b"a,a, b ,", ",", ("a", "a#2", "b", "")),
         (b"only", ",", ("only",)),
+        (b"", ",", ("",)),
+        (b"\xef\xbb\xbf", ",", ("",)),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_a_header_says_names_and_delimiter(line: bytes, delimiter: str, names: tuple[str, ...]) -> None:
     header = header_of(line, None)
     assert (header.delimiter, header.names) == (delimiter, names)
+
+
+def test_what_is_no_header_is_told() -> None:
+    with pytest.raises(BrokenContent, match="does not name columns; its lines end in carriage returns alone"):
+        header_of(b"a,b\r1,2\r3,4", None)
+
+
+def test_a_header_of_very_many_columns_is_read_at_once() -> None:
+    names = header_of(b",".join([b"same"] * 3 + [b"c%d" % number for number in range(100_000)]), None).names
+    assert (len(set(names)), names[:3]) == (100_003, ("same", "same#2", "same#3"))
 
 
 lines = st.text('12,"\r x\0', max_size=8).map(str.encode)

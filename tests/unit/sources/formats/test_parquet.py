@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.sources.file_content import BrokenContent
-from exporter.sources.formats.parquet import ParquetRows, footer_digest
+from exporter.sources.formats.parquet import Gap, ParquetRows, footer_digest
 
 
 @pytest.fixture
@@ -49,13 +49,29 @@ def test_a_file_that_is_being_written_is_broken_for_now(path: str, tmp_path: Pat
     assert footer_digest(str(half)) == ""
 
 
-def test_a_broken_page_names_the_row(path: str) -> None:
+def test_a_damaged_row_group_costs_its_rows_alone(path: str) -> None:
+    """It is told which; what stands before and behind it is read."""
     content = bytearray(Path(path).read_bytes())
-    content[4:60] = b"\xff" * 56
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).dictionary_page_offset
+    content[start : start + 10] = b"\xff" * 10
     Path(path).write_bytes(content)
     rows = ParquetRows(path, 0, None)
-    with pytest.raises(BrokenContent, match=r"^row 1: "):
-        rows.read(10)
+    found = list(iter(lambda: rows.read(2), None))
+    rows.close()
+    gap = next(one for one in found if isinstance(one, Gap))
+    assert (gap.first_row, gap.rows, "\n" in gap.why) == (4, 3, False)
+    good = [one for batch in found if not isinstance(batch, Gap) for one in batch.column("a").to_pylist()]
+    assert good == [0, 1, 2, 6, 7, 8, 9]
+
+
+def test_a_disk_that_does_not_answer_is_tried_again(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no damage of the file: no row is set aside."""
+    rows = ParquetRows(path, 0, None)
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "_next", lambda: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(BrokenContent, match=r"^row 1: .*Input/output error"):
+            rows.read(10)
+    assert rows.read(10).num_rows == 10
     rows.close()
 
 
