@@ -194,12 +194,19 @@ class Book:
         for piece, rows, stop in zip(pieces, decoded, stops, strict=True):
             part = slice(int(stop) - len(rows), int(stop))
             keep = np.ones(len(rows), dtype=np.bool_)
+            if rows.label_time is not None:
+                rows.label_time = self._believed(rows.label_time, wall)
             for reason, mask in reasons:
                 taken.refused.add(piece.batch, rows.place[mask[part]], reason, keep_rows=self._keep_rows)
                 keep &= ~mask[part]
             if keep.any():
                 jobs += self._enter(rows if keep.all() else rows.take(keep), piece.layout, before, taken)
         return jobs
+
+    def _believed(self, learned: Ints, wall: float) -> Ints:
+        """(n,) when labels were learned; NO_TIME where that is still to come: by some clock that is wrong."""
+        latest = self.timeline.latest_label(wall) * _MICRO
+        return np.where(learned > latest, NO_TIME, learned)
 
     def _judge(
         self, decoded: list[Rows], order: NDArray[np.intp], partition: str, wall: float
@@ -282,6 +289,7 @@ class Book:
         for batch in batches:
             labels, refused = decode_labels(batch, self.decoder.reading(columns, layout))
             labels.value = self._classes.lasting(labels.value, layout)
+            labels.time = self._believed(labels.time, wall)
             joined = self.ledger.add_labels(labels, wall if now is None else now)
             fresh.append(joined.fresh)
             corrections.append(joined.corrections)

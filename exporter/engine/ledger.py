@@ -6,7 +6,7 @@ holds. Runs belong to a bucket of time and go as a whole when it is over; small 
 each row is rewritten a logarithmic number of times.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from exporter.profile.cells import NO_TIME, Bools
 from exporter.profile.ids import Hashes
 from exporter.profile.outcomes import Outcomes, concatenate
 from exporter.profile.rows import LabelRows, Rows
+from exporter.state.order import rising
 from exporter.state.runs import Column, Run, find
 from exporter.state.shelf import Shelf, nothing
 from exporter.state.store import Store
@@ -82,6 +83,7 @@ class Ledger:
         """Multiclass: columns of class scores that outcomes have; more come when a reference brings new classes."""
         if rules.wait is not None:
             self._make_joinable()
+        self._ordered: tuple[Hashes, NDArray[np.intp]] = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.intp)
         self.waiting = tallies.get("waiting", 0)
         self.unmatched = tallies.get("unmatched", 0)
         self.versions: list[str] = []
@@ -94,7 +96,7 @@ class Ledger:
         """Gives predictions that were remembered before the model had labels the columns of a failed one."""
         for kind in ("waiting", "settled"):
             for run in self._shelf.runs(kind):
-                if "prediction" not in run.columns:
+                if "prediction" not in run.names:
                     unknown = np.full(len(run), np.nan)
                     self._shelf.rewrite(
                         kind,
@@ -117,7 +119,7 @@ class Ledger:
         """
         for kind in ("waiting", "settled"):
             for run in self._shelf.runs(kind):
-                if "slots" in run.columns:
+                if "slots" in run.names:
                     self._shelf.rewrite(kind, run, {**run.columns, "slots": _moved(run.columns["slots"], sources)})
 
     # Predictions
@@ -128,27 +130,41 @@ class Ledger:
         rows = np.flatnonzero(has_id)
         if len(rows) == 0:
             return seen
-        unique, first, inverse = np.unique(ids[rows], return_index=True, return_inverse=True)
-        repeated = first[inverse] != np.arange(len(rows))
-        found = np.zeros(len(unique), dtype=np.bool_)
-        for run in self._shelf.runs("waiting", "settled"):
-            found |= find(run, unique)[1]
-        seen[rows] = repeated | found[inverse]
+        chosen = ids if len(rows) == len(ids) else ids[rows]
+        order = rising(chosen)
+        ordered = chosen.take(order)
+        self._ordered = chosen, order
+        found = np.append(False, ordered[1:] == ordered[:-1])
+        suspects = np.flatnonzero(self._shelf.may_hold(ordered, "waiting", "settled"))
+        if len(suspects):
+            wanted = ordered[suspects]
+            for run in self._shelf.runs("waiting", "settled"):
+                found[suspects[find(run, wanted)[1]]] = True
+        seen[rows[order]] = found
         return seen
+
+    def _order(self, ids: Hashes) -> NDArray[np.intp]:
+        """Rows by rising id: most often those that `known` has ordered already."""
+        same, order = self._ordered
+        return order if np.array_equal(ids, same) else rising(ids)
 
     def add_predictions(self, rows: Rows, slots: Ints) -> Outcomes:
         """Remembers predictions (of ids not known before) and joins the labels that were there first."""
         if rows.ids is None or rows.has_id is None:
             return self._none()
-        chosen = np.flatnonzero(rows.has_id)
+        chosen = slice(None) if rows.has_id.all() else np.flatnonzero(rows.has_id)
         columns: dict[str, NDArray[np.generic]] = {"time": rows.time[chosen]}
         if self._rules.wait is not None:
             columns |= self._prediction_columns(rows, slots, chosen)
         bucket = rows.time[chosen] // (self._rules.bucket * _MICRO)
         ids = rows.ids[chosen]
-        for number in _different(bucket):
-            part = bucket == number
-            self._shelf.append("waiting", number, ids[part], _rows(columns, part))
+        numbers = _different(bucket)
+        for number in numbers:
+            if len(numbers) == 1:
+                self._shelf.append("waiting", number, ids, columns, self._order(ids))
+            else:
+                part = bucket == number
+                self._shelf.append("waiting", number, ids[part], _rows(columns, part))
         if self._rules.wait is None:
             return self._none()
         failed = np.isnan(rows.prediction[chosen]) & np.isnan(rows.score[chosen])
@@ -157,12 +173,18 @@ class Ledger:
             return self._none()
         return self._join_early_labels(ids, columns)
 
-    def _prediction_columns(self, rows: Rows, slots: Ints, chosen: NDArray[np.intp]) -> dict[str, NDArray[np.generic]]:
-        used, codes = np.unique(rows.version.codes[chosen], return_inverse=True)
-        table = np.array([self._version(rows.version.names[int(code)]) for code in used], dtype=np.uint16)
-        weight = np.ones(len(chosen)) if rows.weight is None else rows.weight[chosen]
+    def _prediction_columns(
+        self, rows: Rows, slots: Ints, chosen: NDArray[np.intp] | slice
+    ) -> dict[str, NDArray[np.generic]]:
+        codes = rows.version.codes[chosen]
+        table = np.zeros(len(rows.version.names), dtype=np.uint16)
+        for code in _different(codes):
+            table[code] = self._version(rows.version.names[code])
+        # What is the same in all rows is kept as one.
+        version = np.broadcast_to(table, len(codes)) if len(table) == 1 else table[codes]
+        weight = np.broadcast_to(np.ones(1), len(codes)) if rows.weight is None else rows.weight[chosen]
         columns: dict[str, NDArray[np.generic]] = {
-            "version": table[codes],
+            "version": version,
             "prediction": rows.prediction[chosen],
             "score": rows.score[chosen],
             "slots": slots[chosen].astype(np.int16),
@@ -185,7 +207,7 @@ class Ledger:
         """Frees the numbers of versions that are not `known` any more, where no row has them."""
         held: set[int] = set()
         for run in self._shelf.runs("waiting", "settled"):
-            if "version" in run.columns:
+            if "version" in run.names:
                 held.update(np.unique(run.columns["version"]).tolist())
         self.versions = [name if name in known or code in held else _FREE for code, name in enumerate(self.versions)]
 
@@ -292,31 +314,43 @@ class Ledger:
             "state": np.zeros(n, dtype=np.uint8),
             "bucket": np.zeros(n, dtype=np.int64),
         }
-        for run in sorted(self._shelf.runs("labels"), key=lambda run: -run.number):
-            place, here = find(run, ids)
-            here &= ~found
-            if here.any():
-                for name in ("value", "time", "state"):
-                    label[name][here] = run.columns[name][place[here]]
-                label["bucket"][here] = run.bucket
-                found |= here
+        for run, place, rows in self._hits(ids, "labels", newest_first=True):
+            for name in ("value", "time", "state"):
+                label[name][rows] = run.columns[name][place]
+            label["bucket"][rows] = run.bucket
+            found[rows] = True
         return found, label
 
     def _predictions_of(self, ids: Hashes) -> tuple[Bools, dict[str, NDArray[np.generic]]]:
         found = np.zeros(len(ids), dtype=np.bool_)
         columns: dict[str, NDArray[np.generic]] = {}
-        for run in self._shelf.runs("waiting", "settled"):
-            place, here = find(run, ids)
-            here &= ~found
-            if not here.any():
-                continue
+        for run, place, rows in self._hits(ids, "waiting", "settled"):
             for name, stored in run.columns.items():
                 column = self._as_wide(stored) if name == "scores" else stored
                 if name not in columns:
                     columns |= nothing({name: column}, len(ids))
-                columns[name][here] = column[place[here]]
-            found |= here
+                columns[name][rows] = column[place]
+            found[rows] = True
         return found, columns
+
+    def _hits(
+        self, ids: Hashes, *kinds: str, newest_first: bool = False
+    ) -> Iterator[tuple[Run, NDArray[np.intp], NDArray[np.intp]]]:
+        """Runs that hold some of the ids: the run, places in it, and which of the ids stand there; each id once."""
+        left = np.flatnonzero(self._shelf.may_hold(ids, *kinds))
+        if len(left) == 0:
+            return
+        wanted = ids[left]
+        if (wanted[1:] < wanted[:-1]).any():
+            # Searched for in their order they are found several times as fast.
+            order = rising(wanted)
+            left, wanted = left[order], wanted[order]
+        runs = self._shelf.runs(*kinds)
+        for run in sorted(runs, key=lambda run: -run.number) if newest_first else runs:
+            place, here = find(run, wanted)
+            if here.any():
+                yield run, place[here], left[here]
+                left, wanted = left[~here], wanted[~here]
 
     def _as_wide(self, scores: Column) -> Column:
         """Class scores with a column for each class that is known by now; NaN where there was none."""
@@ -333,7 +367,7 @@ class Ledger:
         good = ~(np.isnan(predicted) & np.isnan(score))
         made = prediction["time"].astype(np.int64)
         known = time != NO_TIME
-        delay = np.where(known, (np.where(known, time, made) - made) / _MICRO, np.nan)
+        delay = np.where(known, (np.where(known, np.maximum(time, made), made) - made) / _MICRO, np.nan)
         return Outcomes(
             versions=tuple(self.versions),
             version=prediction["version"].astype(np.int64)[good],

@@ -43,13 +43,22 @@ class Timeline:
             return np.zeros(0, dtype=np.bool_)
         mark = self.watermarks.get(partition)
         if mark is None:
-            return time > self._reached(time, int(np.quantile(time, 1 - _ENOUGH, method="lower")))
+            return self._future_of_first(time, wall)
         beyond = time > self._reached(time, mark * _MICRO)
         ahead = int(beyond.sum())
         if ahead >= _GAP_ROWS and ahead > len(time) / 2:
             # Most of the batch is there: the log had a gap, and time goes on behind it.
             return time > self._reached(time, int(np.median(time[beyond])))
         return beyond
+
+    def _future_of_first(self, time: Ints, wall: float) -> Bools:
+        """`future` where no row came before: a few rows that are ahead of the wall's clock too are not believed."""
+        believable = time[time <= int((wall + self.max_jump) * _MICRO)]
+        if len(time) - len(believable) >= _GAP_ROWS:
+            believable = time
+        if len(believable) == 0:
+            return np.ones(len(time), dtype=np.bool_)
+        return time > self._reached(believable, int(np.quantile(believable, 1 - _ENOUGH, method="lower")))
 
     def _reached(self, time: Ints, start: int) -> int:
         """How far the rows lead from `start` on, none more than `max_jump` after the one before it (microseconds).
@@ -71,6 +80,11 @@ class Timeline:
         enough = panes[behind >= max(1.0, min(_ENOUGH * len(time), _GAP_ROWS))]
         mark = (int(enough[-1]) + 1) * self.pane
         self.watermarks[partition] = max(mark, self.watermarks.get(partition, mark))
+
+    def latest_label(self, wall: float) -> float:
+        """When a label was learned at the latest, Unix seconds; infinite where the log is ahead of the wall."""
+        mark = self.watermark(wall) if self.clock == "watermark" else None
+        return np.inf if mark is not None and mark > wall else wall + self.max_future
 
     def watermark(self, wall: float) -> int | None:
         """The slowest active partition's; None before the first row."""

@@ -1,5 +1,6 @@
 """Arrow columns as plain arrays: times, numbers, names; what cannot be read is marked, never fatal."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
 _COMPACT_DATE = 8
 """So many digits are a date, any other number of them a Unix time."""
 _ZONE = r"([zZ]|[+-]\d{2}:?\d{2})$"
+_LEAP_SECOND = re.compile(r"(?<=:59):60")
+"""The second that some days have at their end; Unix time has none, and counts it as the first one of the next day."""
 # A Unix time is told by its size: seconds stay below 1e11 until the year 5138.
 _UNIX_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (np.inf, 1e-3))
 
@@ -207,11 +210,13 @@ def _one(text: str) -> tuple[int, bool]:
             return int(_unix(pa.array([float(text)]))[0]), False
     except ValueError:
         pass
+    leap = _LEAP_SECOND.search(text)
     try:
-        when = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(text if leap is None else f"{text[: leap.start()]}:59{text[leap.end() :]}")
     except ValueError:
         return int(NO_TIME), False
-    return (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // _MICROSECOND, when.tzinfo is None
+    micros = (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // _MICROSECOND
+    return micros if leap is None else micros + 10**6, when.tzinfo is None
 
 
 @_whatever_text

@@ -21,7 +21,7 @@ class Outcomes:
         version: index into `versions`.
         time: of the prediction, microseconds.
         actual: class code or number; `prediction` and `score` as in Rows.
-        delay: seconds from prediction to label, NaN where unknown.
+        delay: seconds from prediction to label, 0 where the label was there first, NaN where unknown.
         slots: (n, D) slice slot of each dimension, in the layout's order; -1 = none.
         sign: weight of the row; negative takes an earlier label back.
     """
@@ -64,7 +64,7 @@ def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
     known = np.zeros(len(rows), dtype=np.bool_) if rows.label_time is None else rows.label_time != NO_TIME
     delay = np.full(len(rows), np.nan)
     if rows.label_time is not None:
-        delay[known] = (rows.label_time[known] - rows.time[known]) / 1e6
+        delay[known] = np.maximum(rows.label_time[known] - rows.time[known], 0) / 1e6
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight
     return Outcomes(
         versions=rows.version.names,
