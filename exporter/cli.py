@@ -15,6 +15,7 @@ from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, ExporterError
 from exporter.log import LogFormat, LogLevel, configure
+from exporter.visible import one_line, visible
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def _tell(message: str) -> None:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{visible(message)}\n")
 
 
 @cli.command()
@@ -101,7 +102,7 @@ def check(
     results = check_plan(plan, load_reference, SystemClock().now())
     # What needs mending stands last, where a reader's eye is when it ends.
     for result in sorted(results, key=lambda each: ("ok", "warning", "problem").index(each.level)):
-        typer.echo(str(result))
+        typer.echo(one_line(str(result)))
     if any(result.level == "problem" for result in results):
         raise typer.Exit(EXIT_FAILURE)
 
@@ -197,7 +198,7 @@ def reference_fit(
         task = progress.add_task("reading reference data", total=None)
         fitted = list(fit_references(load(config), SystemClock(), model, version_, lambda n: progress.advance(task, n)))
     for line in (line for one in fitted for line in one.lines()):
-        typer.echo(line)
+        typer.echo(one_line(line))
 
 
 @reference_cli.command("show")

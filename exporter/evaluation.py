@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from exporter.clock import Clock
 from exporter.engine.evaluate import MetricSamples
@@ -17,6 +18,7 @@ from exporter.engine.worker import Worker
 from exporter.errors import ExporterError
 from exporter.health import Health
 from exporter.log import Logger
+from exporter.visible import one_line
 
 _MOST_FEATURES = 15
 
@@ -122,6 +124,11 @@ def render_tables(found: list[Evaluated], console: Console) -> None:
             console.print(bad)
 
 
+def _add_row(table: Table, *cells: str) -> None:
+    """A name or a value is text: it is no markup and moves no cursor."""
+    table.add_row(*(Text(one_line(cell)) for cell in cells))
+
+
 def _text(value: Any, form: str = "{:.4g}") -> str:
     return "-" if not isinstance(value, float | int) else form.format(value)
 
@@ -135,7 +142,8 @@ def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
         low, high = (values.get("ml_performance_bound", {}).get((*key, bound)) for bound in ("lower", "upper"))
         limits = [values.get("ml_performance_threshold", {}).get((*key, bound)) for bound in ("lower", "upper")]
         degraded = values.get("ml_performance_degraded", {}).get(key)
-        table.add_row(
+        _add_row(
+            table,
             version,
             window,
             metric,
@@ -168,7 +176,8 @@ def _drift_row(
     table: Table, values: dict[str, dict[tuple[str, ...], Any]], metric: str, key: tuple[str, ...], name: str
 ) -> None:
     detected = values.get(f"{metric}_detected", {}).get(key)
-    table.add_row(
+    _add_row(
+        table,
         key[1],
         key[2],
         name,
@@ -186,7 +195,8 @@ def _bad_values(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
     for key, detected in values.get("ml_feature_quality_detected", {}).items():
         if detected:
             *feature, check = key
-            table.add_row(
+            _add_row(
+                table,
                 key[1],
                 key[2],
                 key[3],

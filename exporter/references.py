@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from exporter.batch import Batch
 from exporter.clock import Clock
@@ -21,6 +22,7 @@ from exporter.profile.codec import pack_reference
 from exporter.profile.fit import Fit, fit
 from exporter.profile.late_truth import Default, LateTruth, lacks_truth
 from exporter.profile.reference import Reference
+from exporter.visible import one_line
 
 _POLL_ROWS = 131_072
 
@@ -175,7 +177,7 @@ def render_description(described: dict[str, Any], console: Console) -> None:
         "to",
     ):
         if described[key] not in (None, "", []):
-            console.print(f"{key:>14}: {described[key]}", highlight=False)
+            console.print(Text(one_line(f"{key:>14}: {described[key]}")))
     table = Table("feature", "type", "cells", "missing", "invalid", "values", box=None)
     for feature in described["features"]:
         values = (
@@ -184,5 +186,7 @@ def render_description(described: dict[str, Any], console: Console) -> None:
             else ", ".join(feature["categories"][:8]) + (" …" if len(feature["categories"]) > 8 else "")  # noqa: PLR2004 - as many as a line takes
         )
         shares = (f"{feature['missing_ratio']:.2%}", f"{feature['invalid_ratio']:.2%}")
-        table.add_row(feature["feature"], feature["type"], str(feature["cells"]), *shares, values)
+        # A name or a value is text: it is no markup and moves no cursor.
+        cells = (feature["feature"], feature["type"], str(feature["cells"]), *shares, values)
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     console.print(table)

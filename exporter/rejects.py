@@ -8,7 +8,7 @@ from exporter.batch import Reject
 from exporter.engine.plan import Plan
 from exporter.errors import ExporterError
 from exporter.state.store import read_rejects
-from exporter.visible import visible
+from exporter.visible import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,7 @@ class SetAside:
         reject = self.reject
         content = "" if reject.content is None else f"  {reject.content}"
         place = f"{reject.origin}:{reject.row}"
-        line = f"{self.model} {self.stream}  {place}  {reject.reason}  {reject.digest}{content}"
-        return visible(line).replace("\n", "\\n")
+        return one_line(f"{self.model} {self.stream}  {place}  {reject.reason}  {reject.digest}{content}")
 
     def to_json(self) -> dict[str, Any]:
         return {"model": self.model, "stream": self.stream, **asdict(self.reject)}

@@ -18,3 +18,8 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable() and "<U+" not in text:
         return text
     return _UNSAFE.sub(lambda found: f"<U+{ord(found.group()):04X}>", text)
+
+
+def one_line(text: str) -> str:
+    """`text` made visible, line feeds too."""
+    return visible(text).replace("\n", "\\n")
