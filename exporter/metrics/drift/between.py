@@ -3,7 +3,8 @@
 Each of the K windows of the reference is compared with all others together, as a new window will be with all of them.
 The mean of these distances less the noise of drawing rows is what lies between windows (one day's rows share one
 weather); their spread, and the covariance of the roots of shares √(p/(2 ln 2)), whose squared distances are JS² to
-second order, say how long the tail is.
+second order, say how long the tail is. How far the furthest of them was, and how unlike a normal distribution they lie,
+says what storms the reference has seen.
 """
 
 from dataclasses import dataclass
@@ -26,16 +27,25 @@ class Between:
         freedom: how many independent windows they rest on, minus one; infinite if rows are taken to be independent.
         spread: variance of the estimate of Σλ.
         windows: how many windows of the reference they were taken from.
+        furthest: distance of the furthest of them, less the noise of drawing rows; 0 if none was further.
+        calmness: 1 where windows lie as normal ones do, less the longer the tail of their distances.
     """
 
     power_sums: tuple[float, float, float]
     freedom: float
     spread: float
     windows: int
+    furthest: float = 0.0
+    calmness: float = 1.0
 
 
 NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
+_CLEAR = 2.0
+"""Standard errors from which something is taken to be more than noise."""
+_LEAST_CALM = 0.1
+_NEGLIGIBLE = 0.02
+"""Autocorrelation that need not be added up."""
 
 
 def unbounded(squared: Floats) -> Floats:
@@ -76,14 +86,15 @@ def between(counts: Floats) -> Between | None:
     variance = float((points**2).sum()) / (number - 1)
     if variance <= 0 or distances.max() <= 0:  # a constant
         return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
-    # Beneath twice its noise the variance between windows is not told from none: its shape would be made of noise.
-    clear = variance - within > 2 * noise * np.sqrt(2 * (bins - 1) / (number - 1))
-    lags = autocorrelation(points, variance - within, within) if clear else np.empty(0)
+    lags = _lags(points, variance, noise, within)
+    clear = lags is not None
+    lags = np.empty(0) if lags is None else lags
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
     # The mean takes one degree of freedom, telling how alike neighbours are another one.
     freedom = max(effective - (2 if len(lags) else 1), 1.0)
     first, spread = float(distances.mean()), float(distances.var(ddof=1)) / 2
-    by_direction = squares(points, number - 1, freedom) * (first / variance) ** 2
+    normal = squares(points, freedom) * (first / variance) ** 2
+    by_direction = normal * _two_errors_up(freedom)
     # Two standard errors up, of the logarithm of a gamma's variance.
     by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
     widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
@@ -93,7 +104,40 @@ def between(counts: Floats) -> Between | None:
         freedom=freedom,
         spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
+        furthest=max(float(distances.max()) - within, 0.0),
+        calmness=_calmness(spread, normal, _drawn(within, bins - 1, max(first - within, 0.0))) if clear else 1.0,
     )
+
+
+def _lags(points: Floats, variance: float, noise: float, within: float) -> Floats | None:
+    """How alike neighbours are at most, by lag; None where windows are not told from drawn at random from one mix.
+
+    They are told by their variance, or, where rows are few, by likeness of neighbours: noise has none. Its first lag is
+    taken a standard error up and falls geometrically at most: few windows tell badly how long a spell lasts, and one
+    that began before the reference looks like none.
+    """
+    number, bins = points.shape
+    beyond, visible = variance - within, _CLEAR * noise * np.sqrt(2 * (bins - 1) / (number - 1))
+    if beyond <= visible:
+        step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
+        if step <= _CLEAR * np.sqrt(squares(points, number - 1.0) / (number - 1)):
+            return None
+        return autocorrelation(points, max(step, visible), within)
+    seen = autocorrelation(points, beyond, within)
+    first = min((float(seen[0]) if len(seen) else 0.0) + 1 / np.sqrt(number), 0.98)
+    lags: Floats = first ** np.arange(1, number // 3 + 1)
+    lags[: len(seen)] = np.maximum(lags[: len(seen)], seen)
+    return lags[lags > _NEGLIGIBLE]
+
+
+def _calmness(spread: float, normal: float, drawn: float) -> float:
+    """1 where the variance of distances is that of windows moved normally, less where it is more: (0, 1].
+
+    The square of the ratio, as few windows show too little of it: a rare storm is more often missing than too frequent.
+    """
+    if spread <= drawn:
+        return 1.0
+    return float(np.clip((normal - drawn) / (spread - drawn), _LEAST_CALM, 1.0)) ** 2
 
 
 def _noise(counts: Floats) -> tuple[float, float]:
@@ -105,19 +149,26 @@ def _noise(counts: Floats) -> tuple[float, float]:
     return float(noise.mean()), float((noise[:, None] * (1 - share) * gain).sum(axis=1).mean())
 
 
-def squares(points: Floats, divisor: float, freedom: float) -> float:
-    """Σλ² of the covariance of centred `points` (K, G): two standard errors above its unbiased estimate.
+def squares(points: Floats, freedom: float) -> float:
+    """Σλ² of the covariance of centred `points` (K, G), without bias.
 
-    High, because few windows tell badly in how many directions they differ, and the fewer directions the longer the
-    null's tail. Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005.
+    Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005.
     """
     gram = points @ points.T if len(points) < points.shape[1] else points.T @ points
-    gram = gram / divisor
+    gram = gram / (len(points) - 1)
     first, second = float(np.trace(gram)), float((gram**2).sum())
     df = max(freedom, 3.0)
     unbiased = df**2 / ((df - 1) * (df + 2)) * (second - first**2 / df)
-    unbiased = float(np.clip(unbiased, first**2 / points.shape[1], first**2))
-    return unbiased * (1 + 2 * float(np.sqrt(8 / df + 4 / df**2)))
+    return float(np.clip(unbiased, first**2 / points.shape[1], first**2))
+
+
+def _two_errors_up(freedom: float) -> float:
+    """Factor from Σλ² to two standard errors above it.
+
+    Few windows tell badly in how many directions they differ, and the fewer directions the longer the null's tail.
+    """
+    df = max(freedom, 3.0)
+    return 1 + 2 * float(np.sqrt(8 / df + 4 / df**2))
 
 
 def autocorrelation(points: Floats, variance: float, noise: float) -> Floats:
@@ -149,9 +200,8 @@ def _without(
     errors higher, as far as they come from drawing rows (its other errors are the F's, see null.py), and Σλ³ is as
     large as it can be then: one direction, or a gamma distribution.
     """
-    noise = within / rank
     first = max(total[0] - within, 0.0)
-    drawn = 2 * noise * first + noise**2 * rank
+    drawn = _drawn(within, rank, first)
     high = first + 2 * float(np.sqrt(2 * drawn / freedom))
     second = float(np.clip(total[1] - drawn, high**2 / rank, high**2))
     stormy = total[2] - drawn
@@ -159,3 +209,9 @@ def _without(
     if stormy > second and first > 0:
         second, third = stormy, max(stormy**1.5, stormy**2 / first)
     return first * widen, second * widen**2, third * widen**3
+
+
+def _drawn(within: float, rank: int, first: float) -> float:
+    """Part of Σλ² that comes from drawing rows, where `first` is Σλ between windows."""
+    noise = within / rank
+    return 2 * noise * first + noise**2 * rank

@@ -27,7 +27,6 @@ class Prepared:
         places: (used cells,) of a flat (F, G) table: the group of each used cell, in row order.
         used: (F, G) False in padding.
         reference: (F, G) counts.
-        windows: (F,) windows of the reference that the null rests on; 0 where rows are taken to be independent.
         comparable: (F,) False where there is one cell only.
     """
 
@@ -35,7 +34,6 @@ class Prepared:
     used: Mask
     reference: Floats
     moments: NullMoments
-    windows: Floats
     comparable: Mask
 
     def merge(self, counts: Floats, used: Mask) -> Floats:
@@ -101,8 +99,10 @@ class Nulls:
                 power_sums=np.array([each.power_sums for each in spreads]).T,
                 freedom=np.array([each.freedom for each in spreads]),
                 spread=np.array([each.spread for each in spreads]),
+                windows=np.array([float(each.windows) for each in spreads]),
+                furthest=np.array([each.furthest for each in spreads]),
+                calmness=np.array([each.calmness for each in spreads]),
             ),
-            windows=np.array([float(each.windows) for each in spreads]),
             comparable=np.array(widths) > 1,
         )
 

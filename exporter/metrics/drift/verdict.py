@@ -6,9 +6,9 @@ over all variables tested together. The first keeps trifles out at a million row
 
 The null (null.py) is two-sample: n rows of the window, m of the reference, and what differs between windows of the
 reference of the same length (between.py). No verdict is given where it cannot be known: a reference with a time column
-but less than `min_blocks` windows of that length, or a cycle longer than the window (cycles.py). There the effect is
-still given, less the noise that is known; without any window of the reference that is the noise of independent rows,
-so days that differ show as effect.
+but less than `min_blocks` windows of that length, or windows so alike in a row that they tell no more than four would,
+or a cycle longer than the window (cycles.py). There the effect is still given, less the noise that is known; without
+any window of the reference that is the noise of independent rows, so days that differ show as effect.
 
 Windows are evaluated every cycle and overlap. The promise, at most `false_discovery_rate` of calm windows with any
 variable detected, is about windows that do not overlap: a day has one 24 h window, looked at 5,760 times. A chance
@@ -29,6 +29,9 @@ from exporter.metrics.drift.variables import Kind, Variables, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
+
+_LEAST_FREEDOM = 3.0
+"""Windows of the reference so alike in a row that they tell no more than four independent ones say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
     effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean_squared, 0.0)), np.nan)
     tested = comparable & ~nulls.untestable
     if nulls.timed:
-        tested &= prepared.windows >= thresholds.min_blocks
+        tested &= (prepared.moments.windows >= thresholds.min_blocks) & (prepared.moments.freedom >= _LEAST_FREEDOM)
     pvalue = np.where(tested, expected.pvalue(unbounded(squared)), np.nan)
     threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
     drifted = rejected(pvalue, thresholds.false_discovery_rate) & (effect > threshold)
