@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from exporter.profile.bins import Floats
 from exporter.profile.cells import Bools
 from exporter.profile.ids import Hashes
+from exporter.state.order import rising
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def rule(ids: Hashes, value: Floats, conflict: Literal["first", "last"], held: C
     if n == 0:
         none = np.zeros(0, dtype=np.bool_)
         return Rulings(np.flatnonzero(none), np.flatnonzero(none), none, none)
-    order = np.argsort(ids, kind="stable")
+    order = rising(ids)
     ids, value = ids[order], value[order]
     begins = np.append(True, ids[1:] != ids[:-1])
     group = np.cumsum(begins) - 1

@@ -217,9 +217,23 @@ class Store:
 
     def runs(self, kind: str) -> list[Run]:
         """Runs of a kind, oldest first."""
+        return list(self.each_run(kind))
+
+    def each_run(self, kind: str) -> Iterator[Run]:
+        """Runs of a kind, oldest first, one after the other: all at once may be more than memory holds."""
         query = "SELECT number, bucket, data FROM runs WHERE kind = ? ORDER BY number"
         with self._understood():
-            return [unpack_run(*row) for row in self._db.execute(query, (kind,))]
+            for row in self._db.execute(query, (kind,)):
+                yield unpack_run(*row)
+
+    def run(self, number: int) -> Run:
+        """One run."""
+        query = "SELECT number, bucket, data FROM runs WHERE number = ?"
+        with self._understood():
+            row = self._db.execute(query, (number,)).fetchone()
+            if row is None:
+                raise ValueError(f"run {number} is missing")
+            return unpack_run(*row)
 
     def rejects(self, most: int = 100) -> list[tuple[str, Reject]]:
         """The latest rows set aside, newest first: their stream and place."""
@@ -263,6 +277,9 @@ class Store:
 
     def put_run(self, kind: str, run: Run) -> None:
         self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", (run.number, kind, run.bucket, pack_run(run)))
+
+    def move_run(self, number: int, kind: str) -> None:
+        self._db.execute("UPDATE runs SET kind = ? WHERE number = ?", (kind, number))
 
     def drop_run(self, number: int) -> None:
         self._db.execute("DELETE FROM runs WHERE number = ?", (number,))

@@ -105,3 +105,35 @@ def test_shelf_writes_what_it_holds(tmp_path) -> None:
     assert store.runs("a") == []
     assert sorted(r.number for r in store.runs("b")) == sorted(r.number for r in shelf.runs("b"))
     assert any(not run.columns["value"].any() for run in store.runs("b"))
+
+
+def test_columns_beyond_memory_rest_in_the_state(tmp_path, monkeypatch) -> None:
+    """They come back to the last bit, whatever happens to their run meanwhile."""
+    monkeypatch.setattr("exporter.state.shelf.COLUMN_BYTES", 20_000)
+    monkeypatch.setattr("exporter.state.shelf.LARGEST", 0)
+    store = Store(tmp_path / "m.sqlite")
+    shelf = Shelf(store, ("a", "b"))
+    rng = np.random.default_rng(1)
+    expected = {}
+    for _ in range(20):
+        ids = rng.integers(0, 2**64, 500, dtype=np.uint64)
+        value, slots = rng.normal(size=500), rng.integers(-1, 9, (500, 2)).astype(np.int16)
+        expected |= {int(i): (float(v), s.tolist()) for i, v, s in zip(ids, value, slots, strict=True)}
+        shelf.append("a", 3, ids, {"value": value, "slots": slots, "weight": np.broadcast_to(np.ones(1), 500)})
+        with store.transaction():
+            shelf.flush(store)
+    assert sum(run.nbytes for run in shelf.runs("a")) <= 20_000
+    for run in shelf.runs("a")[::2]:
+        shelf.move(run, "a", "b")
+    with store.transaction():
+        shelf.flush(store)
+    for held in (shelf, Shelf(store, ("a", "b"))):
+        found = {}
+        for run in held.runs("a", "b"):
+            columns = run.columns
+            assert columns["weight"].tolist() == [1.0] * len(run)
+            rows = zip(run.hashes.tolist(), columns["value"].tolist(), columns["slots"].tolist(), strict=True)
+            found |= {i: (v, s) for i, v, s in rows}
+        assert found == expected
+        assert sum(run.nbytes for run in held.runs("a", "b")) <= 20_000
+    assert [len(store.runs(kind)) for kind in ("a", "b")] == [10, 10]
