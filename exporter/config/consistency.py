@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from exporter.config.features import feature_faults
 from exporter.config.model import ModelSection
 from exporter.config.objectives import objective_faults, threshold_faults
-from exporter.config.roles import label_faults, role_faults, task_faults
+from exporter.config.roles import label_faults, role_faults, sql_faults, task_faults
 from exporter.config.tree import Path
 
 Fault = tuple[Path, str]
@@ -24,6 +24,7 @@ def model_faults(model: ModelSection) -> Iterator[Fault]:
         task_faults,
         role_faults,
         label_faults,
+        sql_faults,
         _time_faults,
         _retention_faults,
         _slice_faults,

@@ -68,7 +68,10 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
         feature_columns=dict(features.columns),
         feature_overrides={
             feature: FeatureOverride(
-                each.type, each.range, tuple(each.categories) if each.categories is not None else None
+                each.type,
+                each.range,
+                tuple(each.edges) if each.edges is not None else None,
+                tuple(each.categories) if each.categories is not None else None,
             )
             for feature, each in features.overrides.items()
         },
@@ -146,7 +149,13 @@ def _reference_stream(model: ModelSection, *, keep_rows: bool) -> StreamPlan | N
 
 def _stream(source: Any, columns: Columns, *, keep_rows: bool, complete: bool = False) -> StreamPlan:
     return StreamPlan(
-        open=partial(source.open, keep_rows=keep_rows, columns=needed_columns(columns), complete=complete),
+        open=partial(
+            source.open,
+            keep_rows=keep_rows,
+            columns=needed_columns(columns),
+            complete=complete,
+            id_column=columns.id,
+        ),
         columns=columns,
         description=source.describe(),
     )

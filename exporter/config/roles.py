@@ -1,12 +1,14 @@
 """Whether the columns' roles fit the task, the labels and each other."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from exporter.config.flow import flow
 from exporter.config.model import ModelSection
 from exporter.config.streams import PredictionColumns
 from exporter.config.tree import Path
 from exporter.profile.rows import class_table
+from exporter.sources.sql_config import SqlConfig
 
 Fault = tuple[Path, str]
 
@@ -194,6 +196,19 @@ def label_faults(model: ModelSection) -> Iterator[Fault]:
     elif columns.label is not None:
         yield from _idle_faults(model)
     yield from _default_faults(model)
+
+
+def sql_faults(model: ModelSection) -> Iterator[Fault]:
+    """Keys that a table needs where it is read again and again."""
+    logs: list[tuple[str, Any, str | None]] = [
+        ("predictions", model.predictions.source, model.predictions.columns.id),
+    ]
+    if model.labels is not None and model.labels.columns is not None:
+        logs.append(("labels", model.labels.source, model.labels.columns.id))
+    for log, source, id_column in logs:
+        if isinstance(source, SqlConfig):
+            for key, message in source.faults(id_column):
+                yield (log, "source", key), message
 
 
 def _idle_faults(model: ModelSection) -> Iterator[Fault]:

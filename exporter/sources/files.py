@@ -74,7 +74,12 @@ class FilesConfig(BaseModel):
         return f"files {', '.join(self.patterns)}"
 
     def open(
-        self, *, keep_rows: bool = False, columns: tuple[str, ...] | None = None, complete: bool = False
+        self,
+        *,
+        keep_rows: bool = False,
+        columns: tuple[str, ...] | None = None,
+        complete: bool = False,
+        id_column: str | None = None,  # noqa: ARG002 -- a line is told by where it stands
     ) -> Source:
         """The source, at rest until it is polled.
 
@@ -82,6 +87,7 @@ class FilesConfig(BaseModel):
             keep_rows: rejected lines keep their text.
             columns: top-level columns that are needed; None: all.
             complete: the files are finished (training data): a last line without newline is taken at once.
+            id_column: of no use here.
         """
         return FilesSource(self, keep_rows=keep_rows, columns=columns, complete=complete)
 

@@ -5,9 +5,11 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from exporter.sources.files import FilesConfig
+from exporter.sources.postgres import PostgresConfig
+from exporter.sources.sqlite import SqliteConfig
 
-SOURCES: Final = (FilesConfig,)
+SOURCES: Final = (FilesConfig, PostgresConfig, SqliteConfig)
 """The configuration class of every source."""
 
-SourceConfig = Annotated[FilesConfig, Field(discriminator="type")]
+SourceConfig = Annotated[FilesConfig | PostgresConfig | SqliteConfig, Field(discriminator="type")]
 """A source's configuration, told apart by its `type`."""
