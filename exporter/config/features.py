@@ -1,9 +1,11 @@
 """Whether what is said of features goes together."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from exporter.config.likeness import did_you_mean
 from exporter.config.model import ModelSection
+from exporter.config.monitoring import FeatureOverrideSection
 from exporter.config.tree import Path
 
 Fault = tuple[Path, str]
@@ -66,6 +68,8 @@ def _override_faults(model: ModelSection) -> Iterator[Fault]:
                 yield (*at, "range"), f"must rise, not go from {low:g} to {high:g}; write [lowest, highest]"
             if override.type == "category" or override.categories is not None:
                 yield (*at, "range"), "is for numbers; take it out, or use `type: numeric` without `categories`"
+        if override.edges is not None:
+            yield from _edge_faults(at, override)
         if override.categories is not None:
             if override.type == "numeric":
                 yield (*at, "categories"), "is for categories; take it out, or use `type: category`"
@@ -73,3 +77,14 @@ def _override_faults(model: ModelSection) -> Iterator[Fault]:
                 yield (*at, "categories"), "names one twice; keep one"
         if name in model.features.exclude:
             yield at, "is excluded above; keep one of the two"
+
+
+def _edge_faults(at: Path, override: FeatureOverrideSection) -> Iterator[Fault]:
+    edges = override.edges or []
+    for index, (one, other) in enumerate(pairwise(edges)):
+        if not one < other:
+            yield (*at, "edges", index + 1), f"must rise, not go from {one:g} to {other:g}; sort them, each once"
+    if override.type == "category" or override.categories is not None:
+        yield (*at, "edges"), "are for numbers; take them out, or use `type: numeric` without `categories`"
+    if override.range is not None:
+        yield (*at, "edges"), "say the range by their ends; take `range` out"

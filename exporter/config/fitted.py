@@ -41,7 +41,7 @@ def reference_findings(model: ModelPlan, reference: Reference, path: Path) -> It
 def _differences(bins: FeatureBins, override: FeatureOverride) -> Iterator[tuple[str, str, str]]:
     """Key, what the reference was fitted with, what the configuration says; none where they agree."""
     wanted = override.type or ("category" if override.categories is not None else None)
-    if override.range is not None:
+    if override.range is not None or override.edges is not None:
         wanted = "numeric"
     if wanted is not None and wanted != bins.type:
         yield "type", bins.type, wanted
@@ -50,6 +50,10 @@ def _differences(bins: FeatureBins, override: FeatureOverride) -> Iterator[tuple
         fitted = (float(np.nextafter(bins.edges[0], np.inf)) + 0.0, float(bins.edges[-1]))
         if fitted != override.range:
             yield "range", _range(fitted), _range(override.range)
+    elif isinstance(bins, NumericBins) and override.edges is not None:
+        edges = (float(np.nextafter(bins.edges[0], np.inf)) + 0.0, *bins.edges[1:].tolist())
+        if edges != override.edges:
+            yield "edges", _edges(edges), _edges(override.edges)
     elif (
         isinstance(bins, CategoryBins)
         and override.categories is not None
@@ -60,6 +64,10 @@ def _differences(bins: FeatureBins, override: FeatureOverride) -> Iterator[tuple
 
 def _range(bounds: tuple[float, float]) -> str:
     return f"[{bounds[0]:g}, {bounds[1]:g}]"
+
+
+def _edges(edges: Sequence[float]) -> str:
+    return _names([f"{edge:g}" for edge in edges])
 
 
 def _names(names: Sequence[str]) -> str:

@@ -39,6 +39,14 @@ class FeatureOverrideSection(Section):
         "Default: the reference's.",
         examples=[[0, 6000]],
     )
+    edges: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=250)] | None = (
+        Field(
+            default=None,
+            description="Numeric: edges of the bins, rising, from the lowest to the highest value in range; "
+            "a bin holds its upper edge. Default: 64 bins of equal share in the reference.",
+            examples=[[0, 500, 1000, 2500, 6000]],
+        )
+    )
     categories: list[Text] | None = Field(
         default=None,
         description="Category: the values that are told apart. Default: the frequent ones of the reference.",

@@ -44,6 +44,7 @@ class FeatureOverride:
 
     type: Literal["numeric", "category"] | None = None
     range: tuple[float, float] | None = None
+    edges: tuple[float, ...] | None = None
     categories: tuple[str, ...] | None = None
 
 

@@ -141,7 +141,12 @@ def fit_spec(plan: ModelPlan, version: str = "") -> FitSpec:
         include=None if features is None else tuple(features),
         exclude=plan.excluded_features,
         wishes={
-            name: FeatureWish(override.type, override.range, override.categories)
+            name: FeatureWish(
+                override.type if override.edges is None else "numeric",
+                override.range,
+                override.edges,
+                override.categories,
+            )
             for name, override in plan.feature_overrides.items()
         },
         slices=slice_slots(plan),

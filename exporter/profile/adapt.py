@@ -14,11 +14,12 @@ from exporter.profile.reference import Reference
 
 _PLAIN = (
     "rows", "errors", "labels", "latency_sum", "label_delay_sum", "predicted", "outcomes", "score_terms", "score_bad",
-    "score_sum", "score_moments", "prediction_sum", "error_terms",
+    "score_sum", "score_moments", "prediction_sum", "error_terms", "relative_terms",
 )  # fmt: skip
 _BINNED = {
     "score": "score_bins",
     "score_actual": "ranked_bins",
+    "score_ranks": "score_bins",
     "prediction": "prediction_bins",
     "error_cells": "error_bins",
     "actual": "actual_bins",
@@ -98,9 +99,15 @@ def adapt_reference(reference: Reference, layout: Layout) -> Reference:
         created=reference.created,
         block_seconds=reference.block_seconds,
         block_starts=reference.block_starts,
-        blocks=adapt_vectors(reference.blocks, reference.layout, layout)
+        blocks=reference.blocks.moved(_sources(reference.layout, layout))
         if len(reference.block_starts)
         else reference.blocks,
         names=reference.names,
         timezone=reference.timezone,
     )
+
+
+def _sources(old: Layout, layout: Layout) -> NDArray[np.intp]:
+    """(layout.width,) where in a vector of `old` each count stands; -1 for those that start at zero."""
+    numbered = np.arange(1.0, old.width + 1)[None, :]
+    return adapt_vectors(numbered, old, layout)[0].astype(np.intp) - 1

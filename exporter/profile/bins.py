@@ -47,11 +47,13 @@ class NumericBins:
             the last cell is *above* (x > edges[-1]). `edges[0]` lies just under the lowest value that is in range.
         unit: sums of x are kept in whole multiples of this power of two, so that adding them up is exact in any order.
         kind: `integer` where every reference value was whole.
+        deviation: standard deviation of all reference values, finer than bins tell; None if it is not known.
     """
 
     edges: Floats
     unit: float = 2.0**-20
     kind: Literal["float", "integer"] = "float"
+    deviation: float | None = None
 
     type: Literal["numeric"] = field(default="numeric", init=False)
     _grid: Grid | Literal["unknown"] | None = field(default="unknown", init=False, repr=False, compare=False)

@@ -23,6 +23,9 @@ _LOG_FLOOR = float(np.finfo(np.float64).eps)
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_RATIO = 2.0**16
 """Beyond it |e / y| says only that y is next to nothing; one such row must not be all that a mean says."""
+_LARGEST_SQUARED_RATIO = 2.0**24
+_SQUARED_RATIO_UNIT = 2.0**-24
+"""Squares of |e / y| are cut sooner, so that their sums stay exact: with rows beyond 4,096 no interval says much."""
 _CELLS_AT_ONCE = 64
 """(version, pane) cells counted together at most; more would cost memory, not time."""
 _BYTES_AT_ONCE = 32 << 20
@@ -303,6 +306,8 @@ def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Flo
         probability = np.where(usable, score, 0.5)
         positive = np.minimum(true, 1)
         table.add("score_actual", cell_codes(layout.ranked_bins, probability) * 2 + positive, keep=usable)
+        if layout.rank_edges is not None and layout.has("score_ranks"):
+            table.add("score_ranks", np.searchsorted(layout.rank_edges, probability) * 2 + positive, keep=usable)
         for place, values in enumerate((probability, probability**2)):
             table.add("score_moments", positive * 2 + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
         _count_score_terms(
@@ -354,6 +359,10 @@ def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None
     zero = np.zeros(len(error), dtype=np.int64)
     table.add("error_terms", zero, keep=given)
     table.add("error_terms", zero + 5, keep=given & nonzero)
+    if layout.has("relative_terms"):
+        table.add("relative_terms", zero, keep=given & nonzero)
+        squared = np.minimum(ratio * ratio, _LARGEST_SQUARED_RATIO)
+        table.add("relative_terms", zero + 1, values=squared, unit=_SQUARED_RATIO_UNIT, keep=given)
     for place, (values, step) in sums.items():
         table.add("error_terms", zero + place, values=values, unit=step, keep=given)
     if layout.error_bins is not None:

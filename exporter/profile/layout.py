@@ -23,9 +23,11 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     score_actual·        (Kr, 2)     binary: cell of `ranked_bins` × actual (0 negative, 1 positive)
     class_score_actual   (C, 64, 2)  multiclass: score cell (equal width on [0, 1]) × is it that class
     score_terms·         (3,)        classes: Σ squared error of scores (Brier), Σ log loss, n with score
+    score_ranks          (Kf, 2)     binary: cell between `rank_edges` × actual: finer, for all rows only
     score_moments·       (2, 2)      binary: by actual, Σ score, Σ score²
     error_terms·         (8,)        regression, e = prediction − y:
                                      n, Σ|e|, Σe², Σe, Σ|e/y| (each at most 65,536), n with y ≠ 0, Σy, Σy²
+    relative_terms·      (2,)        regression: n with y ≠ 0, Σ(e/y)²
     error_cells·         (Ke,)       regression: cells of e
     actual·              (Ka,)       regression: cells of the actual value
     label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf
@@ -42,13 +44,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import CategoryBins, FeatureBins, NumericBins
-from exporter.profile.ranking import ranked_bins
+from exporter.profile.bins import CategoryBins, FeatureBins, Floats, NumericBins
+from exporter.profile.ranking import rank_edges, ranked_bins
 
 Task = Literal["binary", "multiclass", "regression"]
 
-LAYOUT_VERSION = 2
-"""Version 1 counted `score_actual` in the cells of `score_bins`."""
+LAYOUT_VERSION = 3
+"""Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`."""
+OLDEST_VERSION = 2
+"""Layouts from here on are read: they count what they did until the reference is fitted again."""
+_FINE = 3
+"""The version that brought `score_ranks` and `relative_terms`."""
 ERROR_SLOTS = 16
 """Error classes told apart, *other* among them."""
 CLASS_SCORE_CELLS = 64
@@ -95,6 +101,7 @@ class Layout:
         score_bins: binary: bins of the score of the positive class.
         prediction_bins, error_bins, actual_bins: regression.
         slices: dimension → how many values are told apart (the last slot is *other*).
+        version: which parts there are; of the program that fitted the reference.
     """
 
     task: Task
@@ -108,6 +115,7 @@ class Layout:
     latency_bounds: tuple[float, ...] = LATENCY_BOUNDS
     label_delay_bounds: tuple[float, ...] = LABEL_DELAY_BOUNDS
     slices: Mapping[str, int] = field(default_factory=dict)
+    version: int = LAYOUT_VERSION
 
     @cached_property
     def id(self) -> str:
@@ -116,9 +124,9 @@ class Layout:
 
     @cached_property
     def bins_id(self) -> str:
-        """16 hex digits that change with the bins alone, not with slices or latency bounds."""
+        """16 hex digits that change with the bins alone, not with slices, latency bounds or parts that came later."""
         data = self.to_json()
-        for key in ("latency_bounds", "label_delay_bounds", "slices", "slice_order"):
+        for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order"):
             del data[key]
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -126,6 +134,11 @@ class Layout:
     def ranked_bins(self) -> NumericBins | None:
         """Binary: bins of the scores whose truth is known. A function of `score_bins`, see ranking.py."""
         return None if self.score_bins is None else ranked_bins(self.score_bins)
+
+    @cached_property
+    def rank_edges(self) -> Floats | None:
+        """Binary: upper edges of the cells of `score_ranks`, but for the last. A function of `score_bins`."""
+        return None if self.score_bins is None else rank_edges(self.score_bins)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -148,6 +161,8 @@ class Layout:
             if self.actual_bins is not None:
                 parts.append(Part("actual", (self.actual_bins.cells,), sliced=True))
             parts += [Part("prediction_sum", (1,), sliced=True), Part("error_terms", (8,), sliced=True)]
+            if self.version >= _FINE:
+                parts.append(Part("relative_terms", (2,), sliced=True))
             return tuple(parts)
         known = len(self.classes) + 1
         parts += [
@@ -164,6 +179,8 @@ class Layout:
                 Part("score_actual", (0 if self.ranked_bins is None else self.ranked_bins.cells, 2), sliced=True),
                 Part("score_moments", (2, 2), sliced=True),
             ]
+            if self.version >= _FINE and self.rank_edges is not None:
+                parts.append(Part("score_ranks", (len(self.rank_edges) + 1, 2), sliced=False))
         if self.class_scores:
             parts.append(Part("class_score_actual", (len(self.classes), CLASS_SCORE_CELLS, 2), sliced=False))
         return tuple(parts)
@@ -224,7 +241,7 @@ class Layout:
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` builds an equal layout."""
         return {
-            "version": LAYOUT_VERSION,
+            "version": self.version,
             "task": self.task,
             "classes": list(self.classes),
             "features": {name: _bins_to_json(bins) for name, bins in self.features.items()},
@@ -247,8 +264,9 @@ class Layout:
         Raises:
             ValueError: of another layout version, or not a layout.
         """
-        if data.get("version") != LAYOUT_VERSION:
-            msg = f"layout version {data.get('version')!r}, this program reads {LAYOUT_VERSION}"
+        version = data.get("version")
+        if not isinstance(version, int) or not OLDEST_VERSION <= version <= LAYOUT_VERSION:
+            msg = f"layout version {version!r}, this program reads {OLDEST_VERSION} to {LAYOUT_VERSION}"
             raise ValueError(msg)
         features: dict[str, FeatureBins] = {}
         for name in data["feature_order"]:
@@ -269,6 +287,7 @@ class Layout:
             latency_bounds=tuple(data["latency_bounds"]),
             label_delay_bounds=tuple(data["label_delay_bounds"]),
             slices={dimension: data["slices"][dimension] for dimension in data["slice_order"]},
+            version=version,
         )
 
 
@@ -291,7 +310,8 @@ def _bins_to_json(bins: FeatureBins | None) -> dict[str, Any] | None:
     if bins is None:
         return None
     if isinstance(bins, NumericBins):
-        return {"type": "numeric", "edges": bins.edges.tolist(), "unit": bins.unit, "kind": bins.kind}
+        known = {"type": "numeric", "edges": bins.edges.tolist(), "unit": bins.unit, "kind": bins.kind}
+        return known if bins.deviation is None else {**known, "deviation": bins.deviation}
     return {"type": "category", "values": list(bins.values), "rare": sorted(bins.rare)}
 
 
@@ -300,7 +320,7 @@ def _bins_from_json(data: Mapping[str, Any] | None) -> FeatureBins | None:
         return None
     if data["type"] == "numeric":
         edges: NDArray[np.float64] = np.array(data["edges"], dtype=np.float64)
-        return NumericBins(edges=edges, unit=float(data["unit"]), kind=data["kind"])
+        return NumericBins(edges, float(data["unit"]), data["kind"], data.get("deviation"))
     return CategoryBins(values=tuple(data["values"]), rare=frozenset(data["rare"]))
 
 

@@ -30,10 +30,11 @@ _MAX_DISTINCT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class FeatureWish:
-    """What the configuration says of a feature: its kind, its valid range, its categories."""
+    """What the configuration says of a feature: its kind, its valid range, its bins, its categories."""
 
     type: str | None = None
     range: tuple[float, float] | None = None
+    edges: tuple[float, ...] | None = None
     categories: tuple[str, ...] | None = None
 
 
@@ -66,19 +67,19 @@ class FitSpec:
 
 
 class _Sample:
-    """A random sample of bounded size of all numbers that it was shown, the same for the same numbers."""
+    """A random sample of bounded size of all numbers that it was shown, and their spread; the same for the same numbers."""
 
     def __init__(self) -> None:
         self._random = np.random.default_rng(20130101)
         self._rate = 1.0
         self._kept: list[Floats] = []
         self._size = 0
-        self.largest = 0.0
+        self._n, self._mean, self._squares = 0, 0.0, 0.0
 
     def add(self, values: Floats) -> None:
         if len(values) == 0:
             return
-        self.largest = max(self.largest, float(np.abs(values).max()))
+        self._spread(values)
         kept = values if self._rate == 1.0 else values[self._random.random(len(values)) < self._rate]
         self._kept.append(kept)
         self._size += len(kept)
@@ -87,6 +88,23 @@ class _Sample:
             merged = np.concatenate(self._kept)
             self._kept = [merged[self._random.random(len(merged)) < 0.5]]  # noqa: PLR2004 - every other one
             self._size = len(self._kept[0])
+
+    def _spread(self, values: Floats) -> None:
+        """Adds to Σ(x - mean)². Source: Chan, Golub, LeVeque, Updating formulae, 1979."""
+        n = self._n + len(values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(values.mean())
+            off = mean - self._mean
+            self._squares += float(((values - mean) ** 2).sum()) + off * off * self._n * len(values) / n
+            self._mean += off * len(values) / n
+        self._n = n
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of all values to nine digits, which no batching moves; None where floats cannot hold it."""
+        if self._n == 0 or not np.isfinite(self._squares):
+            return None
+        return float(f"{np.sqrt(self._squares / self._n):.9g}")
 
     @property
     def values(self) -> Floats:
@@ -178,12 +196,17 @@ class _Column:
         sample = self.sample.values
         if len(sample) == 0:
             return "holds no number"
-        edges = quantile_edges(sample, FEATURE_BINS)
+        if self.wish.edges is not None:
+            edges = np.array((np.nextafter(self.wish.edges[0], -np.inf), *self.wish.edges[1:]))
+        else:
+            edges = quantile_edges(sample, FEATURE_BINS)
         if self.wish.range is not None:
             low, high = self.wish.range
             inner = edges[(edges > low) & (edges < high)]
             edges = np.concatenate(([np.nextafter(low, -np.inf)], inner, [high]))
-        return NumericBins(edges, sum_unit(float(np.abs(edges).max())), "integer" if self.whole else "float")
+        # Edges by hand may lie far beyond all values, for bins that are open at the ends.
+        unit = sum_unit(float(np.abs(edges if self.wish.edges is None else sample).max()))
+        return NumericBins(edges, unit, "integer" if self.whole else "float", self.sample.deviation)
 
     def _category(self, spec: FitSpec) -> CategoryBins | str:
         if self.wish.categories is not None:
@@ -334,7 +357,7 @@ class Learned:
         if len(values) == 0:
             return None
         edges = quantile_edges(values, bins)
-        return NumericBins(edges, sum_unit(float(np.abs(edges).max())))
+        return NumericBins(edges, sum_unit(float(np.abs(edges).max())), deviation=sample.deviation)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -56,6 +56,7 @@ def _binary_scores(layout, into, score, actual):
     at = cells(layout.score_bins, score)
     np.add.at(into["score"], at, 1)
     np.add.at(into["score_actual"], (cells(layout.ranked_bins, score), actual), 1)
+    np.add.at(into["score_ranks"], (np.searchsorted(layout.rank_edges, score), actual), 1)
     into["score_sum"][0] += score.sum()
     for k in (0, 1):
         into["score_moments"][k] += score[actual == k].sum(), (score[actual == k] ** 2).sum()
@@ -84,6 +85,8 @@ def _regression(layout, into, prediction, actual):
     np.add.at(into["actual"], cells(layout.actual_bins, actual), 1)
     np.add.at(into["prediction"], cells(layout.prediction_bins, prediction), 1)
     nonzero = actual != 0
+    squares = (e[nonzero] / actual[nonzero]) ** 2
+    into["relative_terms"] += nonzero.sum(), np.minimum(squares, 2.0**24).sum()
     into["error_terms"] += (
         len(e),
         np.abs(e).sum(),

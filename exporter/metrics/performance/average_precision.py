@@ -26,7 +26,7 @@ def average_precision(parts: Parts) -> Estimate:
     above, false = np.cumsum(hits, axis=1) - hits, np.cumsum(misses, axis=1) - misses
     spread = _in_random_order(hits, misses, above, false)
     tie = np.nan_to_num(divide(above + hits, above + hits + false + misses)) * hits
-    summed = np.where(cells.tied[:, None], tie, spread)
+    summed = np.where(cells.tied[:, ::-1], tie, spread)
     value = divide(summed.sum(axis=1), total)
     variance = _variance(hits, misses, divide(summed, hits), value, total)
     about = divide(value * total + 0.5, total + 1)

@@ -1,15 +1,23 @@
-"""What is known of scores that were counted into cells: order, and a typical score of each cell."""
+"""What is known of scores that were counted into cells: order, a typical score of each cell, where they are tied."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.metrics.performance.parts import Parts, divide
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
+Mask = NDArray[np.bool_]
+
 _TIED = 0.9
 """Cells whose scores lie this near to their upper edge, on average, hold one score each: a model with few scores."""
+_DUE = 8.0
+"""Rows that an empty cell would hold if scores were spread: it is empty by chance once in 3,000."""
+_NEAR = 3
+"""Cells to either side that say how densely scores lie, and where one gap shows them to be discrete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +27,63 @@ class Scores:
     Attributes:
         negatives, positives: (m, K) rows.
         typical: (m, K) a score in [0, 1] that stands for the cell.
-        tied: (m,) true where a cell holds one score many times rather than many scores.
+        tied: (m, K) true where a cell holds one score many times rather than many scores.
     """
 
     negatives: Floats
     positives: Floats
     typical: Floats
-    tied: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    tied: Mask
 
 
 def scores(parts: Parts) -> Scores:
-    """The labelled scores of `parts`; NoData where the profile keeps none.
+    """The labelled scores of `parts`, in the finest cells that hold all of them; NoData where the profile keeps none.
 
     A cell's typical score is floor + λ · width, with one λ in [0, 1] for all cells of a profile, chosen such that the
     scores add up to their exact sum: about ½ where scores are spread, 1 where each cell holds just its upper edge.
     """
-    cells, sums = parts["score_actual"], parts["score_moments"][..., 0]
-    bins = parts.layout.ranked_bins
-    if bins is None:
-        raise NoData
-    edges = np.clip(np.concatenate(([0.0], bins.edges, [1.0])), 0.0, 1.0)
-    floor, width = edges[:-1], np.diff(edges)
+    cells, edges = _cells(parts)
+    sums = parts["score_moments"][..., 0]
+    bounds = np.clip(np.concatenate(([0.0], edges, [1.0])), 0.0, 1.0)
+    floor, width = bounds[:-1], np.diff(bounds)
     rows = cells.sum(axis=2)
     place = np.clip(divide(sums.sum(axis=1) - rows @ floor, rows @ width), 0.0, 1.0)
     place[np.isnan(place)] = 0.5
-    return Scores(cells[..., 0], cells[..., 1], floor + place[:, None] * width, place >= _TIED)
+    tied = (place >= _TIED)[:, None] | _discrete(rows, width)
+    return Scores(cells[..., 0], cells[..., 1], floor + place[:, None] * width, tied)
+
+
+def _cells(parts: Parts) -> tuple[Floats, Floats]:
+    """(m, K, 2) rows by cell and outcome, and the cells' inner edges (K-1,)."""
+    bins, edges = parts.layout.ranked_bins, parts.layout.rank_edges
+    if bins is None or edges is None:
+        raise NoData
+    cells = parts["score_actual"]
+    try:
+        fine = parts["score_ranks"]
+    except NoData:  # slices, and references of an older version
+        return cells, bins.edges
+    # Counts taken over from an older version's lack some rows.
+    whole = np.array_equal(fine.sum(axis=(1, 2)), cells.sum(axis=(1, 2)))
+    return (fine, edges) if whole else (cells, bins.edges)
+
+
+def _discrete(rows: Floats, width: Floats) -> Mask:
+    """(m, K) true where scores must be discrete: in cells of no width, alone among empty ones, or near a gap."""
+    before, after = _near(rows, -1), _near(rows, 1)
+    beside = _near(width[None], -1) + _near(width[None], 1)
+    alone = (before + after == 0) & (divide(rows * beside, np.broadcast_to(width, rows.shape)) >= _DUE)
+    due = divide((before + after + rows) * width, np.broadcast_to(beside + width, rows.shape))
+    gap = ((rows == 0) & (before > 0) & (after > 0) & (due >= _DUE)).astype(np.float64)
+    discrete: Mask = alone | (_near(gap, -1) + _near(gap, 1) > 0) | (width < np.finfo(np.float64).eps)
+    return discrete
+
+
+def _near(values: Floats, side: Literal[-1, 1]) -> Floats:
+    """(m, K) sums over the _NEAR cells before (-1) or after (1) each."""
+    padded = np.pad(values, ((0, 0), (_NEAR, _NEAR)))
+    cells = values.shape[1]
+    total = np.zeros(values.shape)
+    for step in range(1, _NEAR + 1):
+        total += padded[:, _NEAR + side * step :][:, :cells]
+    return total
