@@ -51,17 +51,21 @@ _LINKS = (
 
 def page(status: Status) -> str:
     """The whole page."""
-    links = "".join(f'<a href="{target}">{escape(text)}</a>' for target, text in _LINKS)
+    links = "".join(f'<a href="{target}">{_text(text)}</a>' for target, text in _LINKS)
     failed = ""
     if status.config_error:
-        failed = f'<div class="box"><b class="bad">The last reload failed</b>: {escape(status.config_error)}</div>'
-    return visible(
+        failed = f'<div class="box"><b class="bad">The last reload failed</b>: {_text(status.config_error)}</div>'
+    return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ml-exporter</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><main>"
         '<h1>ml-exporter</h1><p class="soft">Tells whether a model is still right, since when, why, and what to do.</p>'
         f"<nav>{links}</nav>{failed}{_facts(status)}{_models(status)}</main></body></html>\n"
     )
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
 
 
 def _facts(status: Status) -> str:
@@ -76,7 +80,7 @@ def _facts(status: Status) -> str:
         "Last cycle": last,
         "Configuration": status.config_digest[:12] or "unknown",
     }
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items())
+    cells = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(fact)}</dd></div>" for name, fact in facts.items())
     return f"<dl>{cells}</dl>"
 
 
@@ -93,20 +97,20 @@ def _models(status: Status) -> str:
 def _model(model: ModelStatus) -> str:
     about = " · ".join(part for part in (model.task, model.owner, model.tier) if part)
     versions = f"version {', '.join(model.versions)}" if model.versions else ""
-    lines = "".join(f'<div class="soft">{escape(line)}</div>' for line in (about, versions) if line)
+    lines = "".join(f'<div class="soft">{_text(line)}</div>' for line in (about, versions) if line)
     return (
-        f"<tr><td><b>{escape(model.model)}</b>{lines}</td><td>{_state(model.state)}</td>"
-        f"<td>{_list(map(escape, _first(model.reasons)))}</td><td>{_list(map(_source, model.sources))}</td>"
+        f"<tr><td><b>{_text(model.model)}</b>{lines}</td><td>{_state(model.state)}</td>"
+        f"<td>{_list(map(_text, _first(model.reasons)))}</td><td>{_list(map(_source, model.sources))}</td>"
         f'<td class="number">{model.series:,}</td></tr>'
     )
 
 
 def _source(source: SourceStatus) -> str:
     lag = "" if source.lag_seconds is None else f", {span(source.lag_seconds)} behind"
-    message = f'<div class="bad">{escape(source.message)}</div>' if source.message else ""
+    message = f'<div class="bad">{_text(source.message)}</div>' if source.message else ""
     return (
-        f'{_state(source.state)} {escape(source.source)}<span class="soft">{lag}</span>'
-        f'<div class="soft">{escape(source.description)}</div>{message}'
+        f'{_state(source.state)} {_text(source.source)}<span class="soft">{lag}</span>'
+        f'<div class="soft">{_text(source.description)}</div>{message}'
     )
 
 

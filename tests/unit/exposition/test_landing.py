@@ -101,3 +101,12 @@ def test_a_failed_reload_is_told():
 )
 def test_spans_are_short(seconds, expected):
     assert span(seconds) == expected
+
+
+def test_names_that_turn_text_or_are_no_text_are_written_out():
+    """A file's name may hold any bytes; the page must still be sent."""
+    name = "a\u202egnp.\udcff\x1b"
+    source = SourceStatus("predictions", name, "bad", None, name)
+    text = page(Status("1", 5.0, 5.0, models=(ModelStatus("m", "bad", (name,), sources=(source,)),)))
+    assert text.count("a&lt;U+202E&gt;gnp.&lt;U+DCFF&gt;&lt;U+001B&gt;") == 3
+    text.encode()

@@ -157,6 +157,13 @@ class TestPages:
         assert answer["data"]["models"][0]["reasons"] == ["drift"]
 
     @pytest.mark.parametrize("path", ["/", "/api/v1/status"])
+    def test_a_name_that_is_no_text_is_told(self, rig, serve, path):
+        """A file's name may hold any bytes."""
+        rig.status = lambda: Status("1", 10.0, 0.0, config_error="logs/\udcff.jsonl")
+        status, _, body = ask(serve(), path)
+        assert (status, b"logs/\\udcff.jsonl" in body or b"logs/&lt;U+DCFF&gt;.jsonl" in body) == (200, True)
+
+    @pytest.mark.parametrize("path", ["/", "/api/v1/status"])
     def test_a_status_that_fails_is_a_500_and_logged(self, rig, serve, path):
         rig.status = lambda: 1 / 0
         status, _, body = ask(serve(), path)
