@@ -21,10 +21,7 @@ def _reset() -> Iterator[None]:
 def test_one_event_is_one_line_of_harmless_text(fmt: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
     log = configure("info", fmt)
     log.warning(HOSTILE, file=HOSTILE)
-    try:
-        raise ValueError(HOSTILE)
-    except ValueError:
-        log.exception("failed")
+    log.error("failed", exc_info=ValueError(HOSTILE))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
