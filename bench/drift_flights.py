@@ -21,6 +21,7 @@ from exporter.profile.bins import CategoryBins, NumericBins, quantile_edges
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 
 NUMBERS = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib", "distance", "hour")
@@ -66,7 +67,7 @@ def measure(title: str, reference_rows: pd.DataFrame, rows: pd.DataFrame) -> Non
     starts, blocks = vectors(layout, reference_rows)
     total = Counts(layout, blocks.sum(axis=0), np.zeros((0, layout.slice_width)))
     reference = Reference(
-        layout=layout, total=total, model="flights", block_seconds=DAY, block_starts=starts, blocks=blocks
+        layout=layout, total=total, model="flights", block_seconds=DAY, block_starts=starts, blocks=Vectors.of(blocks)
     )
     result, names, least = Result(None), {}, {}
     limits, dates = None, []

@@ -110,4 +110,5 @@ def adapt_reference(reference: Reference, layout: Layout) -> Reference:
 def _sources(old: Layout, layout: Layout) -> NDArray[np.intp]:
     """(layout.width,) where in a vector of `old` each count stands; -1 for those that start at zero."""
     numbered = np.arange(1.0, old.width + 1)[None, :]
-    return adapt_vectors(numbered, old, layout)[0].astype(np.intp) - 1
+    sources: NDArray[np.intp] = adapt_vectors(numbered, old, layout)[0].astype(np.intp) - 1
+    return sources

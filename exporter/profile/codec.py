@@ -13,6 +13,7 @@ from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Group, Vectors
 
 _COUNTS = struct.Struct("<4sB16sIII")
 _COUNTS_MAGIC = b"MLXC"
@@ -21,7 +22,8 @@ _COUNTS_VERSION = 2
 
 _REFERENCE = struct.Struct("<5sHIQ32s")
 _REFERENCE_MAGIC = b"MLREF"
-REFERENCE_VERSION = 1
+REFERENCE_VERSION = 2
+"""Version 1 held every block as plain numbers."""
 _CODEC = "zstd"
 
 
@@ -59,8 +61,10 @@ def unpack(data: bytes, layout: Layout) -> Counts:
         raise ProfileMismatch(f"counts with bins {found}, expected {layout.id}")
     _, version, _, width, rows, columns = _COUNTS.unpack_from(data)
     start = _COUNTS.size + (0 if version == 1 else 4 * rows)
+    if (width, columns) != (layout.width, layout.slice_width) or rows > layout.slice_rows or start > len(data):
+        raise ProfileMismatch("packed counts are damaged")
     used = np.arange(rows) if version == 1 else np.frombuffer(data[_COUNTS.size : start], dtype="<u4")
-    if (width, columns) != (layout.width, layout.slice_width) or len(used) != rows or (used >= layout.slice_rows).any():
+    if (used >= layout.slice_rows).any():
         raise ProfileMismatch("packed counts are damaged")
     try:
         values = _decompress(data[start:], (width + rows * columns) * 8)
@@ -92,11 +96,15 @@ def pack_reference(reference: Reference) -> bytes:
         "block_seconds": reference.block_seconds,
         "block_starts": reference.block_starts.tolist(),
         "names": {kind: list(names) for kind, names in reference.names.items()},
+        "groups": [[group.data.dtype.str, len(group.places)] for group in reference.blocks.groups],
     }
     head = _compress(json.dumps(header, separators=(",", ":")).encode())
     size = len(json.dumps(header, separators=(",", ":")).encode())
     total = np.concatenate((reference.total.all, reference.total.by_slice.reshape(-1)))
-    body = struct.pack("<I", size) + head + _compress(np.concatenate((total, reference.blocks.reshape(-1))).tobytes())
+    parts = [total.tobytes()]
+    for group in reference.blocks.groups:
+        parts += [group.places.astype("<u4").tobytes(), group.data.tobytes()]
+    body = struct.pack("<I", size) + head + _compress(b"".join(parts))
     return (
         _REFERENCE.pack(_REFERENCE_MAGIC, REFERENCE_VERSION, len(head), len(body), hashlib.sha256(body).digest()) + body
     )
@@ -127,7 +135,7 @@ def unpack_reference(data: bytes, where: str) -> Reference:
     try:
         header = json.loads(pa.Codec(_CODEC).decompress(body[4 : 4 + head], decompressed_size=size, asbytes=True))
         return _reference(header, body[4 + head :])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, MemoryError) as error:
         raise ReferenceFileError(f"{where}: {error}; fit it again with `ml-exporter reference fit`") from error
 
 
@@ -135,12 +143,21 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
     layout = Layout.from_json(header["layout"])
     starts = np.array(header["block_starts"], dtype=np.int64)
     slices = layout.slice_rows * layout.slice_width
-    values = _decompress(body, (layout.width + slices + len(starts) * layout.width) * 8)
+    sizes = [(np.dtype(kind), columns) for kind, columns in header["groups"]]
+    size = (layout.width + slices) * 8 + sum(columns * (4 + kind.itemsize * len(starts)) for kind, columns in sizes)
+    data = pa.Codec(_CODEC).decompress(body, decompressed_size=size, asbytes=True)
+    values = np.frombuffer(data, dtype="<f8", count=layout.width + slices)
     total = Counts(
         layout,
         values[: layout.width].copy(),
-        values[layout.width : layout.width + slices].reshape(layout.slice_rows, layout.slice_width).copy(),
+        values[layout.width :].reshape(layout.slice_rows, layout.slice_width).copy(),
     )
+    groups, at = [], values.nbytes
+    for kind, columns in sizes:
+        places = np.frombuffer(data, dtype="<u4", count=columns, offset=at).astype(np.intp)
+        numbers = np.frombuffer(data, dtype=kind, count=columns * len(starts), offset=at + 4 * columns)
+        groups.append(Group(places, numbers.reshape(columns, len(starts))))
+        at += columns * (4 + kind.itemsize * len(starts))
     return Reference(
         layout=layout,
         total=total,
@@ -149,7 +166,7 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
         created=header["created"],
         block_seconds=header["block_seconds"],
         block_starts=starts,
-        blocks=values[layout.width + slices :].reshape(len(starts), layout.width).copy(),
+        blocks=Vectors(len(starts), layout.width, groups),
         names={kind: tuple(names) for kind, names in header["names"].items()},
         timezone=header["timezone"],
     )

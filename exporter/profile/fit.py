@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from exporter.batch import Batch, RejectReason
 from exporter.errors import ReferenceFileError
+from exporter.profile.bins import Floats
 from exporter.profile.cells import find_column, read_names
 from exporter.profile.columns import Columns
 from exporter.profile.count import CellKey, count_outcomes, count_rows, slice_slots
@@ -23,6 +24,7 @@ from exporter.profile.learn import OUTPUT_BINS, FeatureWish, FitSpec, Learned
 from exporter.profile.outcomes import row_outcomes
 from exporter.profile.reference import Reference
 from exporter.profile.rows import Reading, decode_predictions
+from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 
 __all__ = ["OUTPUT_BINS", "FeatureWish", "Fit", "FitSpec", "fit"]
@@ -88,7 +90,7 @@ class _BlockCounter:
         self._vocabulary = Vocabulary({**spec.slices, "error": ERROR_SLOTS})
         self._reading = Reading(spec.columns, layout, spec.decision_threshold)
         self._total = Counts.zero(layout)
-        self._blocks: dict[int, Counts] = {}
+        self._blocks: dict[int, Floats] = {}
         self._rejected: Counter[RejectReason] = Counter()
         self._timed = spec.columns.time is not None
 
@@ -116,14 +118,14 @@ class _BlockCounter:
             if self._timed:
                 block = self._blocks.get(start)
                 if block is None:
-                    self._blocks[start] = Counts(self._layout, counts.all.copy(), Counts.zero(self._layout).by_slice)
+                    self._blocks[start] = counts.all.copy()
                 else:
-                    block.all += counts.all
+                    block += counts.all
 
     def reference(self, created: float) -> Reference:
         # Means within a bin are asked of the whole reference only, and do not compress.
         for block in self._blocks.values():
-            block["feature_sums"][:] = 0.0
+            block[self._layout.spans["feature_sums"]] = 0.0
         if self._total.rows == 0:
             raise ReferenceFileError(
                 f"model {self._spec.model!r}: none of the reference rows could be used "
@@ -138,9 +140,7 @@ class _BlockCounter:
             created=created,
             block_seconds=self._spec.block_seconds if starts else None,
             block_starts=np.array(starts, dtype=np.int64),
-            blocks=np.stack([self._blocks[start].all for start in starts])
-            if starts
-            else np.empty((0, self._layout.width)),
+            blocks=Vectors.of([self._blocks[start] for start in starts], self._layout.width),
             names={kind: tuple(names) for kind, names in self._vocabulary.names.items()},
             timezone=self._spec.columns.timezone,
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.vectors import Vectors
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Reference:
     created: float = 0.0
     block_seconds: int | None = None
     block_starts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    blocks: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    blocks: Vectors = field(default_factory=lambda: Vectors(0, 0))
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timezone: str = "UTC"
 
@@ -58,10 +59,10 @@ class Reference:
         return result
 
     @cached_property
-    def _windows(self) -> dict[int, Floats]:
+    def _windows(self) -> dict[int, Vectors]:
         return {}
 
-    def windows(self, seconds: int) -> Floats:
+    def windows(self, seconds: int) -> Vectors:
         """(K', layout.width) counts of the reference cut into windows of `seconds` that do not overlap.
 
         Windows with less than half of the usual (median) number of blocks are left out, and a last one that the
@@ -72,18 +73,17 @@ class Reference:
             known[seconds] = self._cut(seconds)
         return known[seconds]
 
-    def _cut(self, seconds: int) -> Floats:
+    def _cut(self, seconds: int) -> Vectors:
         if self.block_seconds is None or seconds < self.block_seconds or len(self.block_starts) == 0:
-            return np.empty((0, self.layout.width))
+            return Vectors(0, self.layout.width)
         number = (self.block_starts - self.block_starts[0]) // seconds
         _, first, blocks = np.unique(number, return_index=True, return_counts=True)
-        sums: Floats = np.add.reduceat(self.blocks, first, axis=0)
         # Judged by blocks, not by rows: a quiet weekend is whole, a window with a gap or past the end is not.
         whole = blocks >= np.median(blocks) / 2
         covered = self.block_starts[-1] + self.block_seconds - self.block_starts[first[-1]]
         whole[-1] &= covered >= seconds or blocks[-1] >= np.median(blocks)
-        return sums[whole]
+        return self.blocks.sums(first).rows(whole)
 
-    def part(self, counts: Floats, part: str) -> Floats:
+    def part(self, counts: Vectors, part: str) -> Floats:
         """(K', *shape): one part of several vectors, as `windows` gives them."""
-        return counts[:, self.layout.spans[part]].reshape(len(counts), *self.layout.shapes[part])
+        return counts.columns(self.layout.spans[part]).reshape(len(counts), *self.layout.shapes[part])

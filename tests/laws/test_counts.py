@@ -9,6 +9,7 @@ from exporter.profile.bins import sum_unit, to_unit
 from exporter.profile.codec import pack, pack_reference, unpack, unpack_reference
 from exporter.profile.counts import Counts
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 from tests.laws.rows import TASKS, counted, layout, rows, same, total
 
 RUNS = settings(max_examples=40, deadline=None)
@@ -58,12 +59,17 @@ def test_codec_gives_back_every_bit(task, data) -> None:
     counts = total(task, [data.draw(rows(task))])
     assert same(unpack(pack(counts), layout(task)), counts)
     reference = Reference(
-        layout(task), counts, "m", block_seconds=300, block_starts=np.array([0, 300]), blocks=np.stack([counts.all] * 2)
+        layout(task),
+        counts,
+        "m",
+        block_seconds=300,
+        block_starts=np.array([0, 300]),
+        blocks=Vectors.of([counts.all] * 2),
     )
     again = unpack_reference(pack_reference(reference), "file")
     assert again.id == reference.id
     assert same(again.total, counts)
-    assert again.blocks.tobytes() == reference.blocks.tobytes()
+    assert again.blocks.dense().tobytes() == reference.blocks.dense().tobytes()
 
 
 @pytest.mark.parametrize("task", TASKS)

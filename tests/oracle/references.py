@@ -8,6 +8,7 @@ from exporter.metrics.evaluation import Evaluation, Thresholds, Window
 from exporter.metrics.spec import NoData, WindowMetric
 from exporter.profile.counts import Counts, total
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 from tests.oracle.counting import stack
 
@@ -23,7 +24,12 @@ def reference_of(blocks: Sequence[Counts], seconds: int | None = DAY) -> Referen
     vectors = stack(layout, blocks)
     vectors[:, layout.spans["feature_sums"]] = 0.0
     return Reference(
-        layout, whole, "m", block_seconds=seconds, block_starts=np.arange(len(blocks)) * seconds, blocks=vectors
+        layout,
+        whole,
+        "m",
+        block_seconds=seconds,
+        block_starts=np.arange(len(blocks)) * seconds,
+        blocks=Vectors.of(vectors),
     )
 
 

@@ -13,6 +13,7 @@ from exporter.metrics.drift.pair import PSEUDO_COUNT, Mask
 from exporter.metrics.drift.variables import Kind, Variables
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 _STEPS = 2
 """Sizes are rounded down to powers of two of so many steps each: groups change seldom, and most results are kept."""
@@ -64,7 +65,7 @@ class Nulls:
 
     variables: Variables
     counts: Floats
-    windows: Floats
+    windows: Vectors
     timed: bool
     untestable: Mask
     limit: Floats

@@ -14,6 +14,7 @@ from exporter.profile.bins import FIRST_CELL, Floats, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 Kind = Literal["features", "prediction", "labels"]
 Places = NDArray[np.intp]
@@ -46,10 +47,10 @@ class Variables:
         picked: Floats = np.where(self.used, vector[self.places].sum(axis=0), 0.0)
         return picked
 
-    def counts_of(self, number: int, vectors: Floats) -> Floats:
+    def counts_of(self, number: int, vectors: Vectors) -> Floats:
         """(K, cells) counts of one variable out of vectors (K, layout.width)."""
         places = self.places[:, number, : self.cells[number]]
-        picked: Floats = vectors[:, places].sum(axis=1)
+        picked: Floats = vectors.columns(places).sum(axis=1)
         return picked
 
     @cached_property

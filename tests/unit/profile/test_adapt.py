@@ -9,6 +9,7 @@ from exporter.profile.bins import CategoryBins, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 NUMERIC = NumericBins(np.array([0.0, 1.0, 2.0]))
 OLD = Layout(
@@ -80,7 +81,7 @@ def test_vectors_are_adapted_alike() -> None:
 
 def test_reference() -> None:
     new = replace(OLD, slices={})
-    timed = Reference(OLD, full(), "m", block_seconds=60, block_starts=np.array([0]), blocks=full().all[None, :])
+    timed = Reference(OLD, full(), "m", block_seconds=60, block_starts=np.array([0]), blocks=Vectors.of([full().all]))
     adapted = adapt_reference(timed, new)
     assert (adapted.layout, adapted.blocks.shape, adapted.total.rows) == (new, (1, new.width), full().rows)
     assert adapt_reference(Reference(OLD, full(), "m"), new).blocks.shape == (0, 0)

@@ -131,7 +131,7 @@ def test_blocks_of_time() -> None:
     assert found.block_starts.tolist() == [0, HOUR, 10 * HOUR]
     assert found.part(found.blocks, "rows")[:, 0].tolist() == [60.0, 40.0, 20.0]
     part = found.layout.spans["features"]
-    assert np.array_equal(found.blocks[:, part].sum(axis=0), found.total.all[part])
+    assert np.array_equal(found.blocks.columns(part).sum(axis=0), found.total.all[part])
     assert not found.part(found.blocks, "feature_sums").any()
     assert found.total.feature_sums("x").sum() == pytest.approx(np.arange(120.0).sum())
 

@@ -5,6 +5,7 @@ import numpy as np
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 LAYOUT = Layout(task="regression")
 HOUR = 3600
@@ -14,7 +15,7 @@ def reference(rows_by_hour: dict[int, float]) -> Reference:
     blocks = np.zeros((len(rows_by_hour), LAYOUT.width))
     blocks[:, LAYOUT.spans["rows"].start] = list(rows_by_hour.values())
     starts = np.array([hour * HOUR for hour in rows_by_hour], dtype=np.int64)
-    return Reference(LAYOUT, Counts.zero(LAYOUT), "m", block_seconds=HOUR, block_starts=starts, blocks=blocks)
+    return Reference(LAYOUT, Counts.zero(LAYOUT), "m", block_seconds=HOUR, block_starts=starts, blocks=Vectors.of(blocks))
 
 
 def rows(of: Reference, seconds: int) -> list[float]:

@@ -7,6 +7,7 @@ from exporter.profile.bins import CategoryBins, NumericBins, quantile_edges
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 
 DAY = 86400
@@ -54,7 +55,7 @@ def reference(shape, vectors, *, block_seconds=DAY, timed=True):
         model="m",
         block_seconds=block_seconds if timed else None,
         block_starts=np.arange(len(blocks)) * block_seconds if timed else np.empty(0, dtype=np.int64),
-        blocks=blocks if timed else np.empty((0, shape.width)),
+        blocks=Vectors.of(blocks if timed else blocks[:0]),
     )
 
 

@@ -3,6 +3,7 @@ import numpy as np
 from exporter.metrics.drift.variables import variables_of
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.vectors import Vectors
 from tests.unit.metrics.drift.simulated import layout, reference, vector
 
 
@@ -21,7 +22,7 @@ def test_features_are_their_valid_cells():
     assert found.cells == (shape.features["x"].cells, 4)
     assert cells[0].tolist() == list(range(2, shape.features["x"].width))
     assert cells[1, :5].tolist() == [1.0, 2.0, 3.0, 4.0, 0.0]
-    assert found.counts_of(1, counts.all[None]).tolist() == [[1.0, 2.0, 3.0, 4.0]]
+    assert found.counts_of(1, Vectors.of(counts.all[None])).tolist() == [[1.0, 2.0, 3.0, 4.0]]
 
 
 def test_the_place_of_a_bin_is_its_mean():
