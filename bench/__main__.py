@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent / "results.json"
 Results = dict[str, dict[str, Any]]
 PARTS: Mapping[str, tuple[str, str]] = {
     "exposition": ("bench.exposition", "Rendering and scraping"),
+    "restart": ("bench.restart", "Restart"),
     "ingest": ("bench.ingest", "Reading, counting, labels"),
     "drift": ("bench.drift", "Drift verdicts"),
 }

@@ -1,0 +1,195 @@
+"""From the start of `ml-exporter run` to a page with every model's windows, on a state of thirty days.
+
+The state is made by the real pipeline, once, and kept under bench/data/restart; further models are copies of it.
+"""
+
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import structlog
+import yaml
+
+from bench.ingest import DAY, START, frame
+from exporter.clock import ManualClock
+from exporter.config import load
+from exporter.engine.plan import Plan
+from exporter.engine.worker import Worker
+from exporter.health import Health
+from exporter.profile.codec import REFERENCE_VERSION
+from exporter.profile.layout import LAYOUT_VERSION
+from exporter.references import fit_references
+from exporter.state.store import STATE_VERSION
+
+PLACE = Path(__file__).parent / "data" / "restart"
+DAYS = 30
+NUMERIC = 45
+"""With five categories: fifty features."""
+PREDICTIONS = 1_100_000
+LABELLED = 100_000
+WINDOWS = ("1h", "24h", "7d")
+REPEATS = 5
+GIVE_UP_SECONDS = 120.0
+
+ABOUT = {
+    "restart_one_model": (
+        "From starting the program to the first page with all windows: 50 features, 30 days of 5-minute panes as "
+        "retention leaves them, 2 slice dimensions, 1 M predictions waiting for labels. Under one scrape interval, so "
+        "that no graph has a hole."
+    ),
+    "restart_ten_models": "The same with ten such models, 10 M predictions waiting.",
+    "restart_resident_memory": (
+        "Resident memory of the program with one such model and its reference of 90 days by the hour, after the first "
+        "page: half the limit of ingesting."
+    ),
+}
+
+
+def configuration(models: int) -> Path:
+    """The file for so many models of the same log."""
+    section = {
+        "task": "binary",
+        "clock": "watermark",
+        "predictions": {
+            "source": {"type": "files", "path": str(PLACE / "log.parquet")},
+            "columns": {"time": "ts", "prediction": "late", "score": "score", "id": "id"},
+        },
+        "labels": {
+            "source": {"type": "files", "path": str(PLACE / "labels.parquet")},
+            "columns": {"id": "id", "label": "y", "time": "at"},
+            "wait": "40d",
+        },
+        "slices": ["cat_0", "cat_1"],
+        "reference": str(PLACE / "reference.mlref"),
+        "reference_data": {
+            "source": {"type": "files", "path": str(PLACE / "reference.parquet")},
+            "columns": {"label": "y"},
+        },
+        "features": {"include": [f"num_{i:02}" for i in range(NUMERIC)] + [f"cat_{i}" for i in range(5)]},
+        "windows": list(WINDOWS),
+    }
+    path = PLACE / f"{models}-models.yml"
+    state, server = str(PLACE / f"{models}-states"), {"listen": f"127.0.0.1:{_free_port()}"}
+    named = {f"m{number}": section for number in range(models)}
+    path.write_text(yaml.safe_dump({"state_dir": state, "server": server, "models": named}))
+    return path
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def build(progress: Callable[[str], None]) -> None:
+    """Logs, reference and states are there."""
+    formats = f"state {STATE_VERSION}, layout {LAYOUT_VERSION}, reference {REFERENCE_VERSION}\n"
+    complete = PLACE / "complete"
+    if complete.exists() and complete.read_text() == formats:
+        return
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.mkdir(parents=True)
+    progress(f"making a state of {DAYS} days")
+    end = START + DAYS * DAY
+    table = frame(PREDICTIONS, 11, START, DAYS * DAY, NUMERIC)
+    pq.write_table(table, PLACE / "log.parquet", row_group_size=1 << 17)
+    chosen = np.sort(np.random.default_rng(12).permutation(PREDICTIONS)[:LABELLED])
+    labels = table.select(["id", "y"]).take(chosen)
+    at = pa.array(np.full(LABELLED, end * 10**6), pa.timestamp("us", "UTC"))
+    pq.write_table(labels.append_column("at", at), PLACE / "labels.parquet")
+    pq.write_table(frame(100_000, 13, START - 90 * DAY, 90 * DAY, NUMERIC), PLACE / "reference.parquet")
+    clock = ManualClock(end)
+    plan = load(configuration(1))
+    for _ in fit_references(plan, clock, None, None, lambda _: None):
+        pass
+    _count(plan, clock)
+    (PLACE / "10-states").mkdir()
+    for number in range(10):
+        shutil.copy(plan.state_dir / "m0.sqlite", PLACE / "10-states" / f"m{number}.sqlite")
+    complete.write_text(formats)
+
+
+def _count(plan: Plan, clock: ManualClock) -> None:
+    plan.state_dir.mkdir(exist_ok=True)
+    health = Health()
+    worker = Worker(plan.models[0], plan.state_dir / "m0.sqlite", clock, health, structlog.wrap_logger(None))
+    while worker.step():
+        worker.finish_waits()
+    worker.finish_waits()
+    worker.close()
+    waiting = health.value("ml_exporter_rows_total", ("m0", "predictions"))
+    if waiting != PREDICTIONS:
+        raise AssertionError(f"{waiting} rows were counted, not {PREDICTIONS}")
+
+
+def seconds_to_first_page(config: Path, models: int) -> tuple[float, int]:
+    """Seconds from the start of the process to a page with every window of every model; its resident bytes then."""
+    address = yaml.safe_load(config.read_text())["server"]["listen"]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exporter.cli", "run", "--config", str(config), "--log.level", "warning"]
+    )
+    try:
+        while time.perf_counter() - began < GIVE_UP_SECONDS:
+            if process.poll() is not None:
+                raise AssertionError(f"the exporter ended with {process.returncode}")
+            if _is_good(_page(f"http://{address}/metrics"), models):
+                return time.perf_counter() - began, _resident_bytes(process.pid)
+            time.sleep(0.01)
+        raise AssertionError(f"no good page within {GIVE_UP_SECONDS:g} s")
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _page(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=GIVE_UP_SECONDS) as answer:
+            return str(answer.read().decode())
+    except (urllib.error.URLError, ConnectionError):  # it does not listen yet
+        return ""
+
+
+def _is_good(page: str, models: int) -> bool:
+    effects = [line for line in page.splitlines() if line.startswith("ml_feature_drift_effect{")]
+    wanted = {(f'model="m{number}"', f'window="{window}"') for number in range(models) for window in WINDOWS}
+    return all(any(model in line and window in line for line in effects) for model, window in wanted)
+
+
+def _resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def run(progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
+    """Name → value, unit, limit, ok."""
+    build(progress)
+    results: dict[str, dict[str, Any]] = {}
+
+    def note(name: str, value: float, unit: str, limit: float | None) -> None:
+        results[name] = {"value": round(value, 3), "unit": unit, "limit": limit, "ok": limit is None or value <= limit}
+        progress(f"{name}: {value:,.3g} {unit}")
+
+    for name, models in (("one_model", 1), ("ten_models", 10)):
+        config = configuration(models)
+        seconds_to_first_page(config, models)  # files into the page cache
+        taken = [seconds_to_first_page(config, models) for _ in range(REPEATS)]
+        note(f"restart_{name}", statistics.median(seconds for seconds, _ in taken), "s", 3.0)
+        if models == 1:
+            note("restart_resident_memory", max(resident for _, resident in taken) / 2**20, "MiB", 500.0)
+    return results
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(lambda line: print(line, flush=True)), indent=2))
