@@ -67,7 +67,7 @@ class FitSpec:
 
 
 class _Sample:
-    """A random sample of bounded size of all numbers that it was shown, and their spread; the same for the same numbers."""
+    """A random sample of bounded size of the numbers it was shown, and their spread: the same for the same ones."""
 
     def __init__(self) -> None:
         self._random = np.random.default_rng(20130101)
@@ -101,7 +101,7 @@ class _Sample:
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation of all values to nine digits, which no batching moves; None where floats cannot hold it."""
+        """Standard deviation of all values, to nine digits, which no batch moves; None where floats cannot hold it."""
         if self._n == 0 or not np.isfinite(self._squares):
             return None
         return float(f"{np.sqrt(self._squares / self._n):.9g}")

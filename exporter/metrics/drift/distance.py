@@ -19,6 +19,8 @@ class Distance:
         compute: (F,) values, NaN where it is undefined.
         ordered: it needs an order of the bins: undefined for categories, and it gains from every bin there is
             (the others are computed on the bins of the verdict, see merging.py).
+        approximate: (F,) its share in the tails where bins cannot vouch for it, NaN where it is as good as from raw
+            values; None: it needs no mark.
         shown: it is computed on the few bins that are on /metrics (see shown_bins.py), so that PromQL gives the same.
     """
 
@@ -28,4 +30,5 @@ class Distance:
     source: str
     compute: Callable[[Pair], Floats]
     ordered: bool = False
+    approximate: Callable[[Pair], Floats] | None = None
     shown: bool = False

@@ -38,6 +38,16 @@ def _drift(evaluation: Evaluation) -> Iterable[Sample]:
             yield (name, method), value
 
 
+def _tail(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    for method in evaluation.thresholds.methods:
+        approximate = BY_NAME[method].approximate
+        if approximate is not None:
+            values = np.where(np.isnan(found.effect), np.nan, approximate(found.full))
+            for (name,), value in by_feature(found, values):
+                yield (name, method), value
+
+
 def _effect(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
     return by_feature(found, found.effect)
@@ -81,6 +91,14 @@ FEATURE_DRIFT = WindowMetric(
     compute=_drift,
     labels=("feature", "method"),
     rank=30,
+)
+FEATURE_DRIFT_TAIL_RATIO = WindowMetric(
+    name="ml_feature_drift_tail_ratio",
+    help="Share in the tails of a distance that is approximate there; absent where it is as good as from raw values.",
+    compute=_tail,
+    labels=("feature", "method"),
+    internal=True,
+    rank=40,
 )
 FEATURE_DRIFT_EFFECT = WindowMetric(
     name="ml_feature_drift_effect",
@@ -129,6 +147,7 @@ TESTED_FEATURES = WindowMetric(
 
 FEATURE_DRIFT_METRICS = (
     FEATURE_DRIFT,
+    FEATURE_DRIFT_TAIL_RATIO,
     FEATURE_DRIFT_EFFECT,
     FEATURE_DRIFT_NOISE_FLOOR,
     FEATURE_DRIFT_THRESHOLD,

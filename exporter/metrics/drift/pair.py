@@ -25,6 +25,7 @@ class Pair:
         ordered: (F,) True where the bins have an order (numbers).
         window_at: (F, B) where the window's mass lies inside a bin (its mean), NaN where it has none there.
         reference_at: (F, B) the same of the reference.
+        deviation: (F,) standard deviation of the reference's raw values, NaN where it is not known.
     """
 
     window: Floats
@@ -33,10 +34,17 @@ class Pair:
     ordered: Mask
     window_at: Floats | None = None
     reference_at: Floats | None = None
+    deviation: Floats | None = None
 
     @classmethod
     def of(
-        cls, window: Floats, reference: Floats, *, window_at: Floats | None = None, reference_at: Floats | None = None
+        cls,
+        window: Floats,
+        reference: Floats,
+        *,
+        window_at: Floats | None = None,
+        reference_at: Floats | None = None,
+        deviation: float | None = None,
     ) -> "Pair":
         """One ordered variable from two vectors (B,) of counts."""
         row = np.atleast_2d(np.asarray(window, dtype=np.float64))
@@ -47,6 +55,7 @@ class Pair:
             ordered=np.ones(len(row), dtype=bool),
             window_at=None if window_at is None else np.atleast_2d(window_at),
             reference_at=None if reference_at is None else np.atleast_2d(reference_at),
+            deviation=None if deviation is None else np.array([deviation]),
         )
 
     @cached_property

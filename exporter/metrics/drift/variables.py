@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.pair import Mask, Pair
-from exporter.profile.bins import FIRST_CELL, Floats, NumericBins
+from exporter.profile.bins import FIRST_CELL, FeatureBins, Floats, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
@@ -32,6 +32,7 @@ class Variables:
         places: (S, F, B) where a cell's counts stand in `Counts.all`; S places are added up.
         sum_places: (F, B) where Σx of a cell stands; None where it is not kept.
         fixed_at: (F, B) where a cell's mass is taken to lie if Σx is not kept.
+        deviation: (F,) standard deviation of the reference's raw values, NaN where it is not known.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Variables:
     places: Places
     sum_places: Places | None = None
     fixed_at: Floats | None = None
+    deviation: Floats | None = None
 
     def counts(self, vector: Floats) -> Floats:
         """(F, B) counts out of a vector (layout.width,), 0 in padding."""
@@ -69,7 +71,8 @@ class Variables:
     def pair(self, window: Counts, reference: Counts) -> Pair:
         """Both sides on all cells there are."""
         p, q = self.counts(window.all), self.counts(reference.all)
-        return Pair(p, q, self.used, self.ordered, self.at(window.all, p), self.at(reference.all, q))
+        at = self.at(window.all, p), self.at(reference.all, q)
+        return Pair(p, q, self.used, self.ordered, *at, self.deviation)
 
 
 def variables_of(reference: Reference, kind: Kind) -> Variables | None:
@@ -96,6 +99,7 @@ def _features(layout: Layout) -> Variables | None:
         used=used,
         places=(within + start)[None],
         sum_places=within + sums,
+        deviation=np.array([_deviation(bins) for bins in layout.features.values()]),
     )
 
 
@@ -132,7 +136,12 @@ def _numbers(name: str, bins: NumericBins, start: int) -> Variables:
         used=np.ones((1, bins.cells), dtype=bool),
         places=np.arange(start, start + bins.cells)[None, None],
         fixed_at=middles[None],
+        deviation=np.array([_deviation(bins)]),
     )
+
+
+def _deviation(bins: FeatureBins) -> float:
+    return bins.deviation if bins.type == "numeric" and bins.deviation is not None else np.nan
 
 
 def _classes(name: str, layout: Layout, places: Places) -> Variables:
