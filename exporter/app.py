@@ -26,6 +26,7 @@ from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
 from exporter.log import Logger
 from exporter.memory import few_arenas
+from exporter.metrics.silence import Silence
 from exporter.state.store import StateLock
 
 _BAD_METRICS = {
@@ -300,7 +301,7 @@ class App:
         plan = runner.worker.plan
         last = self._publisher.current
         sources = tuple(self._source_status(runner, name) for name in runner.worker.stream_names)
-        state, reasons = judge(runner.samples)
+        state, reasons = judge(runner.samples, runner.silences)
         down = [f"{source.source}: {source.message}" for source in sources if source.state == "bad"]
         if runner.trouble:
             down.append(runner.trouble)
@@ -355,8 +356,8 @@ def importance(samples: Sequence[MetricSamples]) -> list[str]:
     return sorted(weight, key=lambda feature: (-weight[feature], feature))
 
 
-def judge(samples: Sequence[MetricSamples]) -> tuple[State, list[str]]:
-    """Ok, bad or unknown, and why, from the verdicts among a model's samples."""
+def judge(samples: Sequence[MetricSamples], silences: Sequence[Silence] = ()) -> tuple[State, list[str]]:
+    """Ok, bad or unknown, and why, from the verdicts among a model's samples and what they lack."""
     reasons = []
     said = False
     for each in samples:
@@ -370,4 +371,7 @@ def judge(samples: Sequence[MetricSamples]) -> tuple[State, list[str]]:
                 reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2], check=check))
     if reasons:
         return "bad", reasons
-    return ("ok", []) if said else ("unknown", ["no verdict yet: too few rows, labels or reference blocks"])
+    if said:
+        return "ok", []
+    lacking = [f"{each.version}: no verdict on {each.about} over {each.window}: {each.why}" for each in silences]
+    return "unknown", lacking or ["no verdict yet: no row lies in a window"]

@@ -1,8 +1,8 @@
 """`ml-exporter evaluate`: the present state once, for people and scripts, without a server."""
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from exporter.engine.worker import Worker
 from exporter.errors import ExporterError
 from exporter.health import Health
 from exporter.log import Logger
+from exporter.metrics.silence import Silence
 from exporter.visible import one_line
 
 _MOST_FEATURES = 15
@@ -30,6 +31,7 @@ class Evaluated:
     model: str
     window_end: float | None
     samples: list[MetricSamples]
+    silences: Sequence[Silence] = ()
 
 
 def evaluate_once(
@@ -58,9 +60,10 @@ def evaluate_once(
             try:
                 _read_everything(worker, health, progress)
                 samples = list(worker.evaluate())
+                silences = worker.silences
             finally:
                 worker.close()
-            found.append(Evaluated(model.name, _window_end(samples), samples))
+            found.append(Evaluated(model.name, _window_end(samples), samples, silences))
     return found
 
 
@@ -88,7 +91,7 @@ def _window_end(samples: list[MetricSamples]) -> float | None:
 
 
 def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
-    """Every sample, named as on /metrics; histograms are left out."""
+    """Every sample, named as on /metrics, and why verdicts are unknown; histograms are left out."""
     return [
         {
             "model": one.model,
@@ -103,6 +106,7 @@ def render_json(found: list[Evaluated]) -> list[dict[str, Any]]:
                 for labels, value in each.samples
                 if isinstance(value, float | int)
             ],
+            "no_verdict": [asdict(each) for each in one.silences],
         }
         for one in found
     ]
@@ -122,6 +126,8 @@ def render_tables(found: list[Evaluated], console: Console) -> None:
         console.print(_drift(values))
         if (bad := _bad_values(values)).row_count:
             console.print(bad)
+        if one.silences:
+            console.print(_silences(one.silences))
 
 
 def _add_row(table: Table, *cells: str) -> None:
@@ -187,6 +193,13 @@ def _drift_row(
         _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
         "unknown" if detected is None else ("drifted" if detected else "ok"),
     )
+
+
+def _silences(silences: Sequence[Silence]) -> Table:
+    table = Table("version", "window", "no verdict on", "because", box=None)
+    for each in silences:
+        _add_row(table, each.version, each.window, each.about, each.why)
+    return table
 
 
 def _bad_values(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:

@@ -8,6 +8,7 @@ from exporter.health import Health
 from exporter.log import Logger
 from exporter.metrics.evaluation import Evaluation, Facts
 from exporter.metrics.registry import FACT_METRICS, WINDOW_METRICS
+from exporter.metrics.silence import Silence, silences
 from exporter.metrics.spec import HistogramSample, HistogramValue, Metric, NoData, Sample
 
 T = TypeVar("T")
@@ -50,6 +51,16 @@ class Evaluator:
             if samples:
                 result.append(MetricSamples(fact_metric, samples))
         return result
+
+    def silences(self, evaluations: Iterable[Evaluation], *, labelled: bool) -> list[Silence]:
+        """Why verdicts are unknown."""
+        try:
+            return [silence for each in evaluations for silence in silences(each, labelled=labelled)]
+        except Exception as error:  # noqa: BLE001 - the metric runner is a border: what explains must not end the cycle
+            if "silence" not in self._told:
+                self._told.add("silence")
+                self._log.exception("explanation failed: please report this", error=str(error))
+            return []
 
     def _compute(
         self, metric: Metric, compute: Callable[[T], Iterable[Sample | HistogramSample]], of: T

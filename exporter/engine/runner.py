@@ -11,6 +11,7 @@ from exporter.errors import ExporterError
 from exporter.health import Health
 from exporter.log import Logger
 from exporter.memory import give_back
+from exporter.metrics.silence import Silence
 from exporter.scheduling import step_back
 
 STOP_SECONDS = 30.0
@@ -28,6 +29,7 @@ class Runner:
     health: Health
     log: Logger
     samples: Sequence[MetricSamples] = ()
+    silences: Sequence[Silence] = ()
     trouble: str = ""
     finished_at: float | None = None
     """When the last cycle ended well, Unix seconds."""
@@ -64,7 +66,7 @@ class Runner:
         while self.worker.step() and not self.stop.is_set() and self.clock.monotonic() - began < self.cycle:
             pass
         self.worker.finish_waits()
-        self.samples = self.worker.evaluate()
+        self.samples, self.silences = self.worker.evaluate(), self.worker.silences
         give_back()
         self.seconds = self.clock.monotonic() - began
         self.finished_at = self.clock.now()

@@ -17,6 +17,7 @@ from exporter.errors import SourceError
 from exporter.health import Health
 from exporter.log import Logger
 from exporter.metrics.evaluation import Evaluation, Facts, Window
+from exporter.metrics.silence import Silence
 from exporter.profile.counts import Counts
 from exporter.profile.refused import Refused
 from exporter.state.store import Store
@@ -96,6 +97,8 @@ class Worker:
         self._changed = True
         self._evaluated_at: int | None = None
         self._samples: list[MetricSamples] = []
+        self.silences: Sequence[Silence] = ()
+        """Why verdicts are unknown, as of the last evaluation."""
         return book
 
     def close(self) -> None:
@@ -225,6 +228,7 @@ class Worker:
         windows = () if end is None else self.plan.windows.items()
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
         self._samples = self._evaluator.run(evaluations, [self._facts(book, version, wall) for version in versions])
+        self.silences = self._evaluator.silences(evaluations, labelled=self.plan.labels is not None)
         self._changed, self._evaluated_at = False, end
         return self._samples
 

@@ -5,8 +5,9 @@ import io
 from rich.console import Console
 
 from exporter.engine.evaluate import MetricSamples
-from exporter.evaluation import Evaluated, render_tables
+from exporter.evaluation import Evaluated, render_json, render_tables
 from exporter.metrics.registry import METRICS
+from exporter.metrics.silence import Silence
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 WINDOW = ("demand", "v1", "24h")
@@ -58,3 +59,20 @@ def test_predictions_and_labels_drift_as_features_do() -> None:
         ["v1", "24h", "(labels)", "0.01", "-", "-", "-", "unknown"],
         ["v1", "24h", "price", "0.02", "-", "-", "0.00%", "ok"],
     ]
+
+
+def test_it_says_why_a_verdict_is_unknown() -> None:
+    silence = Silence("v1", "24h", "drift of features: price", "5 of 20 reference windows of this length")
+    out = io.StringIO()
+    found = Evaluated("demand", None, [], [silence])
+    render_tables([found], Console(file=out, width=200))
+    assert "drift of features: price" in out.getvalue()
+    assert "5 of 20 reference windows of this length" in out.getvalue()
+    assert render_json([found])[0]["no_verdict"] == [
+        {"version": "v1", "window": "24h", "about": silence.about, "why": silence.why}
+    ]
+
+
+def test_a_name_is_text_and_no_markup() -> None:
+    lines = printed(feature_drift_effect={("[red]x[/y]\x1b[2J",): 0.02})
+    assert lines[-1][2] == "[red]x[/y]<U+001B>[2J"

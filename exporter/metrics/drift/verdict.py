@@ -24,13 +24,13 @@ from exporter.metrics.drift.false_discovery import rejected
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import FLOOR_QUANTILE, null
 from exporter.metrics.drift.nulls import Nulls, nulls_of
-from exporter.metrics.drift.pair import Pair
+from exporter.metrics.drift.pair import Mask, Pair
 from exporter.metrics.drift.variables import Kind, Variables, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
-_LEAST_FREEDOM = 3.0
+LEAST_FREEDOM = 3.0
 """Windows of the reference so alike in a row that they tell no more than four independent ones say nothing."""
 
 
@@ -46,6 +46,9 @@ class Verdicts:
         threshold: (F,) least effect that counts.
         pvalue: (F,) NaN where not tested.
         detected: (F,) 0 or 1, NaN where not tested.
+        least: values that a variable needs.
+        comparable, cyclical: (F,) whether there is more than one group; whether a cycle is longer than the window.
+        windows, freedom: (F,) of the reference, as NullMoments has them; what makes the verdict possible.
     """
 
     variables: Variables
@@ -56,6 +59,11 @@ class Verdicts:
     threshold: Floats
     pvalue: Floats
     detected: Floats
+    least: int
+    comparable: Mask
+    cyclical: Mask
+    windows: Floats
+    freedom: Floats
 
 
 def verdicts(evaluation: Evaluation, kind: Kind) -> Verdicts:
@@ -70,19 +78,31 @@ def verdicts(evaluation: Evaluation, kind: Kind) -> Verdicts:
     return found
 
 
+def lacking(evaluation: Evaluation, kind: Kind) -> str:
+    """What a window lacks, in words, before anything can be said of any variable of the kind; empty for nothing."""
+    reference = evaluation.reference
+    if reference is None:
+        return "there is no reference; `ml-exporter reference fit` makes one"
+    if reference.id != evaluation.layout.id:
+        return "counted in other bins than those of the reference"
+    rows, least = (evaluation.counts.labels if kind == "labels" else evaluation.counts.rows), _least(evaluation, kind)
+    return f"{rows:,.0f} of {least:,} {'labels' if kind == 'labels' else 'rows'}" if rows < least else ""
+
+
+def _least(evaluation: Evaluation, kind: Kind) -> int:
+    return evaluation.thresholds.min_labels if kind == "labels" else evaluation.thresholds.min_rows
+
+
 def _judge(evaluation: Evaluation, kind: Kind) -> Verdicts | None:
-    reference, thresholds = evaluation.reference, evaluation.thresholds
-    if reference is None or reference.id != evaluation.layout.id:
-        return None
-    least = thresholds.min_labels if kind == "labels" else thresholds.min_rows
-    if (evaluation.counts.labels if kind == "labels" else evaluation.counts.rows) < least:
+    reference = evaluation.reference
+    if reference is None or lacking(evaluation, kind):
         return None
     variables = variables_of(reference, kind)
     if variables is None:
         return None
     nulls = nulls_of(reference, kind, variables, evaluation.window.seconds)
     full = variables.pair(evaluation.counts, reference.total)
-    return judge(variables, full, nulls, thresholds, least=max(least, 1))
+    return judge(variables, full, nulls, evaluation.thresholds, least=max(_least(evaluation, kind), 1))
 
 
 def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds, *, least: int) -> Verdicts:
@@ -98,7 +118,7 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
     effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean_squared, 0.0)), np.nan)
     tested = comparable & ~nulls.untestable
     if nulls.timed:
-        tested &= (prepared.moments.windows >= thresholds.min_blocks) & (prepared.moments.freedom >= _LEAST_FREEDOM)
+        tested &= (prepared.moments.windows >= thresholds.min_blocks) & (prepared.moments.freedom >= LEAST_FREEDOM)
     pvalue = np.where(tested, expected.pvalue(unbounded(squared)), np.nan)
     threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
     drifted = rejected(pvalue, thresholds.false_discovery_rate) & (effect > threshold)
@@ -111,4 +131,9 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
         threshold=threshold,
         pvalue=pvalue,
         detected=np.where(tested, drifted, np.nan),
+        least=least,
+        comparable=prepared.comparable,
+        cyclical=nulls.untestable,
+        windows=prepared.moments.windows,
+        freedom=prepared.moments.freedom,
     )
