@@ -274,11 +274,12 @@ class SqlSource:
         return replace(place, unplaced=survey.unplaced), max(0, survey.unplaced - place.unplaced)
 
     def _told(self) -> tuple[str, ...]:
-        if len(self._place.known) < KNOWN_MOST:
+        place = self._place
+        if place.key is None or place.since is None or place.since == self._database.lower(place.key.mark):
             return self._problems
         short = (
-            f"{self._database.name}: more than {KNOWN_MOST:,} rows stand within `look_back`, so that rows committed "
-            "late are looked for among the newest of them only; make `look_back` shorter"
+            f"{self._database.name}: rows committed late are looked for only behind the watermark {place.since}: more "
+            f"than {KNOWN_MOST:,} rows stand within `look_back` (make it shorter), or it was made longer just now"
         )
         return (*self._problems, short)
 

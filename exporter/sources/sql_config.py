@@ -33,7 +33,7 @@ def _look_back(value: Any) -> int | None:
 
 def _statement(value: str) -> str:
     """The query without what ends it."""
-    query = value.strip().rstrip(";").rstrip()
+    query = value.strip().rstrip("; \t\r\n")
     if not query:
         raise ValueError("is empty; give a SELECT, or name a `table`")
     if not re.match(r"(?i)(\(|/\*|--|(select|with|values|table)\b)", query):

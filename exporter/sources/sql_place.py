@@ -106,10 +106,10 @@ def _scalar(value: Any) -> RowId:
 
 
 def key_hashes(marks: pa.Array, ids: pa.Array) -> Hashes:
-    """(n,) hashes of watermarks and ids (as text); a row without id has the hash of its watermark alone."""
+    """(n,) hashes of watermarks and ids (as text); a row whose id is null has the hash of its watermark alone."""
     by_mark, _ = hash_ids(marks, _MARK_KEY)
-    by_id, has_id = hash_ids(ids, _ID_KEY)
-    mixed: Hashes = by_mark * _SAME + np.where(has_id, by_id, np.uint64(0))
+    by_id, _ = hash_ids(ids, _ID_KEY)
+    mixed: Hashes = by_mark * _SAME + np.where(np.asarray(ids.is_valid()), by_id, np.uint64(0))
     return mixed
 
 

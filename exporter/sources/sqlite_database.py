@@ -42,6 +42,11 @@ _FIXES: Final = {
     "unable to open": "check `path` and its permissions; a database in WAL mode needs a directory that we may write to",
     "readonly": "a database in WAL mode needs a directory that we may write to, or a process that has it open",
 }
+_ID_TEXT: Final = (
+    "CASE typeof(?) WHEN 'null' THEN NULL WHEN 'text' THEN 't' || ? WHEN 'blob' THEN 'b' || hex(?) "
+    "ELSE 'n' || CAST(? AS TEXT) END"
+)
+"""An id (?) as text that no id of another kind has."""
 _WRONG: Final = ("syntax error", "one statement at a time", "incomplete input")
 """What only another query mends."""
 
@@ -127,7 +132,7 @@ class SqliteDatabase:
         relation = f"(\n{self._config.query}\n) AS source" if self._config.query is not None else self._table()
         there = [str(each[0]) for each in self._run(f"SELECT * FROM {relation} LIMIT 0").description]  # noqa: S608
         self._columns = [name for name in there if self._wanted is None or name in self._wanted]
-        selected = tuple(_quoted(name) for name in self._columns)
+        selected = tuple(f"source.{_quoted(name)}" for name in self._columns)
         if self._key_columns is None:
             self._statements = Statements(relation, selected, "", "", "", "", "", _parameter, nulls_first=True)
             return
@@ -136,7 +141,7 @@ class SqliteDatabase:
                 raise SourceError(
                     f"{self.name}: there is no column `{name}` (`{key_name}`); there are {', '.join(there)}"
                 )
-        mark, row_id = (_quoted(name) for name in self._key_columns)
+        mark, row_id = (f"source.{_quoted(name)}" for name in self._key_columns)
         self._format = self._kind(relation, mark, key)
         # Numbers come before all text, text before all blobs.
         text = self._format is not None
@@ -145,7 +150,7 @@ class SqliteDatabase:
             columns=selected,
             mark=mark,
             id=row_id,
-            id_text=f"CASE typeof({row_id}) WHEN 'blob' THEN hex({row_id}) ELSE CAST({row_id} AS TEXT) END",
+            id_text=_ID_TEXT.replace("?", row_id),
             placed=f"{mark} >= '' AND {mark} < x''" if text else f"{mark} > -9e999 AND {mark} < 9e999",
             unplaced_if=f"{mark} IS NULL OR {mark} < '' OR {mark} >= x''"
             if text
@@ -157,7 +162,7 @@ class SqliteDatabase:
         )
 
     def _table(self) -> str:
-        return ".".join(_quoted(part) for part in self._config.parts())
+        return f"{'.'.join(_quoted(part) for part in self._config.parts())} AS source"
 
     def _kind(self, relation: str, mark: str, key: Key | None) -> TextTimes | None:
         """The format of the watermarks; None: they are numbers."""
@@ -174,8 +179,9 @@ class SqliteDatabase:
             return None
         found = format_of(known, ZoneInfo(self._config.timezone))
         if found is None:
+            name = mark.removeprefix("source.")
             raise SourceError(
-                f"{self.name}: column {mark} (`watermark`) holds text that is no ISO 8601 time such as "
+                f"{self.name}: column {name} (`watermark`) holds text that is no ISO 8601 time such as "
                 "2024-05-01T12:00:00Z; name a column of times or numbers"
             )
         return found
