@@ -15,7 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +109,14 @@ class PostgresServer:
 
     host, user, password = "127.0.0.1", USER, PASSWORD
 
-    def __init__(self, settings: str = "") -> None:
-        """Makes and starts it, with more lines of postgresql.conf if wanted (paths in it start at `data`)."""
+    def __init__(self, settings: str = "", access: str = "", files: Mapping[str, bytes] | None = None) -> None:
+        """Makes and starts it.
+
+        Args:
+            settings: more lines of postgresql.conf; paths in it start at `data`.
+            access: lines of pg_hba.conf that go first.
+            files: files to put into `data`.
+        """
         self.bin = binaries()
         self.runs_as = _unprivileged()
         self.directory = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -124,6 +130,11 @@ class PostgresServer:
         )  # fmt: skip
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"{_SETTINGS}unix_socket_directories = '{self.directory}'\n{settings}\n")
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"{access}\n{rules.read_text()}")
+        for name, content in (files or {}).items():
+            (self.data / name).write_bytes(content)
+            self.own(self.data / name)
         self.start()
         create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_read_all_data")
         administer(self, create.format(sql.Identifier(USER), sql.Literal(PASSWORD)))

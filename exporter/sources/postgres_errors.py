@@ -50,7 +50,7 @@ def _message(error: psycopg.Error, config: PostgresConfig, watermark: str | None
         return f"{said}; check `table` (with its schema), `database`, and the user's USAGE on the schema", False
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return f"{said}; GRANT SELECT on it (and USAGE on its schema) to the user", False
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.FeatureNotSupported):
         return f"{said}; `query` must only read", True
     if code == "42601":
         return f"{said}; `query` must be one SELECT without a semicolon", True
