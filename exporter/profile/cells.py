@@ -215,8 +215,8 @@ def _one(text: str) -> tuple[int, bool]:
         when = datetime.fromisoformat(text if leap is None else f"{text[: leap.start()]}:59{text[leap.end() :]}")
     except ValueError:
         return int(NO_TIME), False
-    micros = (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // _MICROSECOND
-    return micros if leap is None else micros + 10**6, when.tzinfo is None
+    micros = (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // _MICROSECOND + (0 if leap is None else 10**6)
+    return micros if _EARLIEST <= micros <= _LATEST else int(NO_TIME), when.tzinfo is None
 
 
 @_whatever_text
@@ -276,8 +276,12 @@ def read_names(column: pa.Array) -> Names:
         # As Python objects nanoseconds would need pandas.
         column = _plain(column).cast(pa.string())
         kind = column.type
+    elif pa.types.is_float16(kind):
+        # pyarrow cannot make a dictionary of it.
+        column = column.cast(pa.float32())
+        kind = column.type
     encoded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
-    names = [_name(value) for value in encoded.dictionary.to_pylist()]
+    names = [name_of(value) for value in encoded.dictionary.to_pylist()]
     indices = encoded.indices
     if indices.null_count:
         indices = pc.fill_null(indices.cast(pa.int64()), -1)
@@ -288,13 +292,18 @@ def read_names(column: pa.Array) -> Names:
 INVALID_NAME = "<invalid>"
 
 
-def _name(value: object) -> str:
+_WHOLE_BELOW = 2.0**63
+"""Floats that are whole up to here have the digits of the whole number, as ids have (profile/ids.py)."""
+
+
+def name_of(value: object) -> str:
+    """A value as a name; empty where it is none."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         if value != value:  # noqa: PLR0124 - NaN is the one number that differs from itself
             return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_BELOW else repr(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)

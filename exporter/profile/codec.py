@@ -47,7 +47,7 @@ def packed_layout(data: bytes) -> str:
     _, version, layout, *_ = _COUNTS.unpack_from(data)
     if not 1 <= version <= _COUNTS_VERSION:
         raise ProfileMismatch(f"counts of version {version}; this program reads versions up to {_COUNTS_VERSION}")
-    return str(layout.decode())
+    return str(layout.decode("ascii", "replace"))
 
 
 def unpack(data: bytes, layout: Layout) -> Counts:

@@ -19,6 +19,7 @@ from exporter.profile.cells import (
     Names,
     constant,
     find_column,
+    is_text,
     read_names,
     read_numbers,
     read_times,
@@ -157,6 +158,8 @@ def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, Refused]:
 
 
 Decoded = TypeVar("Decoded", Rows, LabelRows)
+_NO_ROWS = pa.RecordBatch.from_struct_array(pa.array([], pa.struct([])))
+"""Without columns: one that cannot be read cannot be read where it has no rows either."""
 
 
 def _decode(
@@ -171,7 +174,8 @@ def _decode(
     except Exception:  # noqa: BLE001 - the border between what others wrote and what is counted
         good = np.zeros(batch.rows.num_rows, dtype=np.bool_)
         _try_pieces(batch, 0, _HOPELESS, good, lambda piece: decode(piece, reading))
-    decoded, refused = decode(batch.filter(pa.array(good)), reading)
+    rest = batch.filter(pa.array(good)) if good.any() else replace(batch, rows=_NO_ROWS)
+    decoded, refused = decode(rest, reading)
     decoded.place = np.flatnonzero(good)[decoded.place]
     refused.add(batch, np.flatnonzero(~good), "unreadable", keep_rows=reading.keep_rows)
     return decoded, refused
@@ -264,7 +268,9 @@ def _errors(rows: pa.RecordBatch, name: str | None, n: int) -> Names:
     if column is not None and pa.types.is_boolean(column.type):
         column = pc.if_else(column, "error", None)
     elif column is not None and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        column = pc.if_else(pc.equal(column, 0), None, column)
+        if pa.types.is_float16(column.type):
+            column = column.cast(pa.float32())  # pyarrow compares no others
+        column = pc.if_else(pc.equal(column, pa.scalar(0, column.type)), None, column)
     return Names(np.full(n, -1, dtype=np.int64), ()) if column is None else read_names(column)
 
 
@@ -387,4 +393,8 @@ def _ids(rows: pa.RecordBatch, name: str, key: Key, n: int) -> tuple[Hashes, Boo
     column = find_column(rows, name)
     if column is None or pa.types.is_null(column.type) or pa.types.is_nested(column.type):
         return np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.bool_)
-    return hash_ids(column, key)
+    hashes, has_id = hash_ids(column, key)
+    if is_text(column.type):
+        # Among text, an object or a list has this name; it is no more an id than in a column of its own.
+        has_id &= ~np.asarray(pc.fill_null(pc.equal(column, INVALID_NAME), False))
+    return hashes, has_id

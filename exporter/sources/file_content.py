@@ -20,6 +20,10 @@ _PIECE_BYTES: Final = 1 << 16
 """Decompressed at once, so that of broken content nearly all that stands before the break is read."""
 
 
+_FINER: Final = 1 << 8
+"""By so much: from 64 KiB to 256 bytes to one."""
+
+
 class BrokenContent(Exception):  # noqa: N818 -- caught and turned into a problem or a reject within the files source
     """Compressed bytes that cannot be decompressed."""
 
@@ -100,25 +104,45 @@ class GzipContent:
 
 
 class ArrowContent:
-    """A file in one of the other compressions that pyarrow reads. One that is cut off ends before its last piece."""
+    """A file in one of the other compressions that pyarrow reads."""
 
     def __init__(self, path: str, compression: str) -> None:
-        self._stream: Any = pa.CompressedInputStream(pa.OSFile(path), compression)
+        self._path, self._compression = path, compression
+        self._stream = self._opened()
+        self._position = 0
+        self._piece = _PIECE_BYTES
         self.whole = False
         self._ended = False
+
+    def _opened(self) -> Any:
+        return pa.CompressedInputStream(pa.OSFile(self._path), self._compression)
 
     def read(self, size: int) -> bytes:
         if self._ended:
             return b""
         try:
-            content: bytes = self._stream.read(min(size, _PIECE_BYTES))
+            content: bytes = self._stream.read(min(size, self._piece))
         except OSError as error:
+            if self._piece > 1:
+                # The piece in which a stream breaks is lost to its reader: again, in smaller pieces.
+                self._piece //= _FINER
+                self._again()
+                return self.read(size)
             self._ended = True
             if "runcated" in str(error):
                 return b""
-            raise BrokenContent(str(error)) from error
+            raise BrokenContent(str(error).partition("\n")[0]) from error
+        self._position += len(content)
         self.whole = self._ended = not content
         return content
+
+    def _again(self) -> None:
+        """A new stream stands where this one does."""
+        self._stream.close()
+        self._stream = self._opened()
+        left = self._position
+        while left:
+            left -= len(self._stream.read(min(left, _PIECE_BYTES)))
 
     def close(self) -> None:
         self._stream.close()

@@ -89,7 +89,22 @@ def decode(cursor: bytes | None) -> tuple[Mark, ...]:
         if document["version"] != VERSION:
             msg = f"files: the cursor is of version {document['version']}, this program reads version {VERSION}"
             raise SourceError(msg, fatal=True)
-        return tuple(Mark(*row) for row in document["files"])
+        return tuple(_mark(row) for row in document["files"])
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         msg = "files: the cursor kept in the state directory is not one of a files source; give the model a new state"
         raise SourceError(msg, fatal=True) from error
+
+
+def _mark(row: list[Any]) -> Mark:
+    """The mark of a row.
+
+    Raises:
+        TypeError: it has others than the attributes of a mark.
+    """
+    if list(map(type, row)) != _TYPES:
+        raise TypeError
+    return Mark(*row)
+
+
+_TYPES: Final[list[type]] = [str, int, int, str, int, str, int, int, bool, bool, int, int]
+"""Of the attributes of a mark, in order."""

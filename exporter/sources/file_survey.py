@@ -143,7 +143,8 @@ def printable(path: str) -> str:
 
 def problem(path: str, error: Exception) -> str:
     """One line that says which file could not be read, and why."""
-    return f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{path}: {said.partition(chr(10))[0]}"
 
 
 def finished(known: Known, others: Iterable[LogFile]) -> bool:

@@ -1,11 +1,11 @@
 """Python objects to an Arrow table, where rows had to be read one by one: a column of mixed kinds becomes text."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
 import pyarrow as pa
+
+from exporter.profile.cells import INVALID_NAME, name_of
 
 _INT64: Final = range(-(2**63), 2**63)
 _EXACT: Final = 2**53
@@ -37,20 +37,22 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         return _structs(values)
     if kinds == {list}:
         return _lists(values)
-    return pa.array([None if value is None else text_of(value) for value in values], pa.string())
+    return pa.array([text_of(value) for value in values], pa.string())
 
 
-def text_of(value: Any) -> str:
-    """A value as text: text itself, a number's digits, `true` and `false`, nested values as JSON."""
-    if isinstance(value, str):
-        return value
+def text_of(value: Any) -> str | None:
+    """A value as text, as `read_names` calls it: text itself, a number's digits, `true` and `false`.
+
+    So it is the same name, number or id in a column of mixed kinds as in one of its own kind; what has no name there
+    (NaN, an object, a list) has none here.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return orjson.dumps(value, default=str).decode() if not _beyond_64_bits(value) else str(value)
+    if isinstance(value, dict | list):
+        return INVALID_NAME
+    if isinstance(value, float):
+        return name_of(value) or None
+    return None if value is None else str(value)
 
 
 def deeper_than(value: Any, limit: int) -> bool:
@@ -74,7 +76,7 @@ def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
             return pa.array(values, pa.int64())
     elif all(not isinstance(value, int) or -_EXACT <= value <= _EXACT for value in values):
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([None if value is None else text_of(value) for value in values], pa.string())
+    return pa.array([text_of(value) for value in values], pa.string())
 
 
 def _structs(values: Sequence[Any]) -> pa.Array:
@@ -94,11 +96,3 @@ def _lists(values: Sequence[Any]) -> pa.Array:
         flat.extend(value or ())
     offsets.append(len(flat))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), column_of(flat))
-
-
-def _beyond_64_bits(value: Any) -> bool:
-    if isinstance(value, int):
-        return value not in range(-(2**63), 2**64)
-    if isinstance(value, dict):
-        return any(_beyond_64_bits(child) for child in value.values())
-    return isinstance(value, list) and any(_beyond_64_bits(child) for child in value)

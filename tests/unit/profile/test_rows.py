@@ -181,3 +181,37 @@ def test_row_that_nothing_can_read_costs_the_row(monkeypatch: pytest.MonkeyPatch
     assert [(note.row, note.reason) for note in refused.notes] == [(11 + 666, "unreadable")]
     rows, refused = decode_predictions(batch(y=[1] * 1000, x=[666] * 1000), READING)
     assert (len(rows), dict(refused.tally)) == (0, {"unreadable": 1000})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pa.array([0, 1], pa.float16()), pa.array([0, 2**64 - 1], pa.uint64()), pa.array([0, 1], pa.decimal128(5, 2))],
+    ids=str,
+)
+def test_error_codes_of_every_type_of_number(error: pa.Array) -> None:
+    found, refused = decode_predictions(batch(y=[1, 1], error=error), READING)
+    assert ((found.error.codes >= 0).tolist()[1], refused.tally.total()) == (True, 0)
+
+
+def test_half_floats_have_names() -> None:
+    found = read_names(pa.array([1.0, 0.5, None], pa.float16()))
+    assert [found.names[code] if code >= 0 else None for code in found.codes] == ["1", "0.5", None]
+
+
+def test_column_that_cannot_be_read_at_all_costs_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that raises where it has no rows: then none of them is read, and the log goes on behind."""
+
+    def refuses(column: pa.Array) -> Any:
+        raise pa.ArrowNotImplementedError("no kernel")
+
+    monkeypatch.setattr(module, "read_names", refuses)
+    found, refused = decode_predictions(batch(y=[1, 0]), READING)
+    assert (len(found), dict(refused.tally)) == (0, {"unreadable": 2})
+
+
+def test_an_object_among_texts_is_no_id() -> None:
+    """As in a column of objects alone: whether a label has an id must not depend on its neighbours."""
+    labels = replace(READING, columns=replace(COLUMNS, label="y"))
+    for ids, expected in ((["a", "<invalid>", ""], 1), ([{"k": 1}, {"k": 2}, None], 0)):
+        found, refused = decode_labels(batch(y=[1, 1, 1], id=ids), labels)
+        assert (len(found), refused.tally["bad_id"]) == (expected, 3 - expected)

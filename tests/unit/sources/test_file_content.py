@@ -109,6 +109,23 @@ def test_the_first_line_that_holds_something(
     assert first_line(str(path), None, 200_000) == expected
 
 
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_all_of_a_stream_that_is_cut_off_is_read(compression: str, tmp_path: Path) -> None:
+    """To the byte, not but for the piece in which it ends."""
+    path = tmp_path / "log"
+    with pa.OSFile(str(path), "wb") as out, pa.CompressedOutputStream(out, compression) as file:
+        for number in range(100):
+            file.write(b"%06d\n" % number)
+            file.flush()
+        content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    window = Window(str(path), compression, 0)
+    found = window.peek(10_000)
+    window.close()
+    assert 40 < len(found) // 7 < 60
+    assert found == b"".join(b"%06d\n" % number for number in range(100))[: len(found)]
+
+
 def test_a_first_line_that_never_comes_is_told(tmp_path: Path) -> None:
     """Too long, or in what cannot be decompressed: waiting would not bring it."""
     (tmp_path / "long").write_bytes(b"x" * 300_000 + b"\ny")

@@ -38,8 +38,19 @@ def test_no_cursor_is_the_start() -> None:
 
 @pytest.mark.parametrize(
     "cursor",
-    [b"", b"{}", b"[]", b"\xff", b'{"version":1,"files":[[1]]}', b'{"version":2,"files":[]}', b'{"version":1}'],
-    ids=range(7),
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b'{"version":1,"files":[[1]]}',
+        b'{"version":2,"files":[]}',
+        b'{"version":1}',
+        b'{"version":1,"files":[["/a",1,2,"",0,"","1",1,false,true,1,1]]}',
+        b"7",
+        b'{"version":1,"files":[{}]}',
+    ],
+    ids=range(10),
 )
 def test_anything_else_is_fatal(cursor: bytes) -> None:
     with pytest.raises(SourceError) as told:

@@ -80,7 +80,8 @@ def test_a_reject_tells_its_content_only_when_told_to() -> None:
         (b'{"a":1}\n{"a":2.5}\n', [1.0, 2.5]),
         (b'{"a":1}\n{"a":"x"}\n', ["1", "x"]),
         (b'{"a":true}\n{"a":1.5}\n{"a":null}\n', ["true", "1.5", None]),
-        (b'{"a":{"x":1}}\n{"a":3}\n', ['{"x":1}', "3"]),
+        (b'{"a":{"x":1}}\n{"a":3}\n{"a":[]}\n', ["<invalid>", "3", "<invalid>"]),
+        (b'{"a":1.0}\n{"a":"x"}\n{"a":NaN}\n{"a":1e18}\n{"a":0.5}\n', ["1", "x", None, "1000000000000000000", "0.5"]),
         (b'{"a":18446744073709551615}\n{"a":7}\n', ["18446744073709551615", "7"]),
         (b'{"a":123456789012345678901234567890}\n', ["123456789012345678901234567890"]),
         (b'{"a":9007199254740993}\n{"a":0.5}\n', ["9007199254740993", "0.5"]),
@@ -95,7 +96,7 @@ def test_a_reject_tells_its_content_only_when_told_to() -> None:
         (b'{"a":[1,"x"]}\n', [["1", "x"]]),
         (b'{"a":{"x":1}}\n{"a":{"x":"s"}}\n', [{"x": "1"}, {"x": "s"}]),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_values_keep_what_they_say(content: bytes, expected: list[Any]) -> None:
     parsed = parse(content)
