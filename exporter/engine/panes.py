@@ -102,7 +102,7 @@ class Panes:
             and running.start <= start <= running.end <= end
         )
         if running is None or not moved:
-            running = _Running(start, end, self._sum(version, layout, start, end))
+            running = _Running(start, end, self._whole(version, layout, start, end))
             self._running[(version, seconds)] = running
             return running.counts
         if running.end < end:
@@ -113,6 +113,21 @@ class Panes:
             running.counts.by_slice -= gone.by_slice
         running.start, running.end = start, end
         return running.counts
+
+    def _whole(self, version: str, layout: Layout, start: int, end: int) -> Counts:
+        """The sum of [start, end), beginning with the longest running window that ends where it does."""
+        inside = [
+            running
+            for (owner, _), running in self._running.items()
+            if owner == version and start <= running.start and running.end == end
+            if running.counts.layout.id == layout.id
+        ]
+        if not inside:
+            return self._sum(version, layout, start, end)
+        longest = min(inside, key=lambda running: running.start)
+        total = self._sum(version, layout, start, longest.start)
+        total.add(longest.counts)
+        return total
 
     def _sum(self, version: str, layout: Layout, start: int, end: int) -> Counts:
         total = Counts.zero(layout)

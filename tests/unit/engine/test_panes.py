@@ -1,5 +1,6 @@
 """Windows are sums of panes, whatever was rolled up, reopened or came late."""
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,14 @@ def test_width_follows_age(pane: int) -> None:
     assert panes.width_at(99 * DAY) == pane
     assert panes.width_at(97 * DAY) == max(pane, HOUR)
     assert panes.width_at(90 * DAY) == DAY
+
+
+@pytest.mark.parametrize("order", list(permutations((HOUR, 6 * HOUR, DAY))))
+def test_a_window_is_the_same_whichever_was_asked_before(order: tuple[int, ...]) -> None:
+    """A longer one begins with the sum of a shorter one, which goes on for itself."""
+    panes, end = filled(), 5 * DAY
+    first = {seconds: rows(panes, seconds, end) for seconds in order}
+    assert first == {seconds: rows(filled(), seconds, end) for seconds in order}
+    panes.add({("v", end - 600): one(100.0)})
+    later = {seconds: rows(panes, seconds, end) for seconds in order}
+    assert later == {seconds: count + 100.0 for seconds, count in first.items()}
