@@ -15,7 +15,9 @@ def reference(rows_by_hour: dict[int, float]) -> Reference:
     blocks = np.zeros((len(rows_by_hour), LAYOUT.width))
     blocks[:, LAYOUT.spans["rows"].start] = list(rows_by_hour.values())
     starts = np.array([hour * HOUR for hour in rows_by_hour], dtype=np.int64)
-    return Reference(LAYOUT, Counts.zero(LAYOUT), "m", block_seconds=HOUR, block_starts=starts, blocks=Vectors.of(blocks))
+    return Reference(
+        LAYOUT, Counts.zero(LAYOUT), "m", block_seconds=HOUR, block_starts=starts, blocks=Vectors.of(blocks)
+    )
 
 
 def rows(of: Reference, seconds: int) -> list[float]:
