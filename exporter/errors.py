@@ -42,6 +42,16 @@ class StateError(ExporterError):
     """A state directory that cannot be opened, read or written."""
 
 
+class UnknownVersion(ExporterError, ValueError):  # noqa: N818 - says what it is
+    """Something was written by another version of the program, in a form that this one does not read."""
+
+    def __init__(self, what: str, found: object, *, reads: int) -> None:
+        """Says who wrote it: `found` is its version, `reads` the newest that this program reads."""
+        number = int(found) if str(found).isdigit() else None  # type: ignore[call-overload]
+        writer = "another" if number is None else "a newer" if number > reads else "an older"
+        super().__init__(f"{what} version {found}, written by {writer} ml-exporter; this one reads version {reads}")
+
+
 class ReferenceFileError(ExporterError):
     """A reference file that is missing, broken, or made for something else."""
 

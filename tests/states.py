@@ -44,9 +44,9 @@ def by_name(counts: Any, vocabulary: Any) -> tuple[Any, ...]:
     )
 
 
-def set_aside(exporter: Exporter) -> Counter[tuple[str, str]]:
-    """(reason, digest) of the rows set aside → how often; not where: a log may have been rotated meanwhile."""
-    return Counter((reject.reason, reject.digest) for reject in exporter.rejects(10**6))
+def set_aside(exporter: Exporter) -> Counter[str]:
+    """Reason → rows set aside whose place is remembered; not the places: a log may have been rotated meanwhile."""
+    return Counter(reject.reason for reject in exporter.rejects(10**6))
 
 
 def _without_errors(counts: Any) -> np.ndarray:

@@ -44,6 +44,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.errors import UnknownVersion
 from exporter.profile.bins import CategoryBins, FeatureBins, Floats, NumericBins
 from exporter.profile.ranking import rank_edges, ranked_bins
 
@@ -262,12 +263,12 @@ class Layout:
         """The layout that `to_json` described.
 
         Raises:
-            ValueError: of another layout version, or not a layout.
+            UnknownVersion: of a layout version that is not read.
+            ValueError: not a layout.
         """
         version = data.get("version")
         if not isinstance(version, int) or not OLDEST_VERSION <= version <= LAYOUT_VERSION:
-            msg = f"layout version {version!r}, this program reads {OLDEST_VERSION} to {LAYOUT_VERSION}"
-            raise ValueError(msg)
+            raise UnknownVersion("layout of", version, reads=LAYOUT_VERSION)
         features: dict[str, FeatureBins] = {}
         for name in data["feature_order"]:
             bins = _bins_from_json(data["features"][name])

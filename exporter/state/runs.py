@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from exporter.errors import UnknownVersion
 from exporter.profile.ids import Hashes
 from exporter.state.order import rising
 
@@ -147,18 +148,23 @@ def unpack_run(number: int, bucket: int, data: bytes) -> Run:
     """The run that `pack_run` made bytes of.
 
     Raises:
-        ValueError: damaged, or of a newer version.
+        UnknownVersion: of a newer version.
+        ValueError: damaged.
     """
     try:
         return _unpacked(number, bucket, data)
+    except UnknownVersion:
+        raise
     except (struct.error, ValueError, TypeError, KeyError, OSError) as error:
         raise ValueError(f"run {number}: {error}") from error
 
 
 def _unpacked(number: int, bucket: int, data: bytes) -> Run:
     magic, version, size = _HEAD.unpack_from(data)
-    if magic != _MAGIC or not 1 <= version <= _VERSION:
-        raise ValueError(f"not one of version {_VERSION} or before")
+    if magic != _MAGIC:
+        raise ValueError("not a run")
+    if not 1 <= version <= _VERSION:
+        raise UnknownVersion("run of", version, reads=_VERSION)
     start = _HEAD.size + size
     head = json.loads(data[_HEAD.size : start])
     arrays = _widened(head, data, start) if version == _VERSION else _as_they_were(head, data, start, version)
