@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,7 +22,18 @@ import pyarrow.parquet as pq
 SPEED = 120
 BEGAN = 1_767_225_600
 """Event time of the first row, 2026-01-01 00:00 UTC."""
-KEPT_FILES = 4
+KEPT_FILES = 30
+FOLDERS = ("flights", "labels", "prices", "images")
+SHARES = {"flights": 0.5, "prices": 0.28, "images": 0.2, "orders": 0.02}
+"""Model → its share of all rows."""
+_TABLES = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE predictions (
+    n INTEGER PRIMARY KEY, ts REAL, id TEXT, late INTEGER, p REAL, version TEXT, x REAL, carrier TEXT
+);
+CREATE TABLE labels (n INTEGER PRIMARY KEY, id TEXT, y INTEGER, at REAL);
+"""
+_KEPT_ORDERS = 20_000
 _POOL = 4096
 """Rows that are drawn beforehand; those of a log are these over and over with their own times and ids."""
 _LABEL_DELAY = 1200
@@ -72,6 +84,19 @@ def config(folder: Path, port: int, take: int) -> dict[str, Any]:
             "max_counter_age": "1d",
         },
     }
+    table = {"type": "sqlite", "path": str(folder / "orders.db"), "watermark": "n", "id": "n", "look_back": 500}
+    models["orders"] = {
+        "task": "binary",
+        "predictions": {"source": {**table, "table": "predictions"}, "columns": dict(columns)},
+        "labels": {
+            "source": {**table, "table": "labels"},
+            "columns": {"id": "id", "label": "y", "time": "at"},
+            "wait": "1h",
+        },
+        **sloped,
+        **kept,
+    }
+    del models["orders"]["predictions"]["columns"]["error"]
     if take % 5 == 4:
         del models["images"]  # away for a minute, then back
     return {"server": {"listen": f"127.0.0.1:{port}"}, "state_dir": str(folder / "state"), "cycle": "1s",
@@ -94,15 +119,19 @@ class Logs:
         self._random = np.random.default_rng(seed)
         self._began = self._then = time.time()
         self._numbers: Counter[str] = Counter()
-        self._owed = dict.fromkeys(("flights", "prices", "images"), 0.0)
+        self._owed = dict.fromkeys(SHARES, 0.0)
         self._due: list[tuple[float, str]] = []
         self._versions = 0
         self._x = self._random.normal(10, 3, _POOL).round(3)
         self._p = (1 / (1 + np.exp(10 - self._x))).round(4)
         self._carrier = self._random.choice(["AA", "UA", "DL"], _POOL, p=[0.6, 0.3, 0.1])
         self._airport = self._random.choice([f"K{n:02}" for n in range(30)], _POOL)
-        for name in ("flights", "labels", "prices", "images"):
+        for name in FOLDERS:
             (folder / name).mkdir()
+        self._database = sqlite3.connect(folder / "orders.db", timeout=10)
+        self._database.executescript(_TABLES)
+        self._locked = False
+        self._waiting: list[tuple[str, tuple[Any, ...]]] = []
 
     def event_time(self, wall: float) -> float:
         return BEGAN + (wall - self._began) * SPEED
@@ -122,12 +151,13 @@ class Logs:
         """Every log has what it should have by now."""
         now = time.time()
         passed, self._then = now - self._then, now
-        for name, share in (("flights", 0.5), ("prices", 0.3), ("images", 0.2)):
+        for name, share in SHARES.items():
             self._owed[name] += passed * self.rate * share
         self._flights(self._take("flights"), now - passed, now)
         self._prices(self._take("prices"), now - passed, now)
-        if self._owed["images"] >= 5 * self.rate * 0.2:
+        if self._owed["images"] >= 5 * self.rate * SHARES["images"]:
             self._images(self._take("images"), now)
+        self._orders(self._take("orders"), now - passed, now)
 
     def _take(self, name: str) -> int:
         rows = int(self._owed[name])
@@ -185,6 +215,36 @@ class Logs:
         (folder / "half.tmp").rename(folder / f"{number:06}.parquet")
         self.written["images", "predictions"] += rows
 
+    def _orders(self, rows: int, start: float, end: float) -> None:
+        """Inserts rows, in one transaction; what cannot be inserted while the database is locked comes later."""
+        first = self._numbers["orders"]
+        self._numbers["orders"] += rows
+        times = np.linspace(self.event_time(start), self.event_time(end), rows, endpoint=False).tolist()
+        for n, at in enumerate(times):
+            k = (first + n) * 7 % _POOL
+            x, p, name = float(self._x[k]), float(self._p[k]), f"o{first + n}"
+            row = (at, name, int(p > 0.5), p, "v0", x, str(self._carrier[k]))
+            self._waiting.append(
+                ("predictions (ts, id, late, p, version, x, carrier) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            )
+            if n % 2:
+                self._waiting.append(("labels (id, y, at) VALUES (?, ?, ?)", (name, int(k % 97 / 97 < p), at + 60)))
+        if self._locked:
+            return
+        with self._database as db:
+            for into, values in self._waiting:
+                db.execute(f"INSERT INTO {into}", values)
+                self.written["orders", into.split(" ", 1)[0]] += 1
+            for name in ("predictions", "labels"):
+                db.execute(f"DELETE FROM {name} WHERE n < (SELECT max(n) FROM {name}) - ?", (_KEPT_ORDERS,))
+        self._waiting = []
+
+    def lock(self) -> None:
+        """Nobody reads or writes the database until `back`."""
+        self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._database.execute("BEGIN EXCLUSIVE")
+        self._locked = True
+
     def _append(self, name: str, file: str, lines: list[str], head: str = "") -> None:
         if not lines:
             return
@@ -225,8 +285,8 @@ class Logs:
         else:
             (folder / file).rename(one)
 
-    def tidy(self, keep: int = 24) -> None:
-        """Only the newest Parquet files are left: two minutes of them."""
+    def tidy(self, keep: int = 60) -> None:
+        """Only the newest Parquet files are left: five minutes of them."""
         for old in sorted(self.place("images").glob("*.parquet"))[:-keep]:
             old.unlink()
 
@@ -236,7 +296,12 @@ class Logs:
 
     def back(self) -> None:
         """Every folder is where it was."""
-        for name in ("flights", "labels", "prices", "images"):
+        if self._locked:
+            self._database.execute("ROLLBACK")
+            self._database.execute("PRAGMA locking_mode=NORMAL")
+            self._database.execute("SELECT count(*) FROM labels").fetchone()  # only now others may
+            self._locked = False
+        for name in FOLDERS:
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / f"{name}.away").rename(self.folder / name)
 
