@@ -8,15 +8,20 @@ where F_reference between edges takes each cell's rows to be spread evenly aroun
 hold one value, at their upper edge, stay a step), and w_k is the mass of the cells on both sides of an edge, in the
 window and in the mapped reference together. Scales of temperature are tried where the reference lies where temperatures
 of that scale do. For plain factors the best one is sought near the ratio of the means, and told as the factor between
-known units that is nearest, if one is near; without one it must lie under 2/3 or over 3/2. A change is called where
+known units if it fits as well, and no other as well that is as common; else as it was found where that is known to
+10 %, under 2/3 or over 3/2. A change is called where
 
 * D of no change is large: over `_FAR`, and over `_MARGIN` times what the reference's own windows show at most;
 * D of the change is no larger than what the reference's own windows show at most, or than `_NEAR`, never over `_SURE`,
-  and at most a quarter of D of no change.
+  and at most a quarter of D of no change;
+* no mixture F = (1 - s) F_reference + s F_mapped by a factor further from 1 fits twice as well. Where only a part of
+  the rows has changed, a single factor would lie between 1 and the true one: nothing is said until all have.
 
-Where nearly all values fell into one cell, or the reference fills but few, D says little: then the window's mean must
-be the mapped one to 3 %, and only powers of ten, 60, 24 and such, and temperatures, are believed. There is no verdict
-on features that wander by more than `_WANDERING` among the reference's own windows: the month, a day's temperature.
+Where nearly all values fell into one cell, or the reference fills but few, D says little: then it must be no larger
+than `_NEAR` and chance make it, the window's mean must be the mapped one to 3 %, and only powers of ten, 60, 24 and
+such, and temperatures, are believed, where the mean is known well enough to tell them from other units. There is no
+verdict on features that wander by more than `_WANDERING` among the reference's own windows: the month, a day's
+temperature.
 
 An ordinary shift is no affine map to that exactness, or its factor is near 1, where no two units are told apart. Growth
 by a steady factor that is not would be called a change of unit: the price of telling it at all.
@@ -65,11 +70,17 @@ _BOTH_WAYS = tuple(factor for a in (*_COMMON, *_ROUND, *_RARER) for factor in (a
 FACTORS: NDArray[np.float64] = np.array([*_BOTH_WAYS])
 """Factors between units, the commonest first: miles and km, feet and metres, pounds and kilograms, inches, ..."""
 _NEARBY = 0.12
-"""How far, as a logarithm, the best factor may lie from that of known units."""
+"""How far, as a logarithm, the best factor may lie from that of known units, where it is known that well."""
 _SEARCH = np.exp(np.linspace(-0.4, 0.4, 65))
 """Where the best factor is sought, times the ratio of the means."""
 _RIVAL = 0.5
-"""Two factors whose D differ by less than this / √n are not told apart: the commoner is taken."""
+"""Two factors whose D differ by less than this / √n are not told apart."""
+_TOLD = 0.1
+"""A factor that is none of known units is told where it is known to 10 %."""
+_BEYOND = np.linspace(0.05, 1.2, 24)
+"""How much further from 1, as a logarithm, the factor of a mixture is sought."""
+_MIXED = 2.0
+"""How many times smaller the D of a mixture must be to be believed."""
 _CELSIUS, _FAHRENHEIT, _KELVIN = (-90.0, 60.0), (-130.0, 140.0), (180.0, 335.0)
 _TEMPERATURES = (
     (1.8, 32.0, *_CELSIUS),
@@ -206,18 +217,42 @@ def _recognise(row: int, cells: Floats, mean: float, learned: Known, limit: floa
     """
     share = _shares(cells)
     if share.max() > _CROWDED or (learned.share[row] > 0).sum() < _FEW:
-        return _by_mean(row, mean, learned)
+        return _by_mean(row, cells, mean, learned)
     fixed = _distance(share[None], _only(learned.shape, row), learned.mapped[:, row : row + 1])[:, 0]
     fixed[~learned.sensible[:, row]] = np.inf
     fixed[0] = np.inf
-    factor, distance = _best_factor(row, cells, mean, learned, limit)
+    factor, distance, least = _best_factor(row, cells, mean, learned)
     if fixed.min() <= min(limit, distance):
         return float(MAPS[np.argmin(fixed), 0])
-    return factor if distance <= limit else np.nan
+    return factor if distance <= limit and not _is_mixture(row, cells, factor, least, learned) else np.nan
 
 
-def _by_mean(row: int, mean: float, learned: Known) -> float:
-    """The factor that the means alone tell; NaN if it is not one of those believed."""
+def _is_mixture(row: int, cells: Floats, factor: float, least: float, learned: Known) -> bool:
+    """Whether old rows beside rows with a factor further from 1 explain the window much better than D = `least`."""
+    shape, share = _only(learned.shape, row), _shares(cells)
+    beyond = np.sign(np.log(abs(factor))) * _BEYOND
+    old = learned.mapped[0, row]
+    new = np.concatenate([_scaled(row, float(a), learned) for a in factor * np.exp(beyond)])
+    # The part that changed, by least squares with the weights of D.
+    cell = np.diff(old, prepend=0.0, append=1.0)
+    weight = np.where(shape.real[0], (share + cell)[:-1] + (share + cell)[1:], 0.0)
+    towards, seen = new - old, np.cumsum(share)[:-1] - old
+    size = (weight * towards * towards).sum(axis=1)
+    part = np.divide((weight * towards * seen).sum(axis=1), size, out=np.zeros_like(size), where=size > 0)
+    mixed = old + np.clip(part, 0.0, 1.0)[:, None] * towards
+    best = float(_distance(share[None], shape, mixed[:, None]).min())
+    return best * _MIXED <= least and best + _RIVAL / np.sqrt(cells.sum()) / _MIXED <= least
+
+
+def _scaled(row: int, factor: float, learned: Known) -> Floats:
+    """(1, E) share of the reference's feature `row`, times `factor`, at or under each edge."""
+    one = slice(row, row + 1)
+    low, high = learned.low[one] * factor, learned.high[one] * factor
+    return _cumulative(_only(learned.shape, row), low, high, learned.share[one])
+
+
+def _by_mean(row: int, cells: Floats, mean: float, learned: Known) -> float:
+    """The factor that the means alone tell; NaN if it is not one of those believed, or others could be it too."""
     was = float(learned.mean[row])
     factors = np.concatenate((np.array([*_ROUND]), 1 / np.array([*_ROUND]), MAPS[_SHIFTING, 0]))
     offsets = np.concatenate((np.zeros(2 * len(_ROUND)), MAPS[_SHIFTING, 1]))
@@ -225,31 +260,50 @@ def _by_mean(row: int, mean: float, learned: Known) -> float:
     expected = factors * was + offsets
     off = np.where(possible & (expected != 0), np.abs(mean - expected) / np.maximum(np.abs(expected), 1e-300), np.inf)
     best = int(np.argmin(off))
-    return float(factors[best]) if off[best] <= _MEAN_ALONE else np.nan
+    factor, chance = float(factors[best]), 1 / np.sqrt(cells.sum())
+    if off[best] > _MEAN_ALONE:
+        return np.nan
+    one = slice(row, row + 1)
+    low, high = (end[one] * factor + offsets[best] for end in (learned.low, learned.high))
+    mapped = _cumulative(_only(learned.shape, row), low, high, learned.share[one])
+    if float(_distance(_shares(cells)[None], _only(learned.shape, row), mapped[None])[0, 0]) > _NEAR + chance:
+        return np.nan
+    if offsets[best] == 0:
+        known_to = np.log1p(_MEAN_ALONE) + 2 * _uncertainty(row, cells, learned)
+        rivals = np.abs(np.log(FACTORS / (mean / was))) <= known_to
+        return factor if rivals.sum() == 1 else np.nan
+    return factor
 
 
-def _best_factor(row: int, cells: Floats, mean: float, learned: Known, limit: float) -> tuple[float, float]:
-    """The factor that fits best and its D, or those of known units if some near it fit too; D is infinite without."""
+def _best_factor(row: int, cells: Floats, mean: float, learned: Known) -> tuple[float, float, float]:
+    """The factor told and its D, infinite where none is; and the least D of any factor."""
     was = float(learned.mean[row])
     if was == 0 or mean / was <= 0:
-        return np.nan, np.inf
-    share, rows = _shares(cells), cells.sum()
+        return np.nan, np.inf, np.inf
+    share = _shares(cells)
     tried = np.concatenate((mean / was * _SEARCH, FACTORS))
-    near = np.abs(np.log(FACTORS / (mean / was))) <= _NEARBY - np.log(_SEARCH[0])
+    reach = max(_NEARBY, 2 * _uncertainty(row, cells, learned))
+    near = np.abs(np.log(FACTORS / (mean / was))) <= reach - np.log(_SEARCH[0])
     use = np.concatenate((np.ones(len(_SEARCH), dtype=np.bool_), near))
     distance = np.full(len(tried), np.inf)
-    one, shape = slice(row, row + 1), _only(learned.shape, row)
-    scaled = [_cumulative(shape, learned.low[one] * a, learned.high[one] * a, learned.share[one]) for a in tried[use]]
-    distance[use] = _distance(share[None], shape, np.stack(scaled))[:, 0]
+    scaled = np.stack([_scaled(row, float(a), learned) for a in tried[use]])
+    distance[use] = _distance(share[None], _only(learned.shape, row), scaled)[:, 0]
     best = int(np.argmin(distance[: len(_SEARCH)]))
-    of_known = np.where(np.abs(np.log(FACTORS / tried[best])) <= _NEARBY, distance[len(_SEARCH) :], np.inf)
-    slack = _RIVAL / np.sqrt(rows)
-    if of_known.min() <= max(limit, float(distance[best]) + slack):
-        chosen = int(np.argmax(of_known <= of_known.min() + slack))
-        return float(FACTORS[chosen]), float(of_known[chosen])
-    if 2 / 3 < tried[best] < 3 / 2:
-        return np.nan, np.inf
-    return float(tried[best]), float(distance[best])
+    of_known = np.where(np.abs(np.log(FACTORS / tried[best])) <= reach, distance[len(_SEARCH) :], np.inf)
+    least, slack = float(distance[best]), _RIVAL / np.sqrt(cells.sum())
+    as_well = np.flatnonzero(of_known <= of_known.min() + slack)
+    if of_known.min() <= least + 2 * slack and (len(as_well) == 1 or as_well[1] >= 2 * len(_COMMON) > as_well[0]):
+        return float(FACTORS[as_well[0]]), float(of_known[as_well[0]]), least
+    if 2 / 3 < tried[best] < 3 / 2 or 2 * _uncertainty(row, cells, learned) > _TOLD:
+        return np.nan, np.inf, least
+    return float(tried[best]), least, least
+
+
+def _uncertainty(row: int, cells: Floats, learned: Known) -> float:
+    """Standard error of the ratio of the means, relative, where the window varies as the reference does."""
+    middle = (learned.low[row] + learned.high[row]) / 2
+    spread = np.sqrt((learned.share[row] * (middle - learned.mean[row]) ** 2).sum())
+    return float(spread / abs(learned.mean[row]) / np.sqrt(cells.sum()))
 
 
 def _only(shape: Shape, row: int) -> Shape:

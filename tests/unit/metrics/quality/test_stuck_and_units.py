@@ -175,3 +175,25 @@ def test_few_rows_in_one_cell_are_chance(known):
 def stuck_or_nothing(counts: Counts, known: Reference) -> dict[str, float]:
     found = samples(QUALITY, evaluation_of(counts, known, seconds=DAY))
     return {name: v for (name, check), v in found.get("ml_feature_quality_detected", {}).items() if check == "constant"}
+
+
+@pytest.mark.parametrize("factor", [0.45359237, 3.0, 25.4, 100.0])
+@pytest.mark.parametrize("seed", [2, 3, 4])
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_a_mixture_of_old_and_new_rows_gives_no_factor_between(known, factor, seed, share):
+    """Until all rows have the new unit nothing is said: a single factor would be wrong."""
+    new = np.random.default_rng(seed).random(10_000) < share
+    counts = changed(
+        seed, 10_000, **dict.fromkeys(("trip", "minutes", "share"), lambda each: np.where(new, each * factor, each))
+    )
+    assert factors(counts, known) == {}
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_units_that_cannot_be_told_apart_are_not_named(known, seed):
+    """24 hours or 25.4 mm: sixty rows do not tell, and their mean is not known to 10 %; ten thousand do."""
+    few = changed(seed, 60, trip=lambda each: each * 25.4, minutes=lambda each: each * 25.4)
+    assert factors(few, known) == {}
+    many = changed(seed, 10_000, trip=lambda each: each * 25.4)
+    assert factors(many, known) == {"trip": pytest.approx(25.4, rel=0.05)}
+    assert factors(many, known) != {"trip": 24.0}
