@@ -26,6 +26,7 @@ class Pair:
         window_at: (F, B) where the window's mass lies inside a bin (its mean), NaN where it has none there.
         reference_at: (F, B) the same of the reference.
         deviation: (F,) standard deviation of the reference's raw values, NaN where it is not known.
+        bounds: (2, F, B) lower and upper end of each bin, infinite at both ends; NaN for categories and in padding.
     """
 
     window: Floats
@@ -35,6 +36,7 @@ class Pair:
     window_at: Floats | None = None
     reference_at: Floats | None = None
     deviation: Floats | None = None
+    bounds: Floats | None = None
 
     @classmethod
     def of(
@@ -45,8 +47,9 @@ class Pair:
         window_at: Floats | None = None,
         reference_at: Floats | None = None,
         deviation: float | None = None,
+        edges: Floats | None = None,
     ) -> "Pair":
-        """One ordered variable from two vectors (B,) of counts."""
+        """One ordered variable from two vectors (B,) of counts, between `edges` (B-1,) where those are known."""
         row = np.atleast_2d(np.asarray(window, dtype=np.float64))
         return cls(
             window=row,
@@ -56,6 +59,7 @@ class Pair:
             window_at=None if window_at is None else np.atleast_2d(window_at),
             reference_at=None if reference_at is None else np.atleast_2d(reference_at),
             deviation=None if deviation is None else np.array([deviation]),
+            bounds=None if edges is None else bounds_of(edges)[:, None],
         )
 
     @cached_property
@@ -95,6 +99,12 @@ class Pair:
         # An empty sample has no shares: smoothing must not invent some.
         smooth: Floats = np.where(np.isnan(shares), np.nan, padded / padded.sum(axis=1, keepdims=True))
         return smooth
+
+
+def bounds_of(edges: Floats) -> Floats:
+    """(2, B) lower and upper ends of the cells between `edges` (B-1,)."""
+    ends = np.concatenate(([-np.inf], edges, [np.inf]))
+    return np.stack((ends[:-1], ends[1:]))
 
 
 def _shares(counts: Floats, size: Floats) -> Floats:

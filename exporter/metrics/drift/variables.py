@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.metrics.drift.memo import remember
-from exporter.metrics.drift.pair import Mask, Pair
+from exporter.metrics.drift.pair import Mask, Pair, bounds_of
 from exporter.profile.bins import FIRST_CELL, FeatureBins, Floats, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
@@ -33,6 +33,7 @@ class Variables:
         sum_places: (F, B) where Σx of a cell stands; None where it is not kept.
         fixed_at: (F, B) where a cell's mass is taken to lie if Σx is not kept.
         deviation: (F,) standard deviation of the reference's raw values, NaN where it is not known.
+        bounds: (2, F, B) lower and upper ends of bins, where Σx is kept; NaN for categories and in padding.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,7 @@ class Variables:
     sum_places: Places | None = None
     fixed_at: Floats | None = None
     deviation: Floats | None = None
+    bounds: Floats | None = None
 
     def counts(self, vector: Floats) -> Floats:
         """(F, B) counts out of a vector (layout.width,), 0 in padding."""
@@ -72,7 +74,7 @@ class Variables:
         """Both sides on all cells there are."""
         p, q = self.counts(window.all), self.counts(reference.all)
         at = self.at(window.all, p), self.at(reference.all, q)
-        return Pair(p, q, self.used, self.ordered, *at, self.deviation)
+        return Pair(p, q, self.used, self.ordered, *at, self.deviation, self.bounds)
 
 
 def variables_of(reference: Reference, kind: Kind) -> Variables | None:
@@ -92,6 +94,10 @@ def _features(layout: Layout) -> Variables | None:
         rows.append(np.arange(span.start + FIRST_CELL, span.start + FIRST_CELL + cells))
         labels.append(bins.labels[:cells])
     within, used = _pad(rows)
+    bounds = np.full((2, *used.shape), np.nan)
+    for row, bins in enumerate(layout.features.values()):
+        if bins.type == "numeric":
+            bounds[:, row, : bins.cells] = bounds_of(bins.edges)
     return Variables(
         names=tuple(layout.features),
         labels=tuple(labels),
@@ -100,6 +106,7 @@ def _features(layout: Layout) -> Variables | None:
         places=(within + start)[None],
         sum_places=within + sums,
         deviation=np.array([_deviation(bins) for bins in layout.features.values()]),
+        bounds=bounds,
     )
 
 

@@ -1,6 +1,7 @@
 """Wasserstein-1 distance of numbers in standard deviations of the reference: how far mass has to be moved."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,11 +18,13 @@ _HIDDEN = 0.1
 
 
 def compute(pair: Pair) -> Floats:
-    """(F,) W₁ of the two samples with every bin's mass at its own mean, over the reference's standard deviation.
+    """(F,) W₁ of the two samples with every bin's mass about its own mean, over the reference's standard deviation.
 
-    The mean of a bin is each side's own (Σx / count), so a shift inside a bin is seen. *below* and *above* are bins
-    like all others: their mass lies at its mean, however far out, so that outliers weigh as much as they do in the
-    raw distance. NaN for categories, and where the reference is constant.
+    The mean of a bin is each side's own (Σx / count), so a shift inside a bin is seen. About it mass is spread evenly,
+    as widely as the bin leaves room on both sides: not at all where all of it lies at an edge, as single values do.
+    Where a pair has no `bounds`, it lies at the mean, as scipy takes it. *below* and *above* are bins like all others,
+    however far out, so that outliers weigh as much as they do in the raw distance. NaN for categories, and where the
+    reference is constant.
     """
     sd = reference_deviation(pair)
     moved = _moved(pair).amount.sum(axis=1)
@@ -79,25 +82,20 @@ class _Moved:
 
 
 def _moved(pair: Pair) -> _Moved:
-    """What is moved, P and Q being step functions with at most one step of each inside a bin."""
+    """What is moved, P and Q rising evenly over one stretch inside each cell, or at once where it has no width."""
     if pair.window_at is None or pair.reference_at is None:
         nothing = np.full(pair.window.shape, np.nan)
         return _Moved(nothing, nothing)
-    a = np.where(pair.window > 0, pair.window_at, np.nan)
-    b = np.where(pair.reference > 0, pair.reference_at, np.nan)
-    low, high = np.fmin(a, b), np.fmax(a, b)
+    window, reference = _stretch(pair, pair.window, pair.window_at), _stretch(pair, pair.reference, pair.reference_at)
+    low, high = np.fmin(window[0], reference[0]), np.fmax(window[1], reference[1])
     # An empty bin has no place of its own: it is put where the bin before it ends, and adds nothing there.
     passed = np.maximum.accumulate(np.where(np.isnan(high), -np.inf, high), axis=1)
     start = np.where(np.isnan(low), passed, low)
-    cdf_p, cdf_q = np.cumsum(pair.p, axis=1), np.cumsum(pair.q, axis=1)
-    before_p, before_q = cdf_p - pair.p, cdf_q - pair.q
-    # Between the two steps of one bin the lower one has been taken alone.
-    within = np.where(a < b, cdf_p - before_q, before_p - cdf_q)
-    inside = np.where(np.isnan(a) | np.isnan(b), 0.0, within * (high - low))
     with np.errstate(invalid="ignore"):
         gap = np.maximum(start[:, 1:] - passed[:, :-1], 0.0)
-    between = (cdf_p - cdf_q)[:, :-1] * np.where(np.isfinite(gap), gap, 0.0) / 2
-    amount, balance = np.abs(inside), inside
+    after = np.cumsum(pair.p - pair.q, axis=1)
+    between = after[:, :-1] * np.where(np.isfinite(gap), gap, 0.0) / 2
+    amount, balance = _inside(pair, after - pair.p + pair.q, window, reference)
     amount[:, :-1] += np.abs(between)
     amount[:, 1:] += np.abs(between)
     balance[:, :-1] += between
@@ -105,10 +103,49 @@ def _moved(pair: Pair) -> _Moved:
     return _Moved(amount, balance)
 
 
+def _stretch(pair: Pair, counts: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """(F, B) ends of where the mass of each cell lies; NaN where there is none."""
+    mean = np.where(counts > 0, at, np.nan)
+    if pair.bounds is None:
+        return mean, mean
+    low, high = pair.bounds
+    # Rounded sums may put a mean a little outside of its bin.
+    half = np.maximum(np.fmin(mean - low, high - mean), 0.0)
+    return mean - half, mean + half
+
+
+def _inside(
+    pair: Pair, before: Floats, window: tuple[Floats, Floats], reference: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Amount and balance within cells, from the difference `before` each; straight lines between at most four ends."""
+    ends = np.stack((*window, *reference))
+    # A side that has nothing in a cell has no ends there.
+    ends = np.sort(np.where(np.isnan(ends), np.fmax.reduce(ends, axis=0), ends), axis=0)
+    amount, balance = np.zeros(before.shape), np.zeros(before.shape)
+    for left, right in pairwise(ends):
+        width = np.where(right > left, right - left, 0.0)
+        one = before + _risen(left, pair.p, window, now=True) - _risen(left, pair.q, reference, now=True)
+        other = before + _risen(right, pair.p, window, now=False) - _risen(right, pair.q, reference, now=False)
+        size = np.abs(one) + np.abs(other)
+        crossed = (one * one + other * other) / np.where(size > 0, 2 * size, 1.0)
+        amount += width * np.where(one * other < 0, crossed, size / 2)
+        balance += width * (one + other) / 2
+    return amount, balance
+
+
+def _risen(x: Floats, share: Floats, stretch: tuple[Floats, Floats], *, now: bool) -> Floats:
+    """What of a cell's `share` lies left of x; of a step at x, all if `now`, else none."""
+    low, high = stretch
+    width = np.where(high > low, high - low, 1.0)
+    step = (x >= low) if now else (x > low)
+    risen = share * np.where(high > low, np.clip((x - low) / width, 0.0, 1.0), step)
+    return np.where(share > 0, risen, 0.0)
+
+
 WASSERSTEIN = Distance(
     name="wasserstein",
     title="Wasserstein-1 distance in reference standard deviations",
-    formula="∫ |P(x) − Q(x)| dx / σ(reference), every bin's mass at its mean",
+    formula="∫ |P(x) − Q(x)| dx / σ(reference), every bin's mass spread about its mean",
     source="Vallender, Calculation of the Wasserstein distance between probability distributions on the line, 1974",
     compute=compute,
     ordered=True,
