@@ -140,8 +140,13 @@ def _between(
 ) -> _Between | None:
     """What windows of `seconds` say that have at least `least` labels; None if there are not even two."""
     windows = of_windows(reference, seconds)
-    estimates, labels = metric.compute(windows), windows.labels
-    use = (labels >= least) & np.isfinite(estimates.value)
+    # Most windows of an hour may have too few: nothing is computed of them.
+    windows = windows.rows(windows.labels >= least)
+    labels = windows.labels
+    if len(labels) <= 1:
+        return None
+    estimates = metric.compute(windows)
+    use = np.isfinite(estimates.value)
     if use.sum() <= 1:
         return None
     off = estimates.value[use] - estimates.bias[use] - (whole.value[0] - whole.bias[0])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
@@ -39,6 +40,10 @@ class Parts:
         """(m,) labelled predictions."""
         labels: Floats = self.read("labels")[:, 0]
         return labels
+
+    def rows(self, kept: NDArray[np.bool_]) -> "Parts":
+        """Those profiles of the m that are `kept`."""
+        return Parts(self.layout, lambda part: self.read(part)[kept])
 
 
 def of_counts(counts: Counts) -> Parts:
