@@ -1,9 +1,9 @@
 """An exporter behind TLS and a password, and curl as its client."""
 
 import json
-import socket
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,35 @@ class Authority:
         openssl("req", *kind, "-subj", f"/CN={name}", "-keyout", f"{name}.key", *more, folder=self.folder)
 
 
-class Site:
-    """One exporter with one model `m` and all that it needs, in a folder."""
+class Host:
+    """A network of its own on this machine, with an address beside its loopback; needs no privilege."""
 
-    def __init__(self, folder: Path, *, listen: str = "127.0.0.1") -> None:
+    address = "192.0.2.1"
+
+    def __init__(self, keeper: int) -> None:
+        self.within = ("nsenter", "--target", str(keeper), "--user", "--preserve-credentials", "--net")
+
+
+@contextmanager
+def host() -> Iterator[Host]:
+    """A network namespace that goes with the process that keeps it."""
+    setup = f"ip link set lo up && ip address add {Host.address}/32 dev lo && echo up && exec sleep infinity"
+    command = ["unshare", "--map-root-user", "--net", "sh", "-c", setup]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as keeper:
+        try:
+            assert keeper.stdout is not None
+            assert keeper.stdout.readline() == "up\n"
+            yield Host(keeper.pid)
+        finally:
+            keeper.kill()
+
+
+class Site:
+    """One exporter with one model `m` and all that it needs, in a folder; it and curl run on a host, if one is given."""
+
+    def __init__(self, folder: Path, *, listen: str = "127.0.0.1", on: Host | None = None) -> None:
         self.folder = folder
+        self.within = on.within if on is not None else ()
         self.port = free_port()
         self.children = Children(folder / "output")
         self.config: dict[str, Any] = {
@@ -104,9 +128,8 @@ class Site:
         """Runs it until it has published."""
         self.write_config()
         options = ("--config", str(self.folder / "ml-exporter.yml"), "--log.level", "debug", "--log.format", fmt)
-        self.children.start(
-            "exporter", [*servers.EXPORTER, "run", *options], {"PYTHONPATH": str(ROOT), **(environment or {})}
-        )
+        command = [*self.within, *servers.EXPORTER, "run", *options]
+        self.children.start("exporter", command, {"PYTHONPATH": str(ROOT), **(environment or {})})
         until(self.is_ready, LATEST, "the exporter is ready")
 
     def is_ready(self) -> bool:
@@ -117,7 +140,17 @@ class Site:
         self, path: str, *options: str | Path, user: str | None = f"{USER}:{PASSWORD}", url: str | None = None
     ) -> tuple[int, str, str]:
         """Status (0: no answer), headers and body. Client and server speak as `options` and `client_tls` say."""
-        command = ["curl", "--silent", "--include", "--http1.1", "--max-time", "30", *self.client_tls, *options]
+        command = [
+            *self.within,
+            "curl",
+            "--silent",
+            "--include",
+            "--http1.1",
+            "--max-time",
+            "30",
+            *self.client_tls,
+            *options,
+        ]
         if user is not None:
             command += ["--user", user]
         done = subprocess.run([*command, f"{url or self.url}{path}"], capture_output=True, check=False)
@@ -132,14 +165,3 @@ class Site:
 
     def stop(self) -> None:
         self.children.stop()
-
-
-def own_address() -> str | None:
-    """An address of this machine that is not its loopback; None where it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent
-        except OSError:
-            return None
-        address: str = probe.getsockname()[0]
-        return address

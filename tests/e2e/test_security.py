@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client.openmetrics import parser as openmetrics
 
-from tests.e2e.secured import LATEST, PASSWORD, USER, Authority, Site, own_address
+from tests.e2e.secured import LATEST, PASSWORD, USER, Authority, Site, host
 from tests.e2e.test_alerting import free_port, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("security")]
@@ -42,23 +42,10 @@ ROWS = 60
 
 
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
-    """An address of this machine that is as good as another machine's."""
-    address = own_address()
-    if address is not None:
-        yield address
-        return
-    address = "198.51.100.7"
-    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
-    yield address
-    subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, elsewhere: str) -> Iterator[Site]:
-    """Behind TLS and a password, on all addresses, with a log of hostile values."""
-    site = Site(tmp_path_factory.mktemp("site"), listen="0.0.0.0")
-    site.authority.sign("server", addresses=("127.0.0.1", elsewhere))
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Behind TLS and a password, with a log of hostile values."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.authority.sign("server", addresses=("127.0.0.1",))
     site.protect()
     values = [*VALUES, LONG + "1", LONG + "2", "half \ud83d"]
     site.log(
@@ -196,20 +183,32 @@ def test_a_hostile_log_does_nothing_to_terminals(site: Site) -> None:
         assert not set(done.stdout + done.stderr) & set("\x1b\x00\r\u202e\u200b\u2028")
 
 
-def test_reload_is_refused_from_elsewhere(site: Site, elsewhere: str) -> None:
+def test_reload_is_refused_from_elsewhere(tmp_path: Path) -> None:
     """Of all who know the password only programs on this machine may act, whatever they say they are."""
-    there = f"https://{elsewhere}:{site.port}"
-    post = ("--request", "POST")
-    for path in ("/-/reload", "/-/quit"):
-        for forged in ((), ("--header", "X-Forwarded-For: 127.0.0.1"), ("--header", f"Host: localhost:{site.port}")):
-            status, _, body = site.curl(path, *post, *forged, url=there)
-            assert (status, "server.remote_reload: true" in body) == (403, True)
-        assert site.curl(path, *post, "--header", "Origin: https://evil.example")[0] == 403
-        assert site.curl(path, *post, "--header", "Host: evil.example")[0] == 403
-        assert site.curl(path, *post, user=None)[0] == 401
-        assert site.curl(path)[0] == 405
-    assert site.curl("/metrics", url=there)[0] == 200
-    assert site.curl("/-/reload", *post)[::2] == (200, "Reloaded.\n")
+    with host() as own:
+        site = Site(tmp_path, listen="0.0.0.0", on=own)
+        site.authority.sign("server", addresses=("127.0.0.1", own.address))
+        site.protect()
+        there = f"https://{own.address}:{site.port}"
+        post = ("--request", "POST")
+        try:
+            site.start()
+            for path in ("/-/reload", "/-/quit"):
+                for forged in (
+                    (),
+                    ("--header", "X-Forwarded-For: 127.0.0.1"),
+                    ("--header", f"Host: localhost:{site.port}"),
+                ):
+                    status, _, body = site.curl(path, *post, *forged, url=there)
+                    assert (status, "server.remote_reload: true" in body) == (403, True)
+                assert site.curl(path, *post, "--header", "Origin: https://evil.example")[0] == 403
+                assert site.curl(path, *post, "--header", "Host: evil.example")[0] == 403
+                assert site.curl(path, *post, user=None)[0] == 401
+                assert site.curl(path)[0] == 405
+            assert site.curl("/metrics", url=there)[0] == 200
+            assert site.curl("/-/reload", *post)[::2] == (200, "Reloaded.\n")
+        finally:
+            site.stop()
 
 
 def test_a_client_certificate_can_be_asked_for_and_all_files_change_without_restart(tmp_path: Path) -> None:
