@@ -1,5 +1,7 @@
 """`ml-exporter init`: a commented configuration from a sample of somebody's log."""
 
+import fnmatch
+import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,8 @@ _OLD_DAYS = 30
 _GENERIC = frozenset(
     {"predictions", "prediction", "logs", "log", "data", "sample", "inference", "part", "output", "monitoring"}
 )
+_RUNNING = re.compile(r"(\d{4,}(?:[-_.:T]?\d{2,})*)")
+"""A date, with an hour perhaps, or a running number in a file's name."""
 _ORDER = (
     "time",
     "id",
@@ -106,18 +110,34 @@ def _model(found: Proposal, now: float, directory: Path) -> Iterator[str]:
     yield "# reference: model.mlref"
 
 
-def _source(log: Log, directory: Path) -> str:
-    paths = [
-        str(path) if path.is_absolute() else os.path.relpath(path, directory)
-        for path in (each / "*" if each.is_dir() else each for each in log.paths)
-    ]
-    return flow({"type": "files", "path": paths[0] if len(paths) == 1 else paths})
+def _source(log: Log, other: Log | None, directory: Path) -> Iterator[str]:
+    """How many rows were seen, and the source: a date or a number in a file's name is left open."""
+    patterns = list(dict.fromkeys(_pattern(path, other) for path in log.paths))
+    paths = [pattern if Path(pattern).is_absolute() else os.path.relpath(pattern, directory) for pattern in patterns]
+    open_ended = [pattern for pattern in patterns if pattern.endswith("*") or "[0-9]*" in pattern]
+    more = "A glob such as `logs/*.jsonl` reads files to come, too."
+    if open_ended:
+        now = len({file for pattern in open_ended for file in glob.glob(pattern)})  # noqa: PTH207 - text in, text out
+        more = f"`path` matches {now} file{'' if now == 1 else 's'} now, and those to come."
+    yield f"# {len(log.sample)} rows looked at. {more}"
+    yield f"source: {flow({'type': 'files', 'path': paths[0] if len(paths) == 1 else paths})}"
+
+
+def _pattern(path: Path, other: Log | None) -> str:
+    """A glob of the file and those that differ in a date or a running number; the file alone where it has none."""
+    if path.is_dir():
+        return str(path / "*")
+    name = "".join(
+        "[0-9]*" if _RUNNING.fullmatch(part) else glob.escape(part) for part in _RUNNING.split(path.name) if part
+    )
+    pattern = f"{glob.escape(str(path.parent))}/{name}"
+    taken = other is not None and any(fnmatch.fnmatch(str(each), pattern) for each in other.paths)
+    return str(path) if taken or not _RUNNING.search(path.name) else pattern
 
 
 def _predictions(found: Proposal, directory: Path) -> Iterator[str]:
     log = found.predictions
-    yield f"# {len(log.sample)} rows looked at. A glob such as `logs/*.jsonl` reads files to come, too."
-    yield f"source: {_source(log, directory)}"
+    yield from _source(log, found.labels, directory)
     yield from _timezone(log, found.roles["time"].column)
     yield "columns:"
     for role in _ORDER:
@@ -151,8 +171,7 @@ def _labels(found: Proposal, directory: Path) -> Iterator[str]:
     log = found.labels
     if log is None:
         return
-    yield f"# {len(log.sample)} rows looked at."
-    yield f"source: {_source(log, directory)}"
+    yield from _source(log, found.predictions, directory)
     if "time" in found.label_roles:
         yield from _timezone(log, found.label_roles["time"].column)
     yield "columns:"

@@ -1,6 +1,6 @@
 """Samples of logs that were given to `init`: which is of predictions and which of labels, and what joins them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from exporter.config.findings import ids_of
 from exporter.config.guesses import guess_role
-from exporter.config.sample import Sample, read_sample
+from exporter.config.sample import Sample, read_sample, times_of
 from exporter.config.traits import Traits, traits_of, words_of
 from exporter.errors import ConfigError, Problem, SourceError
 from exporter.sources.registry import SourceConfig
@@ -126,3 +126,14 @@ def _may_be_id(column: Traits) -> bool:
 def _ids(log: Log, name: str) -> list[str]:
     column = log.sample.column(name)
     return [] if column is None else ids_of(column)
+
+
+def times_by_id(log: Log, key: str, when: str) -> Mapping[str, float]:
+    """Id → Unix seconds of each row of the sample; empty where they cannot be told."""
+    ids, times = log.sample.column(key), log.sample.column(when)
+    if ids is None or times is None:
+        return {}
+    seconds = times_of(times)[0]
+    if len(seconds) != len(ids):
+        return {}
+    return dict(zip((str(each) for each in ids.to_pylist()), seconds.tolist(), strict=True))

@@ -1,7 +1,6 @@
 """A whole model guessed from samples of its logs: every choice with its reason."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy as np
 from exporter.config.class_columns import likeliest_class, true_class
 from exporter.config.consistency import RESERVED_DIMENSIONS
 from exporter.config.guesses import Guess, evidence, guess_role, guess_scores, guess_unit
-from exporter.config.logs import Join, Log, find_join
-from exporter.config.sample import numbers_of, times_of
+from exporter.config.logs import Join, Log, find_join, times_by_id
+from exporter.config.sample import numbers_of
 from exporter.config.traits import Traits
 from exporter.errors import ConfigError, Problem
 from exporter.profile.cells import read_names
@@ -63,6 +62,9 @@ class Proposal:
     label_roles: dict[str, Guess] = field(default_factory=dict)
     default: Choice | None = None
     notes: list[str] = field(default_factory=list)
+
+
+_TRUTH = "; unsure: has the predicted classes; if it is the truth, take it out here and make it `label` in `columns`"
 
 
 def propose(predictions: Log, labels: Log | None) -> Proposal:
@@ -253,7 +255,7 @@ def _task_of(prediction: Traits | None, label: Traits | None, *, scored: bool) -
         return Choice("binary", "there is one probability and no class")
     what = f"`{prediction.name}` holds {evidence(prediction)}"
     if prediction.shape == "bool" or (prediction.distinct <= _TWO and prediction.shape != "number"):
-        return Choice("binary", what)
+        return Choice("binary", what, sure=prediction.distinct > 1)
     if prediction.shape == "text":
         return Choice("multiclass", what)
     if prediction.unit_interval and label is not None and label.distinct <= _TWO:
@@ -289,6 +291,10 @@ def _classes(found: Proposal) -> None:
         found.classes = tuple(sorted(set(names) | set(found.scores))) if len(names) <= _CLASSES else ()
         return
     unusual = [name for name in names if name.lower() not in class_table(("0", "1"))]
+    if len(names) == 1:
+        seen = next(iter(names))
+        fix = f"add `classes: [<the other>, {seen}]` and `positive_class`" if unusual else "a longer sample tells more"
+        found.notes.append(f"`{seen}` is the only class seen: {fix}")
     if unusual and len(names) == _TWO:
         found.positive = _positive(found, names)
         found.classes = (next(name for name in names if name != found.positive.value), found.positive.value)
@@ -341,7 +347,7 @@ def _rest(found: Proposal) -> None:
         if reason is not None:
             found.left_out[each.name] = reason
             continue
-        found.features[each.name] = evidence(each)
+        found.features[each.name] = evidence(each) + (_TRUTH if _may_be_truth(found, each) else "")
         if (
             each.shape in ("text", "bool")
             and _TWO <= each.distinct <= _SLICE_VALUES
@@ -351,6 +357,15 @@ def _rest(found: Proposal) -> None:
     slices = [each for each in slices if each.name.rsplit(".", 1)[-1] not in RESERVED_DIMENSIONS]
     for each in sorted(slices, key=lambda each: each.distinct)[:_SLICES]:
         found.slices[each.name] = f"{each.distinct} values"
+
+
+def _may_be_truth(found: Proposal, column: Traits) -> bool:
+    """Whether it holds the predicted classes, in a log without labels: a truth that is counted as an input is worse."""
+    prediction = found.roles.get("prediction")
+    if _label_traits(found) is not None or prediction is None or found.task.value == "regression":
+        return False
+    classes = found.predictions.columns[prediction.column].values
+    return len(classes) > 1 and set(classes) == set(column.values)
 
 
 def _no_feature(column: Traits) -> str | None:
@@ -372,17 +387,7 @@ def label_delay(found: Proposal) -> float | None:
     when = found.label_roles.get("time")
     if found.labels is None or found.join is None or when is None:
         return None
-    started = _times_by_id(found.predictions, found.join.prediction_id, found.roles["time"].column)
-    ended = _times_by_id(found.labels, found.join.label_id, when.column)
+    started = times_by_id(found.predictions, found.join.prediction_id, found.roles["time"].column)
+    ended = times_by_id(found.labels, found.join.label_id, when.column)
     delays = [ended[each] - started[each] for each in ended if each in started]
     return max(delays) if delays else None
-
-
-def _times_by_id(log: Log, key: str, when: str) -> Mapping[str, float]:
-    ids, times = log.sample.column(key), log.sample.column(when)
-    if ids is None or times is None:
-        return {}
-    seconds = times_of(times)[0]
-    if len(seconds) != len(ids):
-        return {}
-    return dict(zip((str(each) for each in ids.to_pylist()), seconds.tolist(), strict=True))

@@ -318,3 +318,38 @@ def test_files_that_are_not_there_are_all_told(tmp_path: Path) -> None:
 def test_the_model_is_named_after_its_file(tmp_path: Path, path: str, name: str) -> None:
     (log,) = read_logs([write(tmp_path / path, [flights(row) for row in range(3)])])
     assert name == model_name(log)
+
+
+def flagged(row: int, **columns: Any) -> dict[str, Any]:
+    return {"timestamp": iso(NOW - 60 - row), "request_id": f"r{row}", "amount": part(row), **columns}
+
+
+def test_a_date_in_a_files_name_is_left_open(tmp_path: Path) -> None:
+    """Tomorrow's file is read too; the label log beside it, of another name, is not taken for predictions."""
+    rows = [flagged(row, prediction=row % 2) for row in range(ROWS)]
+    for day in ("2023-11-13", "2023-11-14"):
+        log = write(tmp_path / f"scores-{day}.jsonl", rows)
+    write(tmp_path / "scores-backup.jsonl", rows)
+    labels = write(tmp_path / "20231114.jsonl", [{"request_id": f"r{row}", "fraud": row % 2} for row in range(ROWS)])
+    plan, text = proposed(log, labels)
+    assert '/scores-[0-9]*.jsonl"' in text
+    assert "`path` matches 2 files now, and those to come." in text
+    assert '/[0-9]*.jsonl"' in text
+    assert plan.name == "scores"
+
+
+def test_a_class_that_is_the_only_one_seen_is_unsure(tmp_path: Path) -> None:
+    rows = [flagged(row, prediction="late", score=part(row)) for row in range(ROWS)]
+    text = init(write(tmp_path / "log.jsonl", rows), NOW)
+    assert "# unsure: `late` is the only class seen: add `classes: [<the other>, late]` and `positive_class`" in text
+    assert "# unsure: `prediction` holds text, the same in all rows" in text
+
+
+def test_what_may_be_the_truth_is_told_where_it_stands_as_a_feature(tmp_path: Path) -> None:
+    rows = [
+        flagged(row, prediction=row % 2, defaulted_in_90d=row // 2 % 2, is_new=("no", "yes")[row % 2])
+        for row in range(ROWS)
+    ]
+    _, text = proposed(write(tmp_path / "log.jsonl", rows))
+    (marked,) = [line for line in text.splitlines() if "if it is the truth" in line]
+    assert marked.strip().startswith("- defaulted_in_90d  #")
