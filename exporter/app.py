@@ -2,7 +2,6 @@
 
 import platform
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from exporter.health import Health
 from exporter.log import Logger
 from exporter.memory import few_arenas
 from exporter.metrics.silence import Silence
+from exporter.scheduling import scrapes_first
 from exporter.state.store import StateLock
 
 _BAD_METRICS = {
@@ -85,8 +85,7 @@ class App:
         Raises:
             ExporterError: it could not start.
         """
-        # A scrape waits at most half a millisecond for a thread that counts.
-        sys.setswitchinterval(0.0005)
+        scrapes_first()
         few_arenas()
         take_all_descriptors()
         # Before anything is open: a signal that comes while it starts waits for its turn.
