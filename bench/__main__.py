@@ -20,7 +20,8 @@ from bench.page import Part, number, written
 RESULTS = Path(__file__).parent / "results.json"
 Results = dict[str, dict[str, Any]]
 PARTS: Mapping[str, tuple[str, str]] = {
-    "exposition": ("bench.exposition", "Rendering and scraping"),
+    "exposition": ("bench.exposition", "Rendering"),
+    "scraping": ("bench.scraping", "Scraping"),
     "restart": ("bench.restart", "Restart"),
     "ingest": ("bench.ingest", "Reading, counting, labels"),
     "drift": ("bench.drift", "Drift verdicts"),
