@@ -41,7 +41,7 @@ BUSY = {"idle": "", "parquet": ", while a Parquet log is counted", "jsonl": ", w
 ABOUT = {
     f"scrape_{size}_{encoding}_{busy}_{kind}": (
         f"{what} of {size} series{', gzip' if encoding == 'gzip' else ''}{doing}"
-        f"{', as a client on the same machine sees it, body read' if kind != 'cpu' else ': what the server thread works'}."
+        f"{': what the server thread works' if kind == 'cpu' else ', as a client on the same machine sees it'}."
     )
     for size in SIZES
     for encoding in ("plain", "gzip")
