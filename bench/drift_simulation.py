@@ -1,56 +1,58 @@
-"""False alarms and power of the drift verdict, by simulation, beside what peers' rules do on the same draws.
-
-    python bench/drift_simulation.py            # about a minute
-    python bench/drift_simulation.py --full     # ten times as many draws
+"""Draws references and windows, and what the drift verdict says of them, beside what peers' rules do on the same draws.
 
 Draws are of counts, not of rows: a row's bin is multinomial, given its day's state. `correlated` draws rows.
 """
 
-import argparse
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from drift_scenarios import Scenario, calm, drifting
-from scipy import stats
+from scipy import special, stats
 
+from bench.drift_scenarios import Scenario
+from exporter.metrics.drift.between import unbounded
 from exporter.metrics.drift.distances import BY_NAME
+from exporter.metrics.drift.false_discovery import rejected
+from exporter.metrics.drift.jensen_shannon import divergence
+from exporter.metrics.drift.null import null
+from exporter.metrics.drift.nulls import nulls_of
 from exporter.metrics.drift.pair import Pair
+from exporter.metrics.drift.variables import variables_of
 from exporter.metrics.drift.verdict import verdicts
 from exporter.metrics.evaluation import Evaluation, Window
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
+
+SEED = 20261121
+EVIDENTLY, SMALL, SIGNIFICANT = 0.1, 1000, 0.05
+"""Evidently's default threshold of a distance; and of p where the reference has so few rows."""
 
 
 def draw(rng, scenario, states, rows):
     """(D, ΣW) feature codes of D stretches with `rows` rows each."""
-    parts = []
     if scenario.correlated:
-        return _draw_rows(rng, scenario, len(states), rows)
+        return np.array([_draw_rows(rng, scenario, rows) for _ in states], dtype=float)
+    parts = []
     for number, feature in enumerate(scenario.features):
-        shares = np.clip(feature.shares(states[:, number]), 0, None)
+        distinct, place = np.unique(states[:, number], return_inverse=True)
+        shares = np.clip(feature.shares(distinct), 0, None)
         shares /= shares.sum(axis=1, keepdims=True)
-        parts.append(np.pad(rng.multinomial(rows, shares), ((0, 0), (2, 0))))
+        parts.append(np.pad(rng.multinomial(rows, shares[place]), ((0, 0), (2, 0))))
     return np.concatenate(parts, axis=1).astype(float)
 
 
-def _draw_rows(rng, scenario, stretches, rows):
+def _draw_rows(rng, scenario, rows):
     """Gaussian copula with one common factor: features of a row go together, rows are independent."""
-    out = []
-    for _ in range(stretches):
-        common = rng.normal(size=(rows, 1))
-        latent = np.sqrt(scenario.correlated) * common + np.sqrt(1 - scenario.correlated) * rng.normal(
-            size=(rows, len(scenario.features))
-        )
-        uniform, parts = stats.norm.cdf(latent), []
-        for number, feature in enumerate(scenario.features):
-            cumulative = np.cumsum(feature.shares(np.zeros(1))[0])
-            cell = np.minimum(np.searchsorted(cumulative, uniform[:, number]), feature.bins.width - 3)
-            parts.append(np.r_[0, 0, np.bincount(cell, minlength=feature.bins.width - 2)])
-        out.append(np.concatenate(parts))
-    return np.array(out, dtype=float)
+    common, own = rng.normal(size=(rows, 1)), rng.normal(size=(rows, len(scenario.features)))
+    latent = np.sqrt(scenario.correlated) * common + np.sqrt(1 - scenario.correlated) * own
+    parts = []
+    for number, feature in enumerate(scenario.features):
+        edges = stats.norm.ppf(np.minimum(np.cumsum(feature.shares(np.zeros(1))[0]), 1.0))
+        cell = np.minimum(np.searchsorted(edges, latent[:, number]), feature.bins.width - 3)
+        parts.append(np.pad(np.bincount(cell, minlength=feature.bins.width - 2), (2, 0)))
+    return np.concatenate(parts)
 
 
 def vectors(layout, features, rows):
@@ -60,8 +62,21 @@ def vectors(layout, features, rows):
     return out
 
 
-def evaluations(scenario, seed):
-    """Reference and windows of one draw: windows follow the reference in time."""
+def reference_of(layout, blocks, seconds, starts=None):
+    """A reference of blocks (K, layout.width) of `seconds`; None: it has no time."""
+    starts = np.arange(len(blocks)) * (seconds or 0) if starts is None else starts
+    return Reference(
+        layout=layout,
+        total=Counts(layout, blocks.sum(axis=0), np.zeros((0, layout.slice_width))),
+        model="simulated",
+        block_seconds=seconds,
+        block_starts=starts if seconds else np.empty(0, dtype=np.int64),
+        blocks=Vectors.of(blocks) if seconds else Vectors(0, layout.width),
+    )
+
+
+def drawn(scenario, seed):
+    """A reference and (W, layout.width) windows that follow it in time."""
     rng = np.random.default_rng(seed)
     layout = Layout(task="regression", features={f"f{i}": feature.bins for i, feature in enumerate(scenario.features)})
     count, per_window = len(scenario.features), scenario.seconds // scenario.block_seconds
@@ -73,134 +88,146 @@ def evaluations(scenario, seed):
     known = draw(rng, scenario, states[:blocks], scenario.m // blocks)
     later = draw(rng, scenario, states[blocks:], scenario.n // per_window)
     later = later.reshape(scenario.windows, per_window, -1).sum(axis=1)
-    timed = scenario.blocks is not None
-    kept = vectors(layout, known, scenario.m // blocks)
-    total = Counts(layout, kept.sum(axis=0), np.zeros((0, layout.slice_width)))
-    reference = Reference(
-        layout=layout,
-        total=total,
-        model="simulated",
-        block_seconds=scenario.block_seconds if timed else None,
-        block_starts=np.arange(blocks) * scenario.block_seconds if timed else np.empty(0, dtype=np.int64),
-        blocks=kept if timed else np.empty((0, layout.width)),
+    seconds = scenario.block_seconds if scenario.blocks else None
+    reference = reference_of(layout, vectors(layout, known, scenario.m // blocks), seconds)
+    return reference, vectors(layout, later, scenario.n)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of W windows of F features: p-values and verdicts (W, F), and all their cells (W·F, B) as a pair."""
+
+    pvalue: np.ndarray
+    detected: np.ndarray
+    significant: np.ndarray
+    full: Pair
+    edges: np.ndarray
+
+    def by_window(self, values):
+        return values.reshape(self.pvalue.shape)
+
+
+def judged(reference, windows, seconds, thresholds) -> Judged:
+    """The verdicts on windows of the same number of rows, all at once.
+
+    The first goes through the program's own front door as well, and must come out the same.
+    """
+    window = Window("w", seconds, 0, seconds)
+    counts = Counts(reference.layout, windows[0], np.zeros((0, reference.layout.slice_width)))
+    first = verdicts(Evaluation("simulated", "1", window, counts, reference, thresholds, Vocabulary({})), "features")
+    variables = first.variables
+    nulls = nulls_of(reference, "features", variables_of(reference, "features"), seconds)
+    cells = np.where(variables.used, windows[:, variables.places[0]], 0.0)
+    n = np.maximum(first.full.n, thresholds.min_rows)
+    prepared, known = nulls.at(n), first.full.m
+    expected = null(prepared.moments, n, known)
+    groups = np.array([prepared.merge(each, variables.used) for each in cells])
+    share = prepared.reference / np.maximum(prepared.reference.sum(axis=1, keepdims=True), 1)
+    shares = (groups / np.maximum(groups.sum(axis=2, keepdims=True), 1)).reshape(-1, share.shape[1])
+    squared = divergence(shares, np.tile(share, (len(windows), 1))).reshape(len(windows), -1)
+    pvalue = np.where(np.isnan(first.pvalue), np.nan, expected.pvalue(unbounded(squared)))
+    np.testing.assert_allclose(pvalue[0], first.pvalue, rtol=1e-6)
+    significant = np.array([rejected(p, thresholds.false_discovery_rate) for p in pvalue])
+    effect = np.sqrt(np.maximum(squared - expected.mean_squared, 0.0))
+    times = len(windows)
+    full = Pair(
+        window=cells.reshape(-1, cells.shape[2]),
+        reference=np.tile(first.full.reference, (times, 1)),
+        used=np.tile(variables.used, (times, 1)),
+        ordered=np.tile(variables.ordered, times),
     )
-    window = Window("w", scenario.seconds, 0, scenario.seconds)
-    for row in vectors(layout, later, scenario.n):
-        counts = Counts(layout, row, np.zeros((0, layout.slice_width)))
-        yield Evaluation("simulated", "1", window, counts, reference, scenario.thresholds, Vocabulary({}))
+    return Judged(pvalue, significant & (effect > first.threshold), significant, full, _places(variables))
 
 
-def evidently_alarm(found):
-    """Evidently's default above 1,000 reference rows: W₁/σ ≥ 0.1 for numbers, JS (nats) ≥ 0.1 for categories."""
-    full = found.full
-    at = _places(found)
-    moved = BY_NAME["wasserstein"].compute(Pair(full.window, full.reference, full.used, full.ordered, at, at))
-    nats = BY_NAME["jensen_shannon"].compute(full) * np.sqrt(np.log(2))
-    return np.where(full.ordered, moved, nats) >= 0.1
-
-
-def _places(found):
-    """Middle of each cell's probability is not kept: its edges' middle stands in."""
-    at = np.full(found.full.used.shape, np.nan)
-    for row, labels in enumerate(found.variables.labels):
-        if found.full.ordered[row]:
+def _places(variables):
+    """(F, B) means of cells are not drawn: the middle of a cell's edges stands in."""
+    at = np.full(variables.used.shape, np.nan)
+    for row, labels in enumerate(variables.labels):
+        if variables.ordered[row]:
             edges = np.array([float(label) for label in labels[:-1]])
             at[row, : len(labels)] = np.r_[edges[0], (edges[1:] + edges[:-1]) / 2, edges[-1]]
     return at
 
 
-def nannyml_limits(reference, found, seconds, rows):
-    """NannyML: mean + 3σ of the distances of reference chunks of the window's size (ten at least) from the whole."""
-    windows = reference.windows(seconds)
-    if len(windows) == 0:
-        rng = np.random.default_rng(1)
-        chunks = int(np.clip(found.full.m[0] / rows, 10, 50))
-        parts = [rng.multinomial(rows, found.full.q) for _ in range(chunks)]
+def evidently_alarms(found: Judged):
+    """(W, F) Evidently's defaults: W₁/σ ≥ 0.1 for numbers, JS (nats) ≥ 0.1 for categories.
+
+    At most 1,000 reference rows: Kolmogorov-Smirnov and χ² tests of each feature at 5 %.
+    """
+    full = found.full
+    if full.m.max() <= SMALL:
+        size = np.sqrt(full.n * full.m / (full.n + full.m))
+        smirnov = special.kolmogorov(size * BY_NAME["kolmogorov_smirnov"].compute(full))
+        expected = full.q * full.n[:, None]
+        squares = np.where(expected > 0, (full.window - expected) ** 2 / np.where(expected > 0, expected, 1), 0.0)
+        chi = special.chdtrc((expected > 0).sum(axis=1) - 1.0, squares.sum(axis=1))
+        return found.by_window(np.where(full.ordered, smirnov, chi) < SIGNIFICANT)
+    at = np.tile(found.edges, (len(found.pvalue), 1))
+    moved = BY_NAME["wasserstein"].compute(replace(full, window_at=at, reference_at=at))
+    nats = BY_NAME["jensen_shannon"].compute(full) * np.sqrt(np.log(2))
+    return found.by_window(np.where(full.ordered, moved, nats) >= EVIDENTLY)
+
+
+def nannyml_alarms(reference, found: Judged, seconds):
+    """(W, F) NannyML: JS over mean + 3σ of the distances of the reference's chunks from the whole.
+
+    Chunks are of the window's length; without time, of the window's rows, ten at least, drawn anew.
+    """
+    full, jensen, variables = found.full, BY_NAME["jensen_shannon"].compute, variables_of(reference, "features")
+    count = found.pvalue.shape[1]
+    whole, used, ordered = full.reference[:count], full.used[:count], full.ordered[:count]
+    chunks = reference.windows(seconds)
+    if len(chunks) > 0:
+        parts = [variables.counts_of(row, chunks) for row in range(count)]
+        cells = np.zeros((len(chunks), *used.shape))
+        for row, part in enumerate(parts):
+            cells[:, row, : part.shape[1]] = part
     else:
-        parts = [found.variables.counts(vector) for vector in windows]
-    jensen = BY_NAME["jensen_shannon"].compute
-    values = np.array(
-        [jensen(Pair(part.astype(float), found.full.reference, found.full.used, found.full.ordered)) for part in parts]
+        rng, rows = np.random.default_rng(SEED), full.n[0]
+        shares = whole / whole.sum(axis=1, keepdims=True)
+        cells = rng.multinomial(int(rows), shares, size=(int(np.clip(whole.sum(axis=1)[0] / rows, 10, 50)), count))
+    times = len(cells)
+    pair = Pair(
+        window=cells.reshape(-1, cells.shape[2]).astype(float),
+        reference=np.tile(whole, (times, 1)),
+        used=np.tile(used, (times, 1)),
+        ordered=np.tile(ordered, times),
     )
-    return np.nanmean(values, axis=0) + 3 * np.nanstd(values, axis=0)
-
-
-@dataclass
-class Result:
-    scenario: Scenario
-    windows: int = 0
-    judged: int = 0
-    detected: int = 0
-    significant: int = 0
-    first: int = 0
-    tests: int = 0
-    tail: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    evidently: int = 0
-    nannyml: int = 0
+    values = jensen(pair).reshape(times, count)
+    return found.by_window(jensen(full)) > np.nanmean(values, axis=0) + 3 * np.nanstd(values, axis=0)
 
 
 TAIL = np.array([0.05, 0.01, 1e-3, 1e-4])
 
 
-def simulate(scenario: Scenario, seed=1, peers=True) -> Result:
-    result = Result(scenario)
-    for draw_number in range(scenario.references):
-        limits = None
-        for evaluation in evaluations(scenario, (seed, draw_number)):
-            found = verdicts(evaluation, "features")
-            result.windows += 1
-            tested = ~np.isnan(found.pvalue)
-            result.judged += bool(tested.any())
-            result.detected += bool((found.detected == 1).any())
-            result.first += bool(found.detected[0] == 1)
-            p = found.pvalue[tested]
-            result.significant += bool((np.sort(p) <= 0.01 * np.arange(1, len(p) + 1) / max(len(p), 1)).any())
-            result.tests += len(p)
-            result.tail += (p[:, None] <= TAIL).sum(axis=0)
-            if peers:
-                if limits is None:
-                    limits = nannyml_limits(evaluation.reference, found, evaluation.window.seconds, scenario.n)
-                jensen = BY_NAME["jensen_shannon"].compute(found.full)
-                result.evidently += bool(evidently_alarm(found).any())
-                result.nannyml += bool((jensen > limits).any())
-    return result
-
-
-def row(result: Result) -> str:
-    s, w = result.scenario, result.windows
-    tail = " ".join(f"{x:.1e}" for x in result.tail / max(result.tests, 1))
-    shares = f"{result.detected / w:.2%} | {result.significant / w:.2%}"
-    shares += f" | {result.evidently / w:.0%} | {result.nannyml / w:.0%}"
-    known = f"{s.n:,} | {s.m:,} | {s.blocks or '–'} | {w:,} | {result.judged / w:.0%}"
-    return f"| {s.name} | {len(s.features)} | {known} | {shares} | {tail} |"
-
-
-HEADER = (
-    "| scenario | features | n | m | blocks | windows | judged | any detected | any significant "
-    "| Evidently | NannyML | share of p under 0.05, 0.01, 1e-3, 1e-4 |\n" + "|---" * 12 + "|"
-)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    scale = 10.0 * arguments.scale if arguments.full else arguments.scale
-    for title, scenarios in (("No drift", calm()), ("Drift in the first feature", drifting())):
-        print(f"\n### {title}\n\n{HEADER}", flush=True)
-        for scenario in scenarios:
-            if arguments.only not in scenario.name:
-                continue
-            started = time.perf_counter()
-            result = simulate(
-                replace(scenario, references=max(1, round(scenario.references * scale))), seed=arguments.seed
-            )
-            first = f"first feature {result.first / result.windows:.1%}, " if scenario.drift else ""
-            print(f"{row(result)} {first}{time.perf_counter() - started:.1f} s", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def simulate(scenario: Scenario, seed=SEED, peers=True) -> dict:
+    """Counts of windows: in all, judged, with any feature detected, with any significant, with the first detected."""
+    total = dict.fromkeys(("windows", "judged", "detected", "significant", "first", "tests", "evidently", "nannyml"), 0)
+    tail = np.zeros(len(TAIL))
+    for number in range(scenario.references):
+        reference, windows = drawn(scenario, (seed, number))
+        found = judged(reference, windows, scenario.seconds, scenario.thresholds)
+        tested = ~np.isnan(found.pvalue)
+        fresh = {
+            "windows": len(windows),
+            "judged": tested.any(axis=1).sum(),
+            "detected": found.detected.any(axis=1).sum(),
+            "significant": found.significant.any(axis=1).sum(),
+            "first": found.detected[:, 0].sum(),
+            "tests": tested.sum(),
+        }
+        if peers:
+            fresh["evidently"] = evidently_alarms(found).any(axis=1).sum()
+            fresh["nannyml"] = nannyml_alarms(reference, found, scenario.seconds).any(axis=1).sum()
+        tail += (found.pvalue[tested][:, None] <= TAIL).sum(axis=0)
+        for name, count in fresh.items():
+            total[name] += int(count)
+    known = {
+        "scenario": scenario.name,
+        "group": scenario.group,
+        "features": len(scenario.features),
+        "n": scenario.n,
+        "m": scenario.m,
+        "blocks": scenario.blocks,
+    }
+    return known | total | {"tail": tail.astype(int).tolist()}

@@ -13,6 +13,7 @@ import numpy as np
 
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.sparse import UNIT, gains
+from exporter.metrics.furthest import calmness
 from exporter.profile.bins import Floats
 
 _ROOT_SCALE = 1.0 / np.sqrt(2.0 * np.log(2.0))
@@ -43,7 +44,8 @@ NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
 _CLEAR = 2.0
 """Standard errors from which something is taken to be more than noise."""
-_LEAST_CALM = 0.1
+_SPELLS = 1.5
+"""Standard errors that the likeness of neighbours is taken higher than seen."""
 _NEGLIGIBLE = 0.02
 """Autocorrelation that need not be added up."""
 
@@ -99,13 +101,14 @@ def between(counts: Floats) -> Between | None:
     by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
     widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
     second = min(by_direction, by_distance)
+    drawn = _drawn(within, bins - 1, max(first - within, 0.0))
     return Between(
         power_sums=_without(within, bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
         freedom=freedom,
         spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
         furthest=max(float(distances.max()) - within, 0.0),
-        calmness=_calmness(spread, normal, _drawn(within, bins - 1, max(first - within, 0.0))) if clear else 1.0,
+        calmness=float(calmness(np.array(spread - drawn), np.array(normal - drawn))) if clear else 1.0,
     )
 
 
@@ -113,7 +116,7 @@ def _lags(points: Floats, variance: float, noise: float, within: float) -> Float
     """How alike neighbours are at most, by lag; None where windows are not told from drawn at random from one mix.
 
     They are told by their variance, or, where rows are few, by likeness of neighbours: noise has none. Its first lag is
-    taken a standard error up and falls geometrically at most: few windows tell badly how long a spell lasts, and one
+    taken higher than seen and falls geometrically at most: few windows tell badly how long a spell lasts, and one
     that began before the reference looks like none.
     """
     number, bins = points.shape
@@ -124,20 +127,10 @@ def _lags(points: Floats, variance: float, noise: float, within: float) -> Float
             return None
         return autocorrelation(points, max(step, visible), within)
     seen = autocorrelation(points, beyond, within)
-    first = min((float(seen[0]) if len(seen) else 0.0) + 1 / np.sqrt(number), 0.98)
+    first = min((float(seen[0]) if len(seen) else 0.0) + _SPELLS / np.sqrt(number), 0.98)
     lags: Floats = first ** np.arange(1, number // 3 + 1)
     lags[: len(seen)] = np.maximum(lags[: len(seen)], seen)
     return lags[lags > _NEGLIGIBLE]
-
-
-def _calmness(spread: float, normal: float, drawn: float) -> float:
-    """1 where the variance of distances is that of windows moved normally, less where it is more: (0, 1].
-
-    The square of the ratio, as few windows show too little of it: a rare storm is more often missing than too frequent.
-    """
-    if spread <= drawn:
-        return 1.0
-    return float(np.clip((normal - drawn) / (spread - drawn), _LEAST_CALM, 1.0)) ** 2
 
 
 def _noise(counts: Floats) -> tuple[float, float]:

@@ -5,22 +5,19 @@ n and m rows, in B bins: D ≈ c·χ²(B−1), c = UNIT·(1/n + 1/m). Where wind
 Such a weighted sum is a shifted, scaled χ² with the same first three cumulants to good accuracy, far into its tail.
 As the λ are estimated, an F takes the place of the χ². With one λ and K windows that is Student's prediction interval.
 
-All that supposes that windows are moved normally. Weather is not: most days are alike, some are storms. So no window is
-called further out than K windows can tell of one that was never seen: for distances Δ (D less the noise of drawing
-rows) whose power Δ^θ is exponential, one more exceeds c times the largest of κ with probability
-Γ(1+c) Γ(1+κ) / Γ(1+κ+c), whatever their scale. θ is 1 for normal windows, and less the longer the tail of the
-reference's distances; as many of the K windows count as κ. The larger of both p-values holds.
+All that supposes that windows are moved normally. No window is called further out than the reference's furthest one
+allows (metrics/furthest.py, of Δ = D less the noise of drawing rows): the larger of both p-values holds.
 
 Source: Imhof, Computing the distribution of quadratic forms in normal variables, 1961 (three moments: Pearson, 1959).
-Spacings of the exponential: Rényi, On the theory of order statistics, 1953.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, digamma, fdtrc, fdtri, gammaln
+from scipy.special import chdtrc, chdtri, fdtrc, fdtri
 
 from exporter.metrics.drift.sparse import UNIT, gains
+from exporter.metrics.furthest import Furthest
 from exporter.profile.bins import Floats
 
 FLOOR_QUANTILE = 0.99
@@ -32,10 +29,6 @@ _MARGIN_FEW = 2.5
 """The same by 1/rows expected in a group: at 6 rows a group p came out 1.4 times too small (measured)."""
 _MANY = 1e6
 """Degrees of freedom from which an F is its χ²."""
-_LEAST_POWER = 0.4
-"""θ of the stormiest: the size of a storm, √D, has a tail a little longer than an exponential one."""
-_FEWEST = 2.0
-_NEWTON_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,52 +52,10 @@ class NullMoments:
 
 
 @dataclass(frozen=True, slots=True)
-class Storms:
-    """How far out a window may lie that is a storm: (F,) each.
-
-    Attributes:
-        noise: D of drawing rows.
-        furthest: Δ of the furthest window of the reference; 0 where nothing is known, and nothing held back.
-        power: θ.
-        count: κ.
-        share: of the reference's windows that count.
-    """
-
-    noise: Floats
-    furthest: Floats
-    power: Floats
-    count: Floats
-    share: Floats
-
-    def pvalue(self, distance: Floats) -> Floats:
-        """(F,) probability of at least `distance`; 0 where nothing is known."""
-        known = self.furthest > 0
-        ratio = np.maximum(distance - self.noise, 0.0) / np.where(known, self.furthest, 1.0)
-        times = np.minimum(ratio, 1e12) ** self.power
-        p: Floats = np.where(known, self.share * np.exp(_exceed(times, self.count)), 0.0)
-        return p
-
-    def floor(self, level: float) -> Floats:
-        """(F,) the distance that is exceeded with probability `level`, by Newton's method on a convex function."""
-        times = np.zeros_like(self.count)
-        for _ in range(_NEWTON_STEPS):
-            slope = digamma(1 + times) - digamma(1 + self.count + times)
-            times = np.maximum(times - (_exceed(times, self.count) - np.log(level / self.share)) / slope, 0.0)
-        height: Floats = np.where(self.furthest > 0, self.noise + self.furthest * times ** (1 / self.power), 0.0)
-        return height
-
-
-def _exceed(times: Floats, count: Floats) -> Floats:
-    """Logarithm of the probability that one more of `count` exponential values is `times` as large as the largest."""
-    log: Floats = gammaln(1 + times) + gammaln(1 + count) - gammaln(1 + count + times)
-    return log
-
-
-@dataclass(frozen=True, slots=True)
 class Null:
     """D without drift is `shift + scale · χ²(freedom)`, the scale being known to `uncertainty` degrees of freedom.
 
-    Or further out: see `Storms`.
+    Or further out: `furthest` is of D less `noise`, that of drawing rows.
 
     Attributes:
         mean: (F,) E₀ D.
@@ -117,7 +68,8 @@ class Null:
     freedom: Floats
     uncertainty: Floats
     caution: Floats
-    storms: Storms
+    noise: Floats
+    furthest: Furthest
 
     @property
     def mean_squared(self) -> Floats:
@@ -131,7 +83,7 @@ class Null:
         known = self.uncertainty >= _MANY
         bounded = np.where(known, _MANY, self.uncertainty)
         p = np.where(known, chdtrc(self.freedom, excess), fdtrc(self.freedom, bounded, excess / self.freedom))
-        raised: Floats = np.minimum(np.maximum(p, self.storms.pvalue(distance)) * self.caution, 1.0)
+        raised: Floats = np.minimum(np.maximum(p, self.furthest.pvalue(distance - self.noise)) * self.caution, 1.0)
         return raised
 
     def floor(self, level: float) -> Floats:
@@ -139,7 +91,7 @@ class Null:
         known = self.uncertainty >= _MANY
         bounded = np.where(known, _MANY, self.uncertainty)
         height = np.where(known, chdtri(self.freedom, 1 - level), self.freedom * fdtri(self.freedom, bounded, level))
-        highest = np.maximum(self.shift + self.scale * height, self.storms.floor(level))
+        highest = np.maximum(self.shift + self.scale * height, self.noise + self.furthest.quantile(level))
         value: Floats = np.sqrt(-np.expm1(-np.maximum(highest, 0.0)))
         return value
 
@@ -164,12 +116,14 @@ def null(moments: NullMoments, n: Floats, m: Floats) -> Null:
     uncertainty = np.minimum(freedom * moments.freedom, hidden)
     margin = np.where(moments.windows > 0, _MARGIN, _MARGIN_EXACT)
     few = (weight / np.maximum(expected, 1.0)).sum(axis=1)
-    storms = _storms(moments, noise * rank * gain[0])
-    return Null(mean, mean - scale * freedom, scale, freedom, uncertainty, margin + _MARGIN_FEW * few, storms)
-
-
-def _storms(moments: NullMoments, noise: Floats) -> Storms:
-    windows = np.maximum(moments.windows, _FEWEST)
-    count = np.maximum(np.minimum(moments.freedom + 1, windows) * moments.calmness, _FEWEST)
-    power = np.maximum(moments.calmness, _LEAST_POWER)
-    return Storms(noise=noise, furthest=moments.furthest, power=power, count=count, share=count / windows)
+    furthest = Furthest.of(moments.furthest, moments.calmness, moments.windows, moments.freedom + 1, normal_power=1.0)
+    return Null(
+        mean=mean,
+        shift=mean - scale * freedom,
+        scale=scale,
+        freedom=freedom,
+        uncertainty=uncertainty,
+        caution=margin + _MARGIN_FEW * few,
+        noise=noise * rank * gain[0],
+        furthest=furthest,
+    )
