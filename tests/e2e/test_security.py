@@ -1,6 +1,7 @@
 """Who is let in, by curl and by Prometheus; and what a hostile log's values look like at the end of the chain."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -52,6 +53,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         {"ts": time.time() - 600, "id": f"i{i}", "late": 1, "p": 0.75, "tag": values[i % len(values)]}
         for i in range(ROWS * len(values))
     )
+    os.mkfifo(site.folder / "logs" / "pipe.jsonl")
+    (site.folder / "logs" / "folder.jsonl").mkdir()
+    for beside in ("logs/folder.jsonl/a.jsonl", "logs/a.txt", "outside.jsonl"):
+        (site.folder / beside).write_text('{"ts": 0}\n')
     site.config["models"]["m"] |= {
         "slices": ["tag"],
         "reference": "m.mlref",
@@ -164,6 +169,22 @@ def test_values_of_a_hostile_log_arrive_whole_or_visible(site: Site, prometheus:
     assert prometheus.query('{__name__="ml_forged"}') == []
     rejected = 'ml_exporter_rows_rejected_total{job="good", reason="unreadable"}'
     assert [float(each["value"][1]) for each in prometheus.query(rejected)] == [ROWS], "half of a pair is no text"
+
+
+def test_files_that_no_glob_names_are_not_read_and_none_is_served(site: Site) -> None:
+    """Also not what is no regular file: a pipe would hold up the reader for ever."""
+    rows = re.search(r'ml_exporter_rows_total\{model="m",source="predictions"\} (\d+)', site.curl("/metrics")[2])
+    assert rows is not None
+    assert int(rows[1]) == ROWS * (len(VALUES) + 3)
+    for path in (
+        "/web.yml",
+        "/../web.yml",
+        "/logs/a.jsonl",
+        "/..%2f..%2fetc/passwd",
+        "//etc/passwd",
+        "/static/../web.yml",
+    ):
+        assert site.curl(path, "--path-as-is")[0] == 404
 
 
 def test_promtool_and_the_openmetrics_parser_take_what_a_hostile_log_made(site: Site) -> None:

@@ -47,7 +47,8 @@ def test_every_key_of_the_sample_reaches_the_plan() -> None:
     assert model.thresholds == Thresholds(features={"distance": 0.1}, performance={"accuracy": (0.8, None)})
     assert model.feature_overrides == {
         "distance": FeatureOverride("numeric", (0.0, 6000.0)),
-        "carrier": FeatureOverride("category", None, ("AA", "UA")),
+        "temp": FeatureOverride(edges=(-40.0, 0.0, 15.0, 50.0)),
+        "carrier": FeatureOverride("category", categories=("AA", "UA")),
     }
     columns = model.predictions.columns
     assert (columns.latency, columns.latency_unit, columns.replica) == ("latency_ms", "ms", "host")
@@ -232,3 +233,12 @@ def test_two_dollars_are_one(tmp_path: Path) -> None:
 def test_a_number_from_the_environment_is_a_number(tmp_path: Path) -> None:
     text = (FOLDER / "good-minimal.yml").read_text() + "    series_budget: ${BUDGET}\n"
     assert load(written(tmp_path, text), {"BUDGET": "700"}).models[0].series_budget == 700
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "a/b", "/etc/x", "a\\\\b", ".hidden", "x" * 65, "-c", "a b", "ü"])
+def test_a_models_name_is_a_file_name_and_nothing_more(tmp_path: Path, name: str) -> None:
+    """It is part of a path in the state directory."""
+    text = (FOLDER / "good-minimal.yml").read_text()
+    model = next(iter(models("good-minimal.yml")))
+    (problem,) = problems(written(tmp_path, text.replace(f"  {model}:", f'  "{name}":', 1)))
+    assert "is not a good name; use letters, digits" in problem
