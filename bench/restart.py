@@ -53,7 +53,7 @@ ABOUT = {
         "hour. A restart must cost no scrape."
     ),
     "restart_ten_models": "The same with ten such models, 10 M predictions waiting: one scrape interval.",
-    "reference_of_a_year_memory": "8,760 hourly blocks of 50 features and their windows of 1 h, 24 h and 7 d, resident.",
+    "reference_of_a_year_memory": "8,760 hourly blocks of 50 features, their windows of 1 h, 24 h and 7 d: resident.",
     "reference_of_a_year_load": "CPU to read that file and make these windows: a part of a restart.",
     "restart_resident_memory": (
         "Resident memory of the program with one such model and its reference of 90 days by the hour, after the first "
