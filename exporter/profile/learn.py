@@ -26,6 +26,7 @@ _NUMBER_IF_READABLE = 0.99
 _CODES_IF_PADDED = 0.01
 """Share of texts such as `0012` from which on digits are codes (shops, postcodes), and no amounts."""
 _MAX_DISTINCT = 200_000
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ class _Sample:
         """Standard deviation of all values, to nine digits, which no batch moves; None where floats cannot hold it."""
         if self._n == 0 or not np.isfinite(self._squares):
             return None
-        return float(f"{np.sqrt(self._squares / self._n):.9g}")
+        found = float(np.sqrt(self._squares / self._n))
+        # A constant's mean is rounded, and must not give it a spread.
+        return float(f"{found:.9g}") if found > _ROUNDING * abs(self._mean) else 0.0
 
     @property
     def values(self) -> Floats:

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import trapezoid
 from scipy.spatial import distance as spatial
 from sklearn.datasets import load_breast_cancer
 
-from exporter.metrics.drift import chi_square, kolmogorov_smirnov, population_stability_index
+from exporter.metrics.drift import chi_square, kolmogorov_smirnov, population_stability_index, wasserstein
 from exporter.metrics.drift.distances import BY_NAME, DISTANCES
 from exporter.metrics.drift.pair import Pair
 from exporter.profile.bins import quantile_edges
@@ -24,7 +27,9 @@ def kolmogorov_twin(x, y, at_x, at_y):
 def wasserstein_twin(x, y, at_x, at_y):
     keep_x, keep_y = x > 0, y > 0
     moved = stats.wasserstein_distance(at_x[keep_x], at_y[keep_y], x[keep_x], y[keep_y])
-    return moved / np.repeat(at_y[keep_y], y[keep_y]).std()
+    if keep_y.sum() == 1:
+        return np.nan
+    return moved / np.sqrt(np.cov(at_y[keep_y], aweights=y[keep_y], ddof=0))
 
 
 TWINS = {
@@ -88,6 +93,64 @@ def test_of_an_empty_sample_is_undefined_and_of_equal_ones_zero(distance):
     assert np.isnan(empty).all()
     equal = distance.compute(Pair.of(counts, counts, window_at=at, reference_at=at))
     assert pytest.approx(equal, abs=1e-12) == [0.0]
+
+
+SMALL = st.integers(0, 12)
+COUNTS = st.lists(st.tuples(SMALL, SMALL), min_size=1, max_size=30).filter(
+    lambda rows: sum(x for x, _ in rows) > 0 < sum(y for _, y in rows)
+)
+"""Few rows and many empty bins, also one bin alone."""
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda each: each.name)
+@settings(max_examples=100, deadline=None)
+@given(rows=COUNTS, times=st.sampled_from([1, 1000]), seed=st.integers(0, 1000))
+def test_equals_scipy_on_any_counts(distance, rows, times, seed):
+    x, y = np.array(rows).T * times
+    inside = np.random.default_rng(seed).random((2, len(x)))
+    at_x, at_y = (np.where(side > 0, np.arange(len(x)) + at, np.nan) for side, at in zip((x, y), inside, strict=True))
+    ours = distance.compute(Pair.of(x, y, window_at=at_x, reference_at=at_y))[0]
+    assert pytest.approx(ours, rel=1e-9, abs=1e-9, nan_ok=True) == TWINS[distance.name](x, y, at_x, at_y)
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda each: each.name)
+@settings(max_examples=30, deadline=None)
+@given(rows=COUNTS)
+def test_huge_counts_are_as_good_as_small_ones(distance, rows):
+    """A million million rows: shares are all that is left, and half a row in a bin is nothing."""
+    x, y = np.array(rows).T
+    huge = distance.compute(Pair.of(x * 1e12, y * 1e12, window_at=np.arange(len(x)), reference_at=np.arange(len(x))))
+    if distance.name in {"kullback_leibler", "population_stability_index"}:
+        terms = TWINS[distance.name](x * 1e12, y * 1e12)
+        assert pytest.approx(huge[0], rel=1e-9, abs=1e-9) == terms
+    else:
+        at = np.arange(len(x), dtype=float)
+        expected = TWINS[distance.name](x, y, at, at)
+        assert pytest.approx(huge[0], rel=1e-9, abs=1e-9, nan_ok=True) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=COUNTS, seed=st.integers(0, 1000))
+def test_wasserstein_of_spread_mass_equals_an_integral(rows, seed):
+    """With edges: every bin's mass spread evenly about its mean, as widely as the bin leaves room on both sides."""
+    x, y = np.array(rows).T
+    inside = np.random.default_rng(seed).choice([0.1, 0.25, 0.5, 0.8, 1.0], (2, len(x)))
+    at = [np.arange(len(x)) - 1 + each for each in inside]
+    edges = np.arange(len(x) - 1.0)
+
+    def cdf(at_x, side, centre):
+        lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
+        half = np.minimum(centre - lower, upper - centre)
+        half = np.where(np.isfinite(half), half, 0.0)
+        each = np.clip((at_x[:, None] - centre + half) / np.maximum(2 * half, 1e-12), 0.0, 1.0)
+        return each @ (side / side.sum())
+
+    grid = np.linspace(-2.0, len(x) + 1.0, 40_001)
+    moved = trapezoid(np.abs(cdf(grid, x, at[0]) - cdf(grid, y, at[1])), grid)
+    found = wasserstein.compute(Pair.of(x, y, window_at=at[0], reference_at=at[1], deviation=1.0, edges=edges))[0]
+    if len(x) == 1:
+        moved = abs(at[0][0] - at[1][0])
+    assert moved == pytest.approx(found, abs=2e-3)
 
 
 def test_order_is_needed_by_the_ordered_ones():

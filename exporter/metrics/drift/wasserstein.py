@@ -111,6 +111,7 @@ def _stretch(pair: Pair, counts: Floats, at: Floats) -> tuple[Floats, Floats]:
     low, high = pair.bounds
     # Rounded sums may put a mean a little outside of its bin.
     half = np.maximum(np.fmin(mean - low, high - mean), 0.0)
+    half = np.where(np.isfinite(half), half, 0.0)
     return mean - half, mean + half
 
 
