@@ -29,7 +29,7 @@ class PostgresConfig(SqlConfig):
     ] = None
     port: Annotated[int | None, Field(ge=1, le=65535, description="Port; default: 5432.", examples=[5432])] = None
     database: Annotated[str | None, Field(description="Database.", examples=["ml"])] = None
-    user: Annotated[str | None, Field(description="Who reads; needs SELECT alone.", examples=["ml_exporter"])] = None
+    user: Annotated[str | None, Field(description="Who reads; needs SELECT alone.", examples=["model_reader"])] = None
     password: Annotated[SecretStr | None, Field(description="Password.", examples=["${DB_PASSWORD}"])] = None
     sslmode: Annotated[
         SslMode | None,

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote
@@ -47,6 +48,12 @@ _ID_TEXT: Final = (
     "ELSE 'n' || CAST(? AS TEXT) END"
 )
 """An id (?) as text that no id of another kind has."""
+_PLAIN: Final[dict[type, pa.DataType]] = {
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    bytes: pa.binary(),
+}
 _WRONG: Final = ("syntax error", "one statement at a time", "incomplete input")
 """What only another query mends."""
 
@@ -91,7 +98,7 @@ class SqliteDatabase:
                 check_same_thread=False,
             )
             self._connection = connection
-            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
             connection.set_progress_handler(lambda: monotonic() > self._until, _STEPS)
             self._run("BEGIN")
             self._describe(key)
@@ -208,7 +215,7 @@ class SqliteDatabase:
     def keys(self, since: Mark, until: Key) -> Iterator[Keys]:
         for rows in self._all(self._ready.keys(since, until), _KEYS):
             marks, ids = zip(*rows, strict=True)
-            yield Keys(column_of(marks), pa.array(ids, pa.string()), ids)
+            yield Keys(_array(marks), pa.array(ids, pa.string()), ids)
 
     def between(self, first: Mark, last: Mark, until: Key) -> Iterator[Fetched]:
         for rows in self._all(self._ready.between(first, last, until), self._config.fetch_rows):
@@ -251,16 +258,16 @@ class SqliteDatabase:
         if self._key_columns is None or not rows:
             return Fetched(batch)
         marks, ids, exact = columns[width:]
-        return Fetched(batch, Keys(column_of(marks), pa.array(ids, pa.string()), exact))
+        return Fetched(batch, Keys(_array(marks), pa.array(ids, pa.string()), exact))
 
 
 def _array(values: Sequence[Any]) -> pa.Array:
     """Values of any kind as one column: numbers, text, blobs; of several kinds as text."""
-    kinds = {type(value) for value in values}
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) == 1 and (one := _PLAIN.get(kinds.pop())) is not None:
+        return pa.array(values, one)
     if bytes not in kinds:
         return column_of(values)
-    if kinds <= {bytes, type(None)}:
-        return pa.array(values, pa.binary())
     return column_of([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values])
 
 
