@@ -5,7 +5,9 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Literal
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -64,8 +66,8 @@ class App:
         self._started_at = clock.now()
         self._config_error = ""
         self._reloading = threading.Lock()
-        self._wanted_reload = threading.Event()
-        self._done = threading.Event()
+        # Not an event: a signal may come while the main thread itself holds that one's lock.
+        self._orders: SimpleQueue[Literal["reload", "stop"]] = SimpleQueue()
         self._lock: StateLock | None = None
         settings = ServerSettings(
             plan.server.host, plan.server.port, plan.server.web_config_file, plan.server.remote_reload
@@ -75,7 +77,7 @@ class App:
             fresh=Fresh(self._health, {}, clock, log),
             status=self.status,
             reload=self.reload,
-            quit=self._done.set,
+            quit=self._stopped,
         )
         self.server = Server(settings, hooks, log)
 
@@ -89,20 +91,30 @@ class App:
         few_arenas()
         take_all_descriptors()
         # Before anything is open: a signal that comes while it starts waits for its turn.
-        self._handle(signal.SIGTERM, self._done.set)
-        self._handle(signal.SIGINT, self._done.set)
-        self._handle(signal.SIGHUP, self._wanted_reload.set)
+        self._handle(signal.SIGTERM, self._stopped)
+        self._handle(signal.SIGINT, self._stopped)
+        self._handle(signal.SIGHUP, lambda: self._orders.put("reload"))
         self.start()
         try:
-            while not self._done.is_set():
+            order = None
+            while order != "stop":
                 began = self._clock.monotonic()
-                if self._wanted_reload.is_set():
-                    self._wanted_reload.clear()
+                if order == "reload":
                     self._reload_quietly()
                 self._publish_quietly()
-                self._clock.wait(self._done, self._plan.cycle - (self._clock.monotonic() - began))
+                order = self._order(self._plan.cycle - (self._clock.monotonic() - began))
         finally:
             self.stop()
+
+    def _stopped(self) -> None:
+        self._orders.put("stop")
+
+    def _order(self, seconds: float) -> Literal["reload", "stop"] | None:
+        """What was ordered within so many seconds, at once."""
+        try:
+            return self._orders.get(timeout=max(0.0, seconds))
+        except Empty:
+            return None
 
     def _handle(self, number: signal.Signals, act: Callable[[], None]) -> None:
         def handler(_number: int, _frame: FrameType | None) -> None:

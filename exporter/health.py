@@ -90,6 +90,13 @@ FAMILIES: tuple[HealthFamily, ...] = (
         bounds=_CYCLE_BOUNDS,
     ),
     HealthFamily(
+        "ml_exporter_cycle_failures_total",
+        "counter",
+        "Cycles of the model that ended in an error, such as a full disk: nothing of them was kept, all is read again.",
+        ("model",),
+        internal=True,
+    ),
+    HealthFamily(
         "ml_exporter_last_cycle_timestamp_seconds", "gauge", "When the last snapshot was published, in Unix time."
     ),
     HealthFamily("ml_exporter_state_bytes", "gauge", "Size of the model's state on disk.", ("model",)),

@@ -60,3 +60,44 @@ def _masked(row: bytes, layout: Any) -> bytes:
     vector = np.frombuffer(row).copy()
     vector[layout.slice_spans["errors"]] = 0.0
     return vector.tobytes()
+
+
+def seen(exporter: Exporter, conflict: str) -> dict[str, Any]:
+    """All that there is to be seen of a state, to the last count."""
+    samples = exporter.samples()
+    del samples["ml_watermark_timestamp_seconds"]  # it needs so many rows of a batch, and batches are as they come
+    if conflict == "last":
+        # A label that is corrected was news or was not, by when its prediction came: counters never go back.
+        for name in ("ml_outcomes_total", "ml_absolute_error_total", "ml_squared_error_total"):
+            samples.pop(name, None)
+    counters = {
+        name: sorted(values.values())
+        for name, values in samples.items()
+        if name.endswith("_total") and all(isinstance(value, float | int) for value in values.values())
+    }
+    state = state_of(exporter, int(exporter.clock.now()))
+    return {**state, "samples": samples, "counters": counters, "set aside": set_aside(exporter)}
+
+
+def unlike(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What differs, in words short enough to be read."""
+    found: dict[str, Any] = {}
+    for key in one.keys() | other.keys():
+        mine, its = one.get(key), other.get(key)
+        if mine == its:
+            continue
+        inner = isinstance(mine, dict) and isinstance(its, dict)
+        found[str(key)] = unlike(mine, its) if inner else (str(mine)[:80], str(its)[:80])
+    return found
+
+
+def undisturbed(exporter: Exporter, conflict: str) -> dict[str, Any]:
+    """What one finds that reads the same logs with nobody in its way."""
+    exporter.close()
+    for file in (exporter.folder / "state").glob("*"):
+        file.unlink()
+    exporter.restart()
+    exporter.read()
+    found = seen(exporter, conflict)
+    exporter.close()
+    return found

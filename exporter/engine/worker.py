@@ -312,6 +312,17 @@ class Worker:
             self._health.set("ml_exporter_predictions_waiting", (name,), float(book.ledger.waiting))
 
     @property
+    def rows_read(self) -> float:
+        """Rows of all logs, good and bad, that were counted or set aside."""
+        return sum(count for (_, what), count in self._tally.items() if what == "rows")
+
+    @property
+    def backlog_bytes(self) -> float:
+        """Bytes of all logs that are still to be read, where that is known."""
+        left = [self._health.value("ml_exporter_source_backlog_bytes", (self.plan.name, s.name)) for s in self._streams]
+        return sum(each for each in left if each is not None)
+
+    @property
     def stream_names(self) -> tuple[str, ...]:
         """The logs that are read: `predictions`, and `labels` where there is one."""
         return tuple(stream.name for stream in self._streams)
