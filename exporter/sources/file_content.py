@@ -89,12 +89,13 @@ class GzipContent:
                 self._raw = self._raw.lstrip(b"\0")  # padding after a member is allowed
                 if self._raw:
                     self._member = zlib.decompressobj(wbits=31)
-            if not self._raw:
-                return b""
             try:
+                # Also without more input: some of what went in before may not have come out yet.
                 content = self._member.decompress(self._raw, min(size, _PIECE_BYTES))
             except zlib.error as error:
                 raise BrokenContent(str(error)) from error
+            if not (self._raw or content):
+                return b""
             self._raw = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if content:
                 return content

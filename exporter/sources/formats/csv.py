@@ -13,7 +13,17 @@ import pyarrow.csv as pc
 
 from exporter.batch import Reject
 from exporter.sources.file_content import BrokenContent
-from exporter.sources.formats.lines import Block, Parsed, batch_of, count_lines, is_utf8, numbered, reject, wanted
+from exporter.sources.formats.lines import (
+    BYTE_ORDER_MARK,
+    Block,
+    Parsed,
+    batch_of,
+    count_lines,
+    is_utf8,
+    numbered,
+    reject,
+    wanted,
+)
 
 PIECE_BYTES: Final = 1 << 20
 """What one thread of pyarrow parses at a time."""
@@ -107,11 +117,13 @@ class Csv:
         line = self.header.line
         return (
             b"\0" in content
-            or content.startswith((b"\n", b"\r", b"\xef\xbb\xbf"))
+            or content.startswith((b"\n", b"\r", BYTE_ORDER_MARK))
             or b"\n\n" in content
+            or b"\n" + BYTE_ORDER_MARK in content
             or b"\n\r" in content
             or (b"\r" in content and content.count(b"\r") != content.count(b"\r\n"))
             or bool(line and (content.startswith((line + b"\n", line + b"\r")) or self._repeats(content)))
+            or content == line
         )
 
     def _repeats(self, content: bytes) -> bool:

@@ -63,6 +63,8 @@ class ParquetRows:
         except (pa.ArrowInvalid, EOFError) as error:
             raise BrokenContent(f"not a complete Parquet file yet ({_first_line(error)})") from error
         self.position = position
+        metadata = self._file.metadata
+        self._sizes = [max(0, int(metadata.row_group(number).num_rows)) for number in range(metadata.num_row_groups)]
         names = [name for name in self._file.schema_arrow.names if wanted(name, columns)]
         self._columns = names if columns is not None else None
         self._batches: Iterator[Any] | None = None
@@ -73,7 +75,7 @@ class ParquetRows:
     @property
     def rows(self) -> int:
         """Rows of the whole file."""
-        return int(self._file.metadata.num_rows)
+        return sum(self._sizes)
 
     def read(self, limit: int) -> pa.RecordBatch | Gap | None:
         """The next rows, at most `limit`, or the next ones that cannot be read; None at the end.
@@ -118,21 +120,23 @@ class ParquetRows:
     def _group(self) -> tuple[int, int, int]:
         """The row group in which `position` stands: its number, its first row, and its rows."""
         first = 0
-        for number in range(self._file.num_row_groups):
-            size = int(self._file.metadata.row_group(number).num_rows)
+        for number, size in enumerate(self._sizes):
             if self.position < first + size:
                 return number, first, size
             first += size
-        return self._file.num_row_groups, first, 0
+        return len(self._sizes), first, 0
 
     def _next(self) -> pa.RecordBatch | None:
-        while True:
-            if self._batches is None:
-                self._batches = self._from_position()
+        while self.position < self.rows:
+            begins = self._batches is None
+            self._batches = self._batches or self._from_position()
             batch = next(self._batches, None)
-            if batch is not None or self.position >= self.rows:
+            if batch is not None:
                 return batch
+            if begins:
+                raise pa.ArrowInvalid("a row group has fewer rows than the file says")
             self._batches = None
+        return None
 
     def _from_position(self) -> Iterator[pa.RecordBatch]:
         """Batches from `position` on, of the row groups left or, with care, of one; those before it are not read."""
