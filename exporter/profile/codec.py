@@ -23,7 +23,7 @@ _COUNTS_VERSION = 2
 _REFERENCE = struct.Struct("<5sHIQ32s")
 _REFERENCE_MAGIC = b"MLREF"
 REFERENCE_VERSION = 2
-"""Version 1 held every block as plain numbers."""
+"""Version 1 held every block as plain numbers; it is read."""
 _CODEC = "zstd"
 
 
@@ -123,9 +123,9 @@ def unpack_reference(data: bytes, where: str) -> Reference:
     if len(data) < _REFERENCE.size or data[:5] != _REFERENCE_MAGIC:
         raise ReferenceFileError(f"{where}: not a reference file; make one with `ml-exporter reference fit`")
     _, version, head, length, digest = _REFERENCE.unpack_from(data)
-    if version != REFERENCE_VERSION:
+    if not 1 <= version <= REFERENCE_VERSION:
         raise ReferenceFileError(
-            f"{where}: reference of version {version}, this program reads {REFERENCE_VERSION}; "
+            f"{where}: reference of version {version}, this program reads versions up to {REFERENCE_VERSION}; "
             "fit it again with `ml-exporter reference fit`"
         )
     body = data[_REFERENCE.size :]
@@ -143,8 +143,10 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
     layout = Layout.from_json(header["layout"])
     starts = np.array(header["block_starts"], dtype=np.int64)
     slices = layout.slice_rows * layout.slice_width
-    sizes = [(np.dtype(kind), columns) for kind, columns in header["groups"]]
+    plain = "groups" not in header and len(starts) > 0
+    sizes = [(np.dtype(kind), columns) for kind, columns in header.get("groups", ())]
     size = (layout.width + slices) * 8 + sum(columns * (4 + kind.itemsize * len(starts)) for kind, columns in sizes)
+    size += len(starts) * layout.width * 8 if plain else 0
     data = pa.Codec(_CODEC).decompress(body, decompressed_size=size, asbytes=True)
     values = np.frombuffer(data, dtype="<f8", count=layout.width + slices)
     total = Counts(
@@ -153,6 +155,7 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
         values[layout.width :].reshape(layout.slice_rows, layout.slice_width).copy(),
     )
     groups, at = [], values.nbytes
+    blocks = np.frombuffer(data, dtype="<f8", offset=at).reshape(-1, layout.width) if plain else np.empty((0, 0))
     for kind, columns in sizes:
         places = np.frombuffer(data, dtype="<u4", count=columns, offset=at).astype(np.intp)
         numbers = np.frombuffer(data, dtype=kind, count=columns * len(starts), offset=at + 4 * columns)
@@ -166,7 +169,7 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
         created=header["created"],
         block_seconds=header["block_seconds"],
         block_starts=starts,
-        blocks=Vectors(len(starts), layout.width, groups),
+        blocks=Vectors.of(blocks, layout.width) if plain else Vectors(len(starts), layout.width, groups),
         names={kind: tuple(names) for kind, names in header["names"].items()},
         timezone=header["timezone"],
     )
