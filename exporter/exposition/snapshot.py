@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.clock import Clock
-from exporter.exposition.budget import Fitted, fit
+from exporter.exposition.budget import Cuts, Fitted, fit
 from exporter.exposition.family import Family
 from exporter.exposition.render import OPENMETRICS_END, Rendered, Renderer
 from exporter.health import Health
@@ -114,6 +114,7 @@ class Publisher:
         self._log = log
         self._renderer = Renderer(strict=strict)
         self._told = _Told()
+        self._cuts: dict[str, Cuts] = {}
         self.current: Snapshot | None = None
         """None before the first cycle."""
 
@@ -121,11 +122,14 @@ class Publisher:
         """The new `current`: every model within its budget, what was dropped counted and, on a change, logged."""
         series: dict[str, int] = {}
         families: list[Family] = []
+        cuts: dict[str, Cuts] = {}
         for model in models:
-            fitted = fit(model.families, model.budget, model.importance)
+            fitted = fit(model.families, model.budget, model.importance, self._cuts.get(model.model))
+            cuts[model.model] = fitted.cuts
             self._tell_dropped(model, fitted)
             series[model.model] = fitted.series
             families += fitted.families
+        self._cuts = cuts
         rendered = self._renderer.render(families)
         self._tell_mistakes(rendered, series)
         self._health.replace("ml_exporter_series", {(model,): float(count) for model, count in series.items()})

@@ -79,3 +79,41 @@ def test_never_more_than_the_budget_and_every_series_accounted_for(budget):
 
 def test_families_are_cut_by_labels_that_exist():
     assert {label for group in CUT_BY for label in group} <= set(LABELS)
+
+
+NAMES = [f"f{number:02}" for number in range(60)]
+
+
+def test_what_went_stays_away_while_calm_features_change_places():
+    """Effects of features without drift are noise: at the budget's edge series would come and go in every cycle."""
+    rng, last, seen = np.random.default_rng(1), None, set()
+    for cycle in range(50):
+        order = NAMES[:5] + [NAMES[5 + place] for place in np.argsort(np.arange(55) + rng.normal(0, 4, 55))]
+        wanted = [family("f", 1, *NAMES), plain("a", 0, 40 + cycle % 3)]
+        fitted = fit(wanted, 80, order, last)
+        assert fitted.series <= 80
+        last = fitted.cuts
+        seen.add(last["f"])
+    assert len(seen) == 1
+
+
+def test_a_feature_that_became_important_comes_back():
+    first = fit([family("f", 1, *NAMES)], 40, NAMES)
+    assert NAMES[-1] not in [labels[2] for labels, _ in first.families[0].samples]
+    again = fit([family("f", 1, *NAMES)], 40, [NAMES[-1], *NAMES[:-1]], first.cuts)
+    assert NAMES[-1] in [labels[2] for labels, _ in again.families[0].samples]
+
+
+def test_what_went_comes_back_where_there_is_room_for_all_or_for_much():
+    first = fit([family("f", 1, *NAMES)], 40, NAMES)
+    assert first.series == 38
+    assert fit([family("f", 1, *NAMES[:39])], 40, NAMES, first.cuts).dropped == {"f": 1}
+    assert fit([family("f", 1, *NAMES[:38])], 40, NAMES, first.cuts).dropped == {}
+    fewer = [family("f", 1, *NAMES[:10], *NAMES[-35:])]
+    assert fit(fewer, 40, NAMES, first.cuts).series == 38
+
+
+def test_more_goes_where_the_last_cut_is_not_enough():
+    first = fit([family("f", 1, *NAMES)], 40, NAMES)
+    again = fit([family("f", 1, *NAMES), plain("a", 0, 10)], 40, NAMES, first.cuts)
+    assert (again.series, again.dropped) == (38, {"f": 32})
