@@ -155,12 +155,12 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
         values[layout.width :].reshape(layout.slice_rows, layout.slice_width).copy(),
     )
     groups, at = [], values.nbytes
-    blocks = np.frombuffer(data, dtype="<f8", offset=at).reshape(-1, layout.width) if plain else np.empty((0, 0))
     for kind, columns in sizes:
         places = np.frombuffer(data, dtype="<u4", count=columns, offset=at).astype(np.intp)
         numbers = np.frombuffer(data, dtype=kind, count=columns * len(starts), offset=at + 4 * columns)
         groups.append(Group(places, numbers.reshape(columns, len(starts))))
         at += columns * (4 + kind.itemsize * len(starts))
+    blocks = np.frombuffer(data, dtype="<f8", offset=at).reshape(-1, layout.width) if plain else np.empty((0, 0))
     return Reference(
         layout=layout,
         total=total,

@@ -65,7 +65,7 @@ def test_counts_of_other_bins() -> None:
         (lambda data: b"PK\x03\x04", "f: not a reference file; make one with `ml-exporter reference fit`"),
         (
             lambda data: data[:5] + bytes([REFERENCE_VERSION + 1]) + data[6:],
-            f"f: reference of version {REFERENCE_VERSION + 1}, this program reads {REFERENCE_VERSION}",
+            f"f: reference of version {REFERENCE_VERSION + 1}, this program reads versions up to {REFERENCE_VERSION}",
         ),
         (lambda data: data[:-1], "f: damaged or cut off; fit it again"),
         (lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:], "f: damaged or cut off; fit it again"),
