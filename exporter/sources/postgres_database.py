@@ -30,11 +30,14 @@ _LATE_DAYS: Final = 2
 _LATE_NUMBERS: Final = 1000
 _GRACE_SECONDS: Final = 5.0
 """The server ends a statement itself; where not even that comes through, we hang up so much later."""
+_LATE_FETCH: Final = 256
+"""Rows committed late fetched at a time; they may be wide."""
 _KEYS: Final = 50_000
 """Keys of the look-back fetched at a time."""
 _DAY: Final = 86_400
 _TIMES: Final = (types.TIMESTAMP, types.TIMESTAMPTZ, types.DATE)
-_NUMBERS: Final = (types.INT2, types.INT4, types.INT8)
+_NUMBERS: Final = {types.INT2: -(2**15), types.INT4: -(2**31), types.INT8: -(2**63)}
+"""Kinds of numbers and the least of each."""
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SETTINGS: Final = (
     "SELECT set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '0', true), "
@@ -164,7 +167,7 @@ class PostgresDatabase:
     def _relation(self) -> str:
         if self._config.query is not None:
             return f"(\n{self._config.query}\n) AS source"  # the user's own text; its last line may be a comment
-        return self._quoted(*self._config.parts())
+        return f"{self._quoted(*self._config.parts())} AS source"
 
     def _describe(self, now: datetime) -> None:
         """Learns the columns, and writes the statements for them."""
@@ -192,7 +195,8 @@ class PostgresDatabase:
                 f"column `{self._watermark}` (`watermark`) is of type {kind.name if kind else 'unknown'}; it must be a "
                 "timestamp, a date or a whole number: name another, or cast it in `query`"
             )
-        mark, row_id = self._quoted(self._watermark), self._quoted(self._row_id)
+        # Qualified: ORDER BY would take a plain name for one of the selected expressions.
+        mark, row_id = f"source.{self._quoted(self._watermark)}", f"source.{self._quoted(self._row_id)}"
         timed = self._kind in _TIMES
         self._statements = Statements(
             relation=relation,
@@ -208,7 +212,7 @@ class PostgresDatabase:
         )
 
     def _selected(self, name: str, oid: int) -> str:
-        quoted = self._quoted(name)
+        quoted = f"source.{self._quoted(name)}"
         return quoted if types.comes_as_it_is(oid) else f"CAST({quoted} AS text)"
 
     # Watermarks
@@ -231,7 +235,7 @@ class PostgresDatabase:
         back = self._config.look_back
         mark = int(mark)
         if self._kind in _NUMBERS:
-            return mark - (_LATE_NUMBERS if back is None else back)
+            return max(mark - (_LATE_NUMBERS if back is None else back), _NUMBERS[self._kind])
         if self._kind == types.DATE:
             return max(mark - (_LATE_DAYS if back is None else -(-back // _DAY)), _FIRST_DAY)
         return max(mark - (_LATE_SECONDS if back is None else back) * 10**6, _FIRST_MICROSECOND)
@@ -254,7 +258,7 @@ class PostgresDatabase:
     def between(self, first: Mark, last: Mark, until: Key) -> Iterator[Fetched]:
         key = replace(until, mark=self._value(until.mark))
         statement = self._ready.between(self._value(first), self._value(last), key)
-        for rows in self._all("late", statement, self._config.fetch_rows):
+        for rows in self._all("late", statement, _LATE_FETCH):
             yield self._fetched(rows)
 
     def select(self, after: Key | None) -> None:

@@ -28,6 +28,7 @@ from exporter.sources.sqlite_times import TextTimes, format_of
 _BUSY_SECONDS: Final = 5.0
 _STEPS: Final = 100_000
 """Instructions of SQLite's machine between two looks at the time: about a millisecond."""
+_LATE_FETCH: Final = 256
 _KEYS: Final = 50_000
 _SAMPLE: Final = 1000
 _LATE_SECONDS: Final = 60
@@ -218,7 +219,7 @@ class SqliteDatabase:
             yield Keys(_array(marks), pa.array(ids, pa.string()), ids)
 
     def between(self, first: Mark, last: Mark, until: Key) -> Iterator[Fetched]:
-        for rows in self._all(self._ready.between(first, last, until), self._config.fetch_rows):
+        for rows in self._all(self._ready.between(first, last, until), _LATE_FETCH):
             yield self._fetched(rows)
 
     def select(self, after: Key | None) -> None:

@@ -255,6 +255,17 @@ def test_a_watermark_may_be_the_id_itself(log: Database) -> None:
         assert rest(source, None, 37) == list(range(ROWS))
 
 
+@pytest.mark.parametrize("kind", ["smallint", "int", "bigint"])
+def test_numbers_may_begin_at_the_least_of_their_kind(database: Database, kind: str) -> None:
+    least = -(2 ** {"smallint": 15, "int": 31, "bigint": 63}[kind])
+    database.execute(f"CREATE TABLE log (at {kind}, id int)")
+    database.execute(f"INSERT INTO log VALUES ({least}, 1), ({least + 5}, 2)")
+    with opened(database) as source:
+        first = source.poll(None, 1)
+        database.execute(f"INSERT INTO log VALUES ({least + 2}, 3)")
+        assert ids(first) + rest(source, first.cursor) == [1, 2, 3]
+
+
 def test_other_key_columns_than_those_of_the_cursor_are_refused(log: Database) -> None:
     with opened(log) as source, opened(log, watermark="id") as other:
         error = told(other, source.poll(None, 10).cursor)
