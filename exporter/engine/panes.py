@@ -19,7 +19,7 @@ from exporter.state.store import PaneKey, Store
 
 HOUR = 3600
 DAY = 86400
-_HOT = 64
+_HOT = 256
 """Panes kept unpacked at most: those that rows still come for."""
 _HOT_BYTES = 48 << 20
 
