@@ -75,10 +75,23 @@ class Nursery:
         self._process.communicate()
 
     def start(
-        self, arguments: Sequence[str | Path], log: Path, *, poll_rows: int = 1 << 17, die_at: int | None = None
+        self,
+        arguments: Sequence[str | Path],
+        log: Path,
+        *,
+        poll_rows: int = 1 << 17,
+        die_at: int | None = None,
+        file_bytes: int = -1,
     ) -> Child:
         """Becomes `ml-exporter ARGUMENTS`, which writes to `log`; see nursery.py."""
-        order = {"log": str(log), "poll_rows": poll_rows, "die_at": die_at, "arguments": [str(a) for a in arguments]}
+        order = {
+            "log": str(log),
+            "poll_rows": poll_rows,
+            "die_at": die_at,
+            "file_bytes": file_bytes,
+            "arguments": [str(a) for a in arguments],
+        }
+        log.touch()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")

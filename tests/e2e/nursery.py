@@ -1,12 +1,13 @@
 """Exporters that start at once: all modules are loaded, and each start is a fork. Killing many of them costs little.
 
-Orders come as JSON, one a line: `{"log": file, "poll_rows": n, "die_at": n or null, "arguments": [...]}`; answered with
-the process's id. `arguments` are those of the command line; `["read", folder]` instead reads the logs of a model of
-tests/exporters.py to their ends.
+Orders come as JSON, one a line: `{"log": file, "poll_rows": n, "die_at": n or null, "file_bytes": n, "arguments": […]}`.
+The answer is the process's id. `arguments` are those of the command line; `["read", folder]` instead reads the logs of
+a model of tests/exporters.py to their ends.
 """
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -56,6 +57,7 @@ def work_off(order: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)  # the last line says how it ended
     work.POLL_ROWS = work.LABEL_ROWS = order["poll_rows"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"], resource.RLIM_INFINITY))
     if order["die_at"] is not None:
         exporter.state.store.sqlite3 = _Sqlite(Countdown(order["die_at"]))  # type: ignore[attr-defined]
     if order["arguments"][0] == "read":
