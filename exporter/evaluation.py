@@ -122,12 +122,9 @@ def render_tables(found: list[Evaluated], console: Console) -> None:
         )
         console.print(f"\n[bold]{one.model}[/bold]  {end}", highlight=False)
         values = {each.metric.name: dict(each.samples) for each in one.samples}
-        console.print(_performance(values))
-        console.print(_drift(values))
-        if (bad := _bad_values(values)).row_count:
-            console.print(bad)
-        if one.silences:
-            console.print(_silences(one.silences))
+        for table in (_performance(values), _drift(values), _bad_values(values), _silences(one.silences)):
+            if table.row_count:
+                console.print(table)
 
 
 def _add_row(table: Table, *cells: str) -> None:

@@ -61,7 +61,9 @@ def fit_references(
         raise ExporterError(f"no model {only!r} in the configuration; it has {', '.join(m.name for m in plan.models)}")
     chosen = [model for model in models if model.reference_stream is not None]
     if not chosen:
-        raise ExporterError("no model has `reference_data`: say there where the training or validation data lie")
+        raise ExporterError(
+            "no model has `reference_data`: add `reference_data: {source: …}` and `reference: NAME.mlref` to one"
+        )
     for model in chosen:
         wanted = model.references if version is None else {version: model.references.get(version)}
         if not wanted or None in wanted.values():

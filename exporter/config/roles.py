@@ -124,7 +124,9 @@ def reference_roles(model: ModelSection) -> PredictionColumns:
     roles = model.predictions.columns
     if roles.label is None and model.labels is not None and model.labels.columns is not None:
         labels = model.labels.columns
-        roles = roles.model_copy(update={"label": labels.label, "label_time": labels.time})
+        # Both logs may call their time `ts`: in the reference data it is the prediction's.
+        learned = labels.time if labels.time != roles.time else None
+        roles = roles.model_copy(update={"label": labels.label, "label_time": learned})
     data = model.reference_data
     given = {role: getattr(data.columns, role) for role in data.columns.model_fields_set} if data else {}
     return roles.model_copy(update=given)

@@ -109,7 +109,7 @@ def _unjudged(evaluation: Evaluation, result: Result) -> str:
     if np.isnan(result.value):
         return "undefined on the window's labels"
     if evaluation.reference is None:
-        return "no reference and no threshold; `ml-exporter reference fit` learns one, or set thresholds.performance"
+        return "no threshold: there is no reference to learn it from, and none in thresholds.performance"
     if np.isnan(result.reference):
         return "the reference has too few labels to learn a threshold from; set thresholds.performance"
     return "what it varies by cannot be learned from the reference; set thresholds.performance"

@@ -191,7 +191,10 @@ def test_a_bad_configuration(tmp_path: Path, command: str, case: str) -> None:
             "rejects",
             "state/a.sqlite: there is no state yet; start `ml-exporter run` with this configuration first",
         ),
-        ("reference fit", "no model has `reference_data`: say there where the training or validation data lie"),
+        (
+            "reference fit",
+            "no model has `reference_data`: add `reference_data: {source: …}` and `reference: NAME.mlref` to one",
+        ),
         (
             "reference show none.mlref",
             "none.mlref: No such file or directory; make it with `ml-exporter reference fit`",

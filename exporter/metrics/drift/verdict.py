@@ -82,7 +82,7 @@ def lacking(evaluation: Evaluation, kind: Kind) -> str:
     """What a window lacks, in words, before anything can be said of any variable of the kind; empty for nothing."""
     reference = evaluation.reference
     if reference is None:
-        return "there is no reference; `ml-exporter reference fit` makes one"
+        return "there is no reference; name `reference` and `reference_data`, then `ml-exporter reference fit`"
     if reference.id != evaluation.layout.id:
         return "counted in other bins than those of the reference"
     rows, least = (evaluation.counts.labels if kind == "labels" else evaluation.counts.rows), _least(evaluation, kind)

@@ -242,3 +242,21 @@ def test_a_models_name_is_a_file_name_and_nothing_more(tmp_path: Path, name: str
     model = next(iter(models("good-minimal.yml")))
     (problem,) = problems(written(tmp_path, text.replace(f"  {model}:", f'  "{name}":', 1)))
     assert "is not a good name; use letters, digits" in problem
+
+
+def test_a_time_of_the_label_log_that_has_the_name_of_the_predictions_time_is_none_of_the_reference_data(
+    tmp_path: Path,
+) -> None:
+    """Both logs call theirs `ts`: in the reference data `ts` is when the prediction was made."""
+    text = """
+models:
+  churn:
+    task: binary
+    predictions: {source: {type: files, path: p.jsonl}, columns: {time: ts, id: id, score: p}}
+    labels: {source: {type: files, path: l.jsonl}, columns: {id: id, label: y, time: ts}}
+    reference: churn.mlref
+    reference_data: {source: {type: files, path: v.jsonl}}
+"""
+    stream = load(written(tmp_path, text), {}).models[0].reference_stream
+    assert stream is not None
+    assert (stream.columns.time, stream.columns.label, stream.columns.label_time) == ("ts", "y", None)

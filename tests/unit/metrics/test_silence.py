@@ -40,9 +40,11 @@ def test_a_short_reference(tmp_path: Path) -> None:
 
 def test_no_reference(tmp_path: Path) -> None:
     found = told(tmp_path, 200, 100, None)
-    assert found["drift"] == "there is no reference; `ml-exporter reference fit` makes one"
+    assert found["drift"] == (
+        "there is no reference; name `reference` and `reference_data`, then `ml-exporter reference fit`"
+    )
     assert found["performance: accuracy, precision, recall and 7 more"] == (
-        "no reference and no threshold; `ml-exporter reference fit` learns one, or set thresholds.performance"
+        "no threshold: there is no reference to learn it from, and none in thresholds.performance"
     )
     assert found["performance: matthews_corrcoef"] == "undefined on the window's labels"
 
