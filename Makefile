@@ -23,6 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing pinned dependencies into $(VENV) (about 700 MB, a few minutes the first time)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+	@echo "installed: $(BIN)/ml-exporter; try make demo or make test"
 
 servers:
 	@test -z "$(MISSING)" || ./deploy/debian/install prometheus prometheus-alertmanager curl openssl iproute2
