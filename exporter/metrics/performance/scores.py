@@ -69,21 +69,23 @@ def _cells(parts: Parts) -> tuple[Floats, Floats]:
 
 
 def _discrete(rows: Floats, width: Floats) -> Mask:
-    """(m, K) true where scores must be discrete: in cells of no width, alone among empty ones, or near a gap."""
-    before, after = _near(rows, -1), _near(rows, 1)
-    beside = _near(width[None], -1) + _near(width[None], 1)
+    """(m, K) true where scores must be discrete.
+
+    That is in cells of no width, in those alone among empty ones, and near a gap that is not much less wide.
+    """
+    before, after = _near(rows, -1).sum(axis=0), _near(rows, 1).sum(axis=0)
+    beside = _near(width[None], -1).sum(axis=0) + _near(width[None], 1).sum(axis=0)
     alone = (before + after == 0) & (divide(rows * beside, np.broadcast_to(width, rows.shape)) >= _DUE)
     due = divide((before + after + rows) * width, np.broadcast_to(beside + width, rows.shape))
-    gap = ((rows == 0) & (before > 0) & (after > 0) & (due >= _DUE)).astype(np.float64)
-    discrete: Mask = alone | (_near(gap, -1) + _near(gap, 1) > 0) | (width < np.finfo(np.float64).eps)
+    gap = np.where((rows == 0) & (before > 0) & (after > 0) & (due >= _DUE), width, 0.0)
+    # A cell much wider than the gap between two scores holds several.
+    widest = np.maximum(_near(gap, -1).max(axis=0), _near(gap, 1).max(axis=0))
+    discrete: Mask = alone | (width < 4 * widest) | (width < np.finfo(np.float64).eps)
     return discrete
 
 
 def _near(values: Floats, side: Literal[-1, 1]) -> Floats:
-    """(m, K) sums over the _NEAR cells before (-1) or after (1) each."""
+    """(_NEAR, m, K) the values of the _NEAR cells before (-1) or after (1) each; 0 beyond the ends."""
     padded = np.pad(values, ((0, 0), (_NEAR, _NEAR)))
     cells = values.shape[1]
-    total = np.zeros(values.shape)
-    for step in range(1, _NEAR + 1):
-        total += padded[:, _NEAR + side * step :][:, :cells]
-    return total
+    return np.stack([padded[:, _NEAR + side * step :][:, :cells] for step in range(1, _NEAR + 1)])
