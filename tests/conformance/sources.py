@@ -193,12 +193,10 @@ LOGS: dict[str, Callable[[Path], Log]] = {
     "files: csv.zst": lambda directory: FilesLog(directory, "*.csv.zst", csv_zst),
     "files: parquet": lambda directory: FilesLog(directory, "*.parquet", parquet),
     "postgres: time": lambda _: PostgresLog("timestamptz", lambda n: T0 + timedelta(seconds=n // 3)),
-    "postgres: naive time": lambda _: PostgresLog(
-        "timestamp", lambda n: (T0 + timedelta(minutes=n)).replace(tzinfo=None)
-    ),
     "postgres: date": lambda _: PostgresLog("date", lambda n: (T0 + timedelta(days=n // 7)).date()),
-    "postgres: number, no look-back": lambda _: PostgresLog("int", lambda n: n, {"look_back": 0}),
-    "postgres: all at once, one row a fetch": lambda _: PostgresLog("bigint", lambda _: 7, {"fetch_rows": 1}),
+    "postgres: all at once, one row a fetch": lambda _: PostgresLog(
+        "bigint", lambda _: 7, {"fetch_rows": 1, "look_back": 0}
+    ),
     "sqlite: text": lambda directory: SqliteLog(directory, lambda n: (T0 + timedelta(seconds=n // 3)).isoformat()),
     "sqlite: number": lambda directory: SqliteLog(directory, lambda n: n // 3),
 }

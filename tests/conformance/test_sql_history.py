@@ -102,13 +102,13 @@ def play(
         assert read == written
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(steps=st.lists(STEP, max_size=14))
 def test_every_row_of_a_sqlite_table_comes_once(steps: list[Any]) -> None:
     play(sqlite, steps)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(steps=st.lists(STEP, max_size=14))
 def test_every_row_of_a_postgres_table_comes_once(steps: list[Any]) -> None:
     play(postgres, steps)
