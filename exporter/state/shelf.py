@@ -67,7 +67,6 @@ class Shelf:
         if len(ids) == 0:
             return
         run = sorted_run(self._next(), bucket, ids, columns, order)
-        self._sieves[kind].add(run.hashes)
         same = sorted((r for r in self._runs[kind] if r.bucket == bucket), key=lambda r: r.number)
         group, rows = [run], len(run)
         while same and len(same[-1]) <= min(2 * rows, LARGEST - rows) and _same_columns(same[-1], run):
@@ -77,8 +76,11 @@ class Shelf:
             merged = merge(self._next(), bucket, group)
             for old in group[:-1]:
                 self._take_off(kind, old)
-            run = merged
-        self._add(kind, run)
+            self._add(kind, merged)
+        else:
+            self._add(kind, run)
+        # Last: the sieve may draw itself anew from all runs.
+        self._sieves[kind].add(run.hashes)
 
     def move(self, run: Run, old: str, new: str) -> None:
         """Makes a run one of another kind."""

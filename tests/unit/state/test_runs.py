@@ -137,3 +137,16 @@ def test_columns_beyond_memory_rest_in_the_state(tmp_path, monkeypatch) -> None:
         assert found == expected
         assert sum(run.nbytes for run in held.runs("a", "b")) <= 20_000
     assert [len(store.runs(kind)) for kind in ("a", "b")] == [10, 10]
+
+
+def test_shelf_knows_every_id_at_once(tmp_path) -> None:
+    """Also the ids that came last, however many there are, and whichever kind they have by now."""
+    shelf = Shelf(Store(tmp_path / "m.sqlite"), ("a", "b"))
+    drawn = np.random.default_rng(2).integers(0, 2**64, 60_000, dtype=np.uint64)
+    for start in range(0, len(drawn), 1500):
+        ids = drawn[start : start + 1500]
+        shelf.append("a", start // 6000, ids, {"value": np.arange(len(ids))})
+        assert shelf.may_hold(ids, "a", "b").all()
+        if start % 9000 == 0:
+            shelf.move(shelf.runs("a")[0], "a", "b")
+        assert shelf.may_hold(drawn[: start + 1500], "a", "b").all()
