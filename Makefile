@@ -9,7 +9,7 @@ MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test check lint types bench bench-docs soak generate golden e2e clean
+.PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak generate golden e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## benchmarks; results in bench/results.json
 
 bench-docs: setup ## docs/benchmarks.md from the results of make bench
 	@$(BIN)/python -m bench --write-docs
+
+bench-peers: setup ## installs Evidently, NannyML and whylogs apart from ours (2.7 GB), for make bench to compare with
+	@$(BIN)/python -m bench.peers --install
 
 soak: setup ## half an hour at speed with reloads, outages and incidents: memory must stay flat (SOAK_ARGS="--minutes 3")
 	@$(BIN)/python -m bench.soak $(SOAK_ARGS)

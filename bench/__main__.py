@@ -24,6 +24,9 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "scraping": ("bench.scraping", "Scraping"),
     "restart": ("bench.restart", "Restart"),
     "ingest": ("bench.ingest", "Reading, counting, labels"),
+    "jsonl": ("bench.sources", "JSON lines"),
+    "peers": ("bench.peers", "Peers on 200,000 rows"),
+    "memory": ("bench.memory", "Peak memory"),
     "drift": ("bench.drift", "Drift verdicts"),
 }
 """Part → its module, and its title on the page."""

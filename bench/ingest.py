@@ -27,14 +27,30 @@ from exporter.exposition.snapshot import Publisher
 from exporter.health import Health
 from exporter.references import fit_references
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "data" / "ingest"
 DAY = 86400
 START = 1_700_006_400
 """The log's first second; a day later is the end."""
 NUMERIC, CATEGORIES = 20, 5
-ROWS = 1_000_000
+ROWS = 2_000_000
 ROW_GROUP = 1 << 17
 THREADS = 2
+TRICKLE, TRICKLES = 1000, 10
+
+ABOUT = {
+    "ingest_over_reading": (
+        "Reading, counting and committing over merely reading the same columns with pyarrow, row groups in two "
+        "threads: 2 M rows, 20 numbers, 5 categories, scores, 5-minute panes, two slice dimensions."
+    ),
+    "ingest_rows": "The same as a rate.",
+    "ingest_with_ids_and_waiting_over_reading": (
+        "With ids: hashed, looked up, and every row written down to wait for its label."
+    ),
+    "label_join": "1.8 M labels in random order joined with 2 M predictions that wait, counted and committed.",
+    "label_trickle": "1000 labels of a random order to the 200,000 that wait still, committed: a poll of a live log.",
+    "small_batch_of_1000_rows": "1000 rows in memory counted and committed.",
+    "cycle_of_10_models_50_features_3_windows": "New rows, window sums, all metrics and the page.",
+}
 
 
 def frame(rows: int, seed: int, start: float, seconds: float, numeric: int = NUMERIC) -> pa.Table:
@@ -72,7 +88,7 @@ def model(log: str, reference: str, *, joined: bool) -> dict[str, Any]:
     if joined:
         columns["id"] = "id"
         section["labels"] = {
-            "source": {"type": "files", "path": log.replace(".parquet", "-labels.parquet")},
+            "source": {"type": "files", "path": log.replace(".parquet", "-labels*.parquet")},
             "columns": {"id": "id", "label": "y", "time": "at"},
         }
     return section
@@ -187,7 +203,7 @@ def cycle_seconds(models: int, numeric: int, rows: int = 20_000) -> float:
 def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
     """Name → value, unit, limit, ok."""
     shutil.rmtree(DATA, ignore_errors=True)
-    DATA.mkdir()
+    DATA.mkdir(parents=True)
     results: dict[str, dict[str, Any]] = {}
 
     def note(name: str, value: float, unit: str, limit: float | None, *, at_least: bool = False) -> None:
@@ -203,7 +219,12 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
     shuffled = np.random.default_rng(3).permutation(rows)[: rows * 9 // 10]
     labels = pa.table({"id": table["id"], "y": table["y"]}).take(shuffled)
     at = pa.array(np.full(len(labels), end * 10**6), pa.timestamp("us", "UTC"))
-    pq.write_table(labels.append_column("at", at), DATA / "labels.parquet", row_group_size=ROW_GROUP)
+    labels = labels.append_column("at", at)
+    pq.write_table(labels, DATA / "labels.parquet", row_group_size=ROW_GROUP)
+    late = np.setdiff1d(np.arange(rows), shuffled)[:: max(1, rows // 10 // (TRICKLES * TRICKLE))]
+    late = np.random.default_rng(4).permutation(late)[: TRICKLES * TRICKLE]
+    trickle = pa.table({"id": table["id"], "y": table["y"]}).take(late)
+    trickle = trickle.append_column("at", pa.array(np.full(len(late), end * 10**6), pa.timestamp("us", "UTC")))
     del table, labels
 
     reference = str(DATA / "reference")
@@ -225,9 +246,10 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
     with working(plain, ManualClock(end)) as worker:
         worker.step()
     ratios: dict[str, list[float]] = {"plain": [], "joined": []}
-    speeds, labelled = [], []
+    speeds, labelled, trickled = [], [], []
     for _ in range(3):
-        (DATA / "log-labels.parquet").unlink(missing_ok=True)
+        for old in DATA.glob("log-labels*.parquet"):
+            old.unlink()
         floor = merely_read(log, columns)
         with working(plain, ManualClock(end)) as worker:
             taken = drained(worker)
@@ -240,15 +262,22 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
             shutil.copy(DATA / "labels.parquet", DATA / "log-labels.parquet")
             clock.advance(10)
             labelled.append(len(shuffled) / drained(worker))
+            for start in range(0, len(trickle), TRICKLE):
+                few = trickle.slice(start, TRICKLE)
+                pq.write_table(few, DATA / f"log-labels-{start:06}.parquet")
+                clock.advance(10)
+                trickled.append(drained(worker) * 1e3)
             worker.evaluate()
             waiting = health.value("ml_exporter_predictions_waiting", (joined.name,))
-            if waiting != rows - len(shuffled):
-                raise AssertionError(f"{waiting} predictions wait, not {rows - len(shuffled)}")
+            expected = rows - len(shuffled) - len(trickle)
+            if waiting != expected:
+                raise AssertionError(f"{waiting} predictions wait, not {expected}")
         progress(f"one run: {ratios['plain'][-1]:.2f}, {ratios['joined'][-1]:.2f}, {labelled[-1]:,.0f} labels/s")
     note("ingest_over_reading", statistics.median(ratios["plain"]), "ratio", 2.5)
     note("ingest_rows", statistics.median(speeds), "rows/s", None)
     note("ingest_with_ids_and_waiting_over_reading", statistics.median(ratios["joined"]), "ratio", 5.0)
     note("label_join", statistics.median(labelled), "labels/s", 500_000, at_least=True)
+    note("label_trickle", statistics.median(trickled), "ms", 50.0)
     note("small_batch_of_1000_rows", small_batches(plain, 1000, 60), "ms", 5.0)
     note("cycle_of_10_models_50_features_3_windows", cycle_seconds(10, 45), "s", 1.0)
     return results

@@ -1,19 +1,40 @@
-"""Rows a second that the files source reads, by format, of data made for it: `python bench/sources.py [rows]`."""
+"""JSON lines: read by DuckDB, and read, counted and committed by us; and rows a second of every format.
+
+`python -m bench.sources [rows]` reads one narrow log in all formats and prints what each costs.
+"""
 
 import gzip
 import resource
+import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench import ingest
+from exporter.clock import ManualClock
+from exporter.references import fit_references
 from exporter.sources.files import FilesConfig
 
 LIMIT = 100_000
+JSONL_ROWS = 500_000
+ROUNDS = 3
+
+ABOUT = {
+    "jsonl_over_duckdb": (
+        "Reading JSON lines, all columns to Arrow, over DuckDB's `read_json` of the same file with the types told: "
+        "25 features, 740 bytes a row, two threads each."
+    ),
+    "jsonl_ingest_over_duckdb": "The same file read, counted and committed, over the same.",
+    "jsonl_rows": "The same as a rate.",
+    "jsonl_memory": "Peak resident memory of the process that did so.",
+}
 
 
 def write(directory: Path, rows: int) -> None:
@@ -49,6 +70,72 @@ def read(path: Path) -> tuple[int, float, float]:
         rows += sum(batch.rows.num_rows for batch in poll.batches)
     source.close()
     return rows, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def duckdb_seconds(duckdb: Any, path: Path, types: dict[str, str]) -> float:
+    """Seconds in which DuckDB reads every column, of types that it is told, in two threads."""
+    sums = ", ".join(f"count({name})" if kind == "VARCHAR" else f"sum({name})" for name, kind in types.items())
+    told = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2")
+        began = time.perf_counter()
+        connection.execute(
+            f"SELECT {sums} FROM read_json('{path}', format = 'newline_delimited', columns = {{{told}}})"
+        ).fetchall()
+        return time.perf_counter() - began
+
+
+def written_by(duckdb: Any, path: Path, rows: int) -> dict[str, str]:
+    """The log as JSON lines; the types of its columns in DuckDB's words."""
+    table = ingest.frame(rows, 1, ingest.START, ingest.DAY)
+    names = ", ".join(name for name in table.column_names if name != "ts")
+    with duckdb.connect() as connection:
+        connection.register("log", table)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            f"COPY (SELECT strftime(ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS ts, {names} FROM log) TO '{path}' (FORMAT json)"
+        )
+    kinds = {pa.float64(): "DOUBLE", pa.int8(): "BIGINT"}
+    return {field.name: kinds.get(field.type, "VARCHAR") for field in table.schema}
+
+
+def run(rows: int = JSONL_ROWS, progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
+    """Name → value, unit, limit, ok; empty where DuckDB is not installed."""
+    try:
+        import duckdb  # noqa: PLC0415 - measured against, never needed
+    except ImportError:
+        progress("DuckDB is not installed: nothing to compare with")
+        return {}
+    ingest.DATA.mkdir(parents=True, exist_ok=True)
+    log, reference, end = ingest.DATA / "log.jsonl", ingest.DATA / "reference", ingest.START + ingest.DAY
+    types = written_by(duckdb, log, rows)
+    pq.write_table(ingest.frame(50_000, 2, end - 31 * ingest.DAY, 30 * ingest.DAY), reference.with_suffix(".parquet"))
+    plan = ingest.plan_of({"jsonl": ingest.model(str(log), str(reference), joined=False)})
+    for _ in fit_references(plan, ManualClock(end), "jsonl", None, lambda _: None):
+        pass
+    ratios: list[float] = []
+    reading: list[float] = []
+    speeds: list[float] = []
+    for _ in range(ROUNDS):
+        floor = duckdb_seconds(duckdb, log, types)
+        reading.append(read(log)[1] / floor)
+        with ingest.working(plan.models[0], ManualClock(end)) as worker:
+            taken = ingest.drained(worker)
+        ratios.append(taken / floor)
+        speeds.append(rows / taken)
+        progress(f"one run: DuckDB {floor:.2f} s, reading {reading[-1]:.2f}, ingesting {ratios[-1]:.2f}")
+    log.unlink()
+    rows_of = {
+        "jsonl_over_duckdb": (statistics.median(reading), "ratio", 1.5),
+        "jsonl_ingest_over_duckdb": (statistics.median(ratios), "ratio", None),
+        "jsonl_rows": (statistics.median(speeds), "rows/s", None),
+    }
+    results: dict[str, dict[str, Any]] = {}
+    for name, (value, unit, limit) in rows_of.items():
+        ok = limit is None or value <= limit
+        results[name] = {"value": round(value, 3), "unit": unit, "limit": limit, "ok": ok}
+        progress(f"{name}: {value:,.3f} {unit}")
+    return results
 
 
 def main() -> None:
