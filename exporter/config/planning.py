@@ -21,6 +21,7 @@ from exporter.engine.plan import (
 )
 from exporter.metrics.evaluation import Objective, Thresholds
 from exporter.profile.columns import Columns
+from exporter.sources.sql_config import SqlConfig
 
 
 def make_plan(settings: Settings, content: bytes) -> Plan:
@@ -75,12 +76,21 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
             )
             for feature, each in features.overrides.items()
         },
-        excluded_features=tuple(features.exclude),
+        excluded_features=_excluded_features(model),
         slice_values={dimension: each.max_values for dimension, each in model.slices.items()},
         thresholds=_thresholds(model.thresholds),
         objectives=tuple(Objective(each.name, each.objective, each.latency) for each in model.slo),
         series_budget=model.series_budget,
     )
+
+
+def _excluded_features(model: ModelSection) -> tuple[str, ...]:
+    """Features that are not watched: those named so, and columns that only put the rows of a table in order."""
+    sources = (model.predictions.source, None if model.reference_data is None else model.reference_data.source)
+    keys = [key for source in sources if isinstance(source, SqlConfig) for key in (source.watermark, source.id)]
+    asked_for = {*(model.features.include or ()), *model.features.exclude}
+    unasked = [key for key in dict.fromkeys(keys) if key is not None and key not in asked_for]
+    return (*model.features.exclude, *unasked)
 
 
 def _classes(model: ModelSection) -> tuple[str, ...]:

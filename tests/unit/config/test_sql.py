@@ -45,6 +45,17 @@ def test_every_key_of_a_postgres_source_reaches_libpq() -> None:
     assert "s3cret" not in repr(config)
 
 
+def test_columns_that_put_rows_in_order_are_no_features(tmp_path: Path) -> None:
+    """A serial number always drifts. Who wants it says so."""
+    source = "{type: sqlite, path: a.sqlite, table: t, watermark: created_at, id: n}"
+    for features, expected in (("{exclude: [x]}", ("x", "created_at", "n")), ("{include: [n, x]}", ("created_at",))):
+        file = tmp_path / "ml-exporter.yml"
+        columns = "{time: ts, prediction: late}"
+        predictions = f"{{source: {source}, columns: {columns}}}"
+        file.write_text(f"models: {{delay: {{task: binary, predictions: {predictions}, features: {features}}}}}\n")
+        assert load(file, {}).models[0].excluded_features == expected
+
+
 def test_a_ca_alone_asks_for_the_servers_name_too() -> None:
     config = PostgresConfig.model_validate({"type": "postgres", "table": "t", "ca_file": "ca.crt"})
     assert config.connection()["sslmode"] == "verify-full"
