@@ -48,6 +48,8 @@ _CHECKS = {
 }
 _WEIGHTS = {"ml_feature_quality_detected": 2.0, "ml_feature_drift_effect": 1.0}
 """Metric → how much a feature's value of it counts when series must go; an effect is at most 1."""
+_FIRST_SECONDS = 0.1
+"""Until there is a first snapshot, it is looked for so often: nobody shall wait a cycle for it."""
 _VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
 """A model about which none of these says anything is unknown, not ok."""
 
@@ -102,7 +104,8 @@ class App:
                 if order == "reload":
                     self._reload_quietly()
                 self._publish_quietly()
-                order = self._order(self._plan.cycle - (self._clock.monotonic() - began))
+                pause = self._plan.cycle if self._publisher.current is not None else _FIRST_SECONDS
+                order = self._order(pause - (self._clock.monotonic() - began))
         finally:
             self.stop()
 

@@ -19,6 +19,15 @@ from exporter.visible import one_line, visible
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    0: "Done; of `run`: stopped by SIGTERM, SIGINT or a POST to `/-/quit`, with everything committed.",
+    EXIT_FAILURE: "Something else is in the way, told in one line: the state directory is in use, full, read-only, "
+    "damaged or of another version, the port is taken, a reference cannot be read; of `check`: a problem was found.",
+    EXIT_USAGE: "The configuration or the command line is wrong; every problem is a line.",
+    EXIT_INTERRUPTED: "Interrupted by Ctrl-C; not of `run`, which then stops as told.",
+}
+"""Exit code → what it means."""
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 reference_cli = typer.Typer(
@@ -46,7 +55,7 @@ def main() -> None:
         _tell(str(error))
         sys.exit(EXIT_FAILURE)
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)

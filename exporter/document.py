@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from exporter.batch import REJECT_REASONS
-from exporter.cli import cli
+from exporter.cli import EXIT_CODES, cli
 from exporter.health import FAMILIES
 from exporter.metrics.drift.distances import DISTANCES
 from exporter.metrics.registry import FACT_METRICS, METRICS, WINDOW_METRICS
@@ -67,10 +67,14 @@ def metrics_page() -> str:
 
 
 def commands_page() -> str:
-    """docs/commands.md: every command with its options."""
+    """docs/commands.md: every command with its options, and exit codes."""
     group = typer.main.get_command(cli)
     parts = ["# Commands", _NOTICE]
     parts += list(_commands(group, "ml-exporter"))
+    parts += [
+        "## Exit codes",
+        _table(((str(code), what) for code, what in EXIT_CODES.items()), ("code", "what it means")),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -13,8 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +21,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
+_JOURNAL_HEAD, _FRAME_HEAD = 32, 24
+"""Bytes before the first page of a write-ahead log, and before each."""
 
 
 class Child:
@@ -101,27 +102,19 @@ class Nursery:
         return child
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """A write-ahead log as it was left: the size of its valid part, and whether that ends within a commit."""
-
-    size: int
-    torn: bool
-
-
-def journal(state: Path) -> Journal:
-    """What SQLite's write-ahead log of a state holds (sqlite.org/fileformat2.html#walformat)."""
+def torn(state: Path) -> bool:
+    """True if the journal of a state ends within a commit (sqlite.org/fileformat2.html#walformat)."""
     path = state.with_name(state.name + "-wal")
     data = path.read_bytes() if path.exists() else b""
-    if len(data) < 32:
-        return Journal(0, torn=False)
+    if len(data) < _JOURNAL_HEAD:
+        return False
     page, salts = struct.unpack_from(">I", data, 8)[0], data[16:24]
-    place, committed = 32, 32
-    while place + 24 <= len(data) and data[place + 8 : place + 16] == salts:
-        if struct.unpack_from(">I", data, place + 4)[0]:
-            committed = place + 24 + page
-        place += 24 + page
-    return Journal(place, torn=place > committed)
+    place, committed = _JOURNAL_HEAD, True
+    while place + _FRAME_HEAD <= len(data) and data[place + 8 : place + 16] == salts:
+        # The last page of a commit tells the size of the whole file, the others 0.
+        committed = struct.unpack_from(">I", data, place + 4)[0] != 0
+        place += _FRAME_HEAD + page
+    return not committed
 
 
 class Writer:
@@ -218,7 +211,7 @@ def totals(page: str) -> dict[str, list[float]]:
     return {f"{f.name}_total": sorted(s.value for s in f.samples) for f in families if f.type == "counter"}
 
 
-def all_read(writers: Sequence[Writer], log: Path) -> dict[str, list[float]]:
+def all_read(writers: Iterable[Any], log: Path) -> dict[str, list[float]]:
     """Counters of the exporter that began last, once it has read every line that was written."""
     lines, end = sorted(float(writer.lines) for writer in writers), time.monotonic() + 60
     while totals(page := page_of(log)).get("ml_exporter_rows_total") != lines:

@@ -18,6 +18,7 @@ import exporter.app  # loaded before the fork, as the next ones are
 import exporter.cli
 import exporter.config
 import exporter.engine.worker as work
+import exporter.sources.postgres_database
 import exporter.state.store
 from tests.exporters import NOW, Exporter
 

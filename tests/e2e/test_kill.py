@@ -1,23 +1,27 @@
 """Killed at any instant while it counts and joins, the exporter ends with the counts of one that was left alone."""
 
 import json
+import os
 import random
 import shutil
+import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.killing import Child, Nursery, Writer, all_read, configured
+from tests.e2e.killing import Child, Nursery, Writer, all_read, configured, torn
+from tests.e2e.tables import LOOK_BACK, PostgresTable, SqliteTable, TableWriter
 from tests.exporters import BINARY, HOUR, NOW, REGRESSION, Exporter, reference_rows
+from tests.postgres import running
 from tests.states import seen, undisturbed, unlike
 
-LIVES = 5
-"""How often an exporter is killed in one test with logs that grow."""
+LIVES = int(os.environ.get("KILLS", "5"))
+"""How often an exporter is killed in one test with logs that grow; `make kill KILLS=50` asks for more."""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +118,10 @@ class Rehearsal:
     found: dict[str, Any]
 
 
-def lived(child: Child, writers: tuple[Writer, Writer], state: Path, draw: random.Random) -> None:
+Writers = Sequence[Writer | TableWriter]
+
+
+def lived(child: Child, writers: Writers, state: Path, draw: random.Random) -> None:
     """The exporter ran until an instant that was drawn: after a while, or as its journal was being written."""
     changes, begun, before = draw.choice([0, 1, 1, 2, 4]), time.monotonic(), journal_size(state)
     end = begun + (draw.uniform(0.0, 0.3) if changes == 0 else 5.0)
@@ -176,23 +183,18 @@ def test_killed_at_one_statement_after_the_other(
     assert kills > 10
 
 
-@pytest.mark.parametrize("poll_rows", [7, 61, 1 << 17])
-@pytest.mark.parametrize("conflict", ["first", "last"])
-@pytest.mark.parametrize("task", ["binary", "regression"])
-def test_killed_while_logs_grow_and_rotate(  # noqa: PLR0917 - fixtures and draws
-    tmp_path: Path, nursery: Nursery, references: dict[str, bytes], task: str, conflict: str, poll_rows: int
-) -> None:
-    """`ml-exporter run` is killed at instants that are drawn, most of them while it writes its state."""
-    seed = zlib.crc32(f"{task} {conflict} {poll_rows}".encode())
-    draw = random.Random(seed)
-    now = float(int(time.time()) // 900 * 900)
-    exporter = started(tmp_path, references, task, conflict, now)
-    writers = logged(exporter, 300, seed)
-    config, log, state = configured(tmp_path), tmp_path / "log", tmp_path / "state" / "m.sqlite"
+def check_killed(exporter: Exporter, nursery: Nursery, writers: Writers, poll_rows: int, seed: int) -> None:
+    """Kills the exporter while its logs are written, lets the last one read them to their ends, and compares."""
+    draw, conflict = random.Random(seed), exporter.model["labels"]["conflict"]
+    folder = exporter.folder
+    config, log, state = configured(folder), folder / "log", folder / "state" / "m.sqlite"
+    within = 0
     for _ in range(LIVES):
         child = nursery.start(["run", "-c", config], log, poll_rows=poll_rows)
         lived(child, writers, state, draw)
         child.kill()
+        within += torn(state)
+    sys.stdout.write(f"{LIVES} kills, {within} of them within a commit\n")
     for writer in writers:
         while not writer.done:
             writer.step(100)
@@ -204,3 +206,45 @@ def test_killed_while_logs_grow_and_rotate(  # noqa: PLR0917 - fixtures and draw
     found = seen(exporter, conflict)
     assert unlike(found, undisturbed(exporter, conflict)) == {}
     assert {name: counters[name] for name in found["counters"]} == found["counters"]
+
+
+def round_now() -> float:
+    return float(int(time.time()) // 900 * 900)
+
+
+@pytest.mark.parametrize("poll_rows", [7, 61, 1 << 17])
+@pytest.mark.parametrize("conflict", ["first", "last"])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_killed_while_logs_grow_and_rotate(  # noqa: PLR0917 - fixtures and draws
+    tmp_path: Path, nursery: Nursery, references: dict[str, bytes], task: str, conflict: str, poll_rows: int
+) -> None:
+    """`ml-exporter run` is killed at instants that are drawn, most of them while it writes its state."""
+    seed = zlib.crc32(f"{task} {conflict} {poll_rows}".encode())
+    exporter = started(tmp_path, references, task, conflict, round_now())
+    check_killed(exporter, nursery, logged(exporter, 60 * LIVES, seed), poll_rows, seed)
+
+
+@pytest.mark.parametrize("poll_rows", [19, 1 << 17])
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.xdist_group("postgres")
+def test_killed_while_tables_grow(
+    tmp_path: Path, nursery: Nursery, references: dict[str, bytes], kind: str, poll_rows: int
+) -> None:
+    """Likewise where both logs are tables; in Postgres some transactions end after later ones."""
+    seed = zlib.crc32(f"{kind} {poll_rows}".encode())
+    exporter = started(tmp_path, references, "binary", "first", round_now())
+    if kind == "sqlite":
+        source: dict[str, Any] = {"type": "sqlite", "path": "logs.db"}
+    else:
+        server = running()
+        database = server.database()
+        source = {"type": "postgres", "host": server.host, "port": server.port, "database": database.name,
+                  "user": server.user, "password": server.password}  # fmt: skip
+    tables, writers = exporter.model, []
+    for name, rows in zip(("predictions", "labels"), rows_of(60 * LIVES, seed, exporter.clock.now()), strict=True):
+        how = {**source, "table": name, "watermark": "n", "id": "n", "look_back": LOOK_BACK}
+        tables = {**tables, name: {**tables[name], "source": how}}
+        table = SqliteTable(tmp_path / "logs.db", name) if kind == "sqlite" else PostgresTable(database, name)
+        writers.append(TableWriter(table, name, rows, seed))
+    exporter.configure(predictions=tables["predictions"], labels=tables["labels"])
+    check_killed(exporter, nursery, writers, poll_rows, seed)

@@ -391,6 +391,18 @@ def test_sighup_takes_up_the_configuration(tmp_path: Path, start: Callable[[], P
     assert process.child.wait(60) == 0
 
 
+def test_signals_and_the_first_snapshot_wait_for_no_cycle(tmp_path: Path, start: Callable[[], Process]) -> None:
+    """However long a cycle is: the first page comes when it is ready, a reload and an end at once."""
+    append(tmp_path, "a", 10)
+    config = tmp_path / "ml-exporter.yml"
+    config.write_text(configuration("a").replace("cycle: 1s", "cycle: 1d"))
+    process = start()
+    process.wait_for(*PREDICTIONS, value=10)
+    process.child.send_signal(signal.SIGHUP)
+    assert process.event("configuration reloaded")["models"] == 1
+    assert process.end() == 0
+
+
 def test_a_model_whose_cycles_fail_makes_the_last_cycle_old(rig: Rig) -> None:
     """The time of the last cycle is that of the model that is furthest behind, however often others finish."""
     before = rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)]
