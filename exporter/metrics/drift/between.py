@@ -42,8 +42,8 @@ class Between:
 
 NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
-_CLEAR = 2.0
-"""Standard errors from which something is taken to be more than noise."""
+_CLEAR = 3.0
+"""Standard errors from which something is taken to be more than noise: it costs power where it is not."""
 _SPELLS = 1.5
 """Standard errors that the likeness of neighbours is taken higher than seen."""
 _NEGLIGIBLE = 0.02
@@ -101,14 +101,14 @@ def between(counts: Floats) -> Between | None:
     by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
     widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
     second = min(by_direction, by_distance)
-    drawn = _drawn(within, bins - 1, max(first - within, 0.0))
+    doubt = (_CLEAR * np.sqrt(2 / (number - 1)) - 1) * _drawn(within, bins - 1, max(first - within, 0.0))
     return Between(
         power_sums=_without(within, bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
         freedom=freedom,
         spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
         furthest=max(float(distances.max()) - within, 0.0),
-        calmness=float(calmness(np.array(spread - drawn), np.array(normal - drawn))) if clear else 1.0,
+        calmness=float(calmness(np.array(spread + doubt), np.array(normal + doubt))) if clear else 1.0,
     )
 
 

@@ -25,7 +25,7 @@ _MARGIN = 1.2
 """p-values are multiplied by it: *at most* so many false alarms are promised, and the far tail is an approximation."""
 _MARGIN_EXACT = 2.0
 """The same where rows are independent: there p is exact, so that one window in a hundred would be called drifted."""
-_MARGIN_FEW = 2.5
+_MARGIN_FEW = 5.0
 """The same by 1/rows expected in a group: at 6 rows a group p came out 1.4 times too small (measured)."""
 _MANY = 1e6
 """Degrees of freedom from which an F is its χ²."""

@@ -108,3 +108,27 @@ def test_of_two_windows_nothing_is_known():
 def test_a_constant_has_no_spread():
     found = between(np.tile([0.0, 500.0], (30, 1)))
     assert (found.power_sums, found.windows) == ((0.0, 0.0, 0.0), 30)
+
+
+def test_storms_lengthen_the_tail_that_normal_days_have():
+    """Days moved by the same amount on average: one that is four times as far out is drift among normal days only."""
+    rng = np.random.default_rng(6)
+    direction = np.cos(np.arange(20))
+
+    def reference(amounts):
+        tilted = np.exp(amounts[:, None] * direction)
+        return rng.multinomial(4000, tilted / tilted.sum(axis=1, keepdims=True)).astype(float)
+
+    normal = between(reference(0.2 * rng.normal(size=60)))
+    stormy = between(reference(np.where(rng.random(60) < 0.1, 1.0, 0.02) * rng.normal(size=60)))
+    assert normal.calmness > 0.5
+    assert stormy.calmness < 0.2
+    moments_of = [moments(np.full(20, 1e4), each) for each in (normal, stormy)]
+    p = [expected(each, 4000, 200_000).furthest.pvalue(np.array([4 * each.furthest[0]]))[0] for each in moments_of]
+    assert p[1] > 5 * p[0]
+
+
+def test_noise_alone_is_calm():
+    rng = np.random.default_rng(7)
+    found = [between(days(rng, 20, 0.0, 1000)) for _ in range(100)]
+    assert sum(each.calmness == 1.0 and each.freedom == 19.0 for each in found) >= 97

@@ -86,6 +86,13 @@ def test_with_too_few_reference_windows_there_is_no_verdict_but_an_effect():
     assert found.effect[0] > 0.04
 
 
+def test_days_so_alike_in_a_row_that_few_are_known_have_no_verdict():
+    """One spell of calm and one of storm in thirty days are two windows, not thirty."""
+    rng = np.random.default_rng(17)
+    of = reference(SHAPE, [day(rng, offset=-0.5 if number < 15 else 0.5) for number in range(30)])
+    assert np.isnan(judged(day(rng), of).detected).tolist() == [True, False]
+
+
 def test_windows_longer_than_the_reference_have_no_verdict():
     found = judged(day(np.random.default_rng(6)), known(), seconds=90 * DAY)
     assert np.isnan(found.detected).all()
