@@ -9,7 +9,7 @@ MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak generate golden e2e clean
+.PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak kill generate golden e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-peers: setup ## installs Evidently, NannyML and whylogs apart from ours (2
 
 soak: setup ## half an hour at speed with reloads, outages and incidents: memory must stay flat (SOAK_ARGS="--minutes 3")
 	@$(BIN)/python -m bench.soak $(SOAK_ARGS)
+
+kill: setup ## kill the exporter while its logs are written, KILLS times in each of the tests (KILLS=50)
+	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -n auto --dist loadgroup -q -rP tests/e2e/test_kill.py
 
 generate: setup ## write all generated files anew: docs, dashboards, rules, alerts
 	@$(BIN)/python -m exporter.config.document --write

@@ -1,6 +1,5 @@
 """All that must not depend on how a log was read: what two states of the same rows have in common."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -44,11 +43,6 @@ def by_name(counts: Any, vocabulary: Any) -> tuple[Any, ...]:
     )
 
 
-def set_aside(exporter: Exporter) -> Counter[str]:
-    """Reason → rows set aside whose place is remembered; not the places: a log may have been rotated meanwhile."""
-    return Counter(reject.reason for reject in exporter.rejects(10**6))
-
-
 def _without_errors(counts: Any) -> np.ndarray:
     vector = counts.all.copy()
     vector[counts.layout.spans["errors"]] = 0.0
@@ -76,7 +70,7 @@ def seen(exporter: Exporter, conflict: str) -> dict[str, Any]:
         if name.endswith("_total") and all(isinstance(value, float | int) for value in values.values())
     }
     state = state_of(exporter, int(exporter.clock.now()))
-    return {**state, "samples": samples, "counters": counters, "set aside": set_aside(exporter)}
+    return {**state, "samples": samples, "counters": counters}
 
 
 def unlike(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def lived(child: Child, writers: Writers, state: Path, draw: random.Random) -> N
         elif draw.random() < 0.02:
             draw.choice(writers).step(20)
     # Most of a commit is over within two milliseconds.
-    until = time.perf_counter() + draw.choice([0.0, draw.uniform(0.0, 0.002), draw.uniform(0.0, 0.02)])
+    until = time.perf_counter() + draw.choice([0.0, 0.0, 0.0, draw.uniform(0.0, 0.002), draw.uniform(0.0, 0.02)])
     while time.perf_counter() < until:
         pass
 
