@@ -42,7 +42,10 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SETTINGS: Final = (
     "SELECT set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '0', true), "
     "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true), "
-    "set_config('extra_float_digits', '1', true), (extract(epoch FROM now()) * 1000000)::bigint"
+    "set_config('extra_float_digits', '1', true), "
+    # What an SQL_ASCII database holds is of no encoding; asked for UTF-8, it would refuse whole pages for one row.
+    "set_config('client_encoding', CASE current_setting('server_encoding') "
+    "WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), (extract(epoch FROM now()) * 1000000)::bigint"
 )
 
 
@@ -169,10 +172,9 @@ class PostgresDatabase:
             return f"(\n{self._config.query}\n) AS source"  # the user's own text; its last line may be a comment
         return f"{self._quoted(*self._config.parts())} AS source"
 
-    def _describe(self, now: datetime) -> None:
-        """Learns the columns, and writes the statements for them."""
+    def _columns_of(self, relation: str) -> list[tuple[str, int]]:
+        """Names and types, as the server describes them."""
         assert self._connection is not None
-        relation = self._relation()
         with self._patience(), self._connection.cursor(binary=True) as cursor:
             cursor.execute(f"SELECT * FROM {relation} LIMIT 0")  # noqa: S608 -- see _relation
             there = [(column.name, column.type_code) for column in cursor.description or ()]
@@ -180,6 +182,13 @@ class PostgresDatabase:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise NotReadable(f"column `{twice}` stands twice in the query; name one of them otherwise with AS")
+        return there
+
+    def _describe(self, now: datetime) -> None:
+        """Learns the columns, and writes the statements for them."""
+        relation = self._relation()
+        there = self._columns_of(relation)
+        names = [name for name, _ in there]
         self._columns = [each for each in there if self._wanted is None or each[0] in self._wanted]
         selected = tuple(self._selected(name, oid) for name, oid in self._columns)
         if self._watermark is None or self._row_id is None:

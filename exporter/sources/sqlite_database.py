@@ -216,7 +216,7 @@ class SqliteDatabase:
     def keys(self, since: Mark, until: Key) -> Iterator[Keys]:
         for rows in self._all(self._ready.keys(since, until), _KEYS):
             marks, ids = zip(*rows, strict=True)
-            yield Keys(_array(marks), pa.array(ids, pa.string()), ids)
+            yield Keys(_marks(marks), pa.array(ids, pa.string()), ids)
 
     def between(self, first: Mark, last: Mark, until: Key) -> Iterator[Fetched]:
         for rows in self._all(self._ready.between(first, last, until), _LATE_FETCH):
@@ -259,7 +259,7 @@ class SqliteDatabase:
         if self._key_columns is None or not rows:
             return Fetched(batch)
         marks, ids, exact = columns[width:]
-        return Fetched(batch, Keys(_array(marks), pa.array(ids, pa.string()), exact))
+        return Fetched(batch, Keys(_marks(marks), pa.array(ids, pa.string()), exact))
 
 
 def _array(values: Sequence[Any]) -> pa.Array:
@@ -270,6 +270,12 @@ def _array(values: Sequence[Any]) -> pa.Array:
     if bytes not in kinds:
         return column_of(values)
     return column_of([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values])
+
+
+def _marks(values: Sequence[Any]) -> pa.Array:
+    """Watermarks, all text or all numbers."""
+    whole = set(map(type, values)) != {int, float}
+    return _array(values if whole else [float(value) for value in values])
 
 
 def _quoted(name: str) -> str:

@@ -102,11 +102,25 @@ def test_json_that_is_nested_deep_stays_text(database: Database, depth: int) -> 
     assert array.to_pylist() == ["[" * depth + "]" * depth]
 
 
+def encoded(encoding: str) -> Database:
+    database = Database(running(), f"in_{encoding.lower()}")
+    Database(running(), "postgres").execute(
+        f"CREATE DATABASE {database.name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0"
+    )
+    return database
+
+
+def test_text_of_a_database_in_another_encoding_is_text() -> None:
+    database = encoded("LATIN1")
+    try:
+        assert column(database, "chr(228) || 'x'").to_pylist() == ["äx"]
+    finally:
+        database.drop()
+
+
 def test_text_that_is_no_utf_8_is_replaced() -> None:
     """A database in SQL_ASCII holds any bytes."""
-    server = running()
-    Database(server, "postgres").execute("CREATE DATABASE ascii ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0")
-    ascii_database = Database(server, "ascii")
+    ascii_database = encoded("SQL_ASCII")
     try:
         assert column(ascii_database, "convert_from('\\x61ff62', 'SQL_ASCII')", "'plain'").to_pylist() == [
             "a\ufffdb",
