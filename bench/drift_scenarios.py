@@ -150,7 +150,7 @@ TEN, TWENTY = mixture(12), mixture(24)
 
 def _days(name, blocks, state=None, *, features=TWENTY, rows=2000, **more) -> Scenario:
     """Windows of a day against days."""
-    given = {"n": rows, "m": rows * blocks, "blocks": blocks, "references": 160, "windows": 10} | more
+    given = {"n": rows, "m": rows * blocks, "blocks": blocks, "references": 80, "windows": 20} | more
     return Scenario(name, features, state=state, **given)
 
 
@@ -185,13 +185,13 @@ def of_days() -> list[Scenario]:
     runs += [_days("days AR(1) 0.9, 0.3 σ", 90, autoregressive(0.3, 0.9))]
     hourly = {"features": TEN, "rows": 500, "block_seconds": HOUR}
     cycles = [
-        _days("daily cycle, windows of 1 h", 720, cyclic(0.5, 24), seconds=HOUR, references=34, windows=48, **hourly),
-        _days("daily cycle, windows of 24 h", 720, cyclic(0.5, 24), n=12_000, references=80, windows=20, **hourly),
-        _days("weekly cycle, windows of 24 h", 84, cyclic(0.5, 7), features=TEN, references=115, windows=14),
+        _days("daily cycle, windows of 1 h", 720, cyclic(0.5, 24), seconds=HOUR, references=17, windows=96, **hourly),
+        _days("daily cycle, windows of 24 h", 720, cyclic(0.5, 24), n=12_000, references=40, windows=40, **hourly),
+        _days("weekly cycle, windows of 24 h", 84, cyclic(0.5, 7), features=TEN, references=58, windows=28),
         _days("weekly cycle, windows of 7 d", 175, cyclic(0.5, 7), features=TEN, n=14_000, seconds=7 * DAY),
-        _days("hours of days moved 0.3 σ", 720, hours_of_days(0.3), seconds=HOUR, references=67, windows=24, **hourly),
+        _days("hours of days moved 0.3 σ", 720, hours_of_days(0.3), seconds=HOUR, references=34, windows=48, **hourly),
     ]
-    short = [_days("12 days of reference, moved 0.3 σ", 12, clustered(0.3), features=TEN, references=80)]
+    short = [_days("12 days of reference, moved 0.3 σ", 12, clustered(0.3), features=TEN, references=20)]
     named = {"days": alike + moved, "autocorrelated_days": runs, "cycles": cycles, "short_reference": short}
     return [replace(each, group=group) for group, scenarios in named.items() for each in scenarios]
 
@@ -232,13 +232,13 @@ def drifting() -> list[Scenario]:
     for name, features, drift, group in cases:
         more = {"drift": drift, "group": group, "references": 40}
         found += [Scenario(name, features, 10_000, m, **more) for m in (5000, 10_000, 50_000)]
-        days = {"features": features, "rows": 10_000, "references": 80, "windows": 10} | {
+        days = {"features": features, "rows": 10_000, "references": 40} | {
             "drift": drift,
             "group": group,
         }
         found += [_days(f"{name}, days alike", blocks, **days) for blocks in (20, 30, 90)]
     found += [Scenario("0.02 σ shift (a trifle)", normal, 1_000_000, 50_000, drift=0.02, group="trifle", references=40)]
-    moved = {"features": normal, "rows": 10_000, "references": 80, "windows": 10}
+    moved = {"features": normal, "rows": 10_000, "references": 40}
     found += [
         _days(f"{drift} σ shift, days moved 0.1 σ", blocks, clustered(0.1), drift=drift, **moved)
         for blocks in (30, 90)

@@ -94,9 +94,9 @@ def scenarios() -> list[Swings]:
     found += [Swings("dark for a part of one day in ten", failing(), days) for days in (20, 30, 90)]
     power = [Swings("the same rate always", steady(), None, m=m) for m in (5000, 10_000, 50_000)]
     power += [Swings("the same rate every day", steady(), days) for days in (20, 30, 90)]
-    found += [Swings(each.name, each.rates, each.days, each.n, each.m, True, "missing") for each in power]
+    found += [Swings(each.name, each.rates, each.days, each.n, each.m, True, "missing", 40) for each in power]
     found += [
-        Swings(f"rates swing by {relative:.0%} from day to day", swinging(relative), days, broken=True)
+        Swings(f"rates swing by {relative:.0%} from day to day", swinging(relative), days, broken=True, references=40)
         for relative in (0.1, 0.2, 0.3, 0.6)
         for days in (30, 90)
     ]
