@@ -77,6 +77,8 @@ def main() -> None:
     def progress(line: str) -> None:
         console.print(f"[dim]{line}[/dim]", highlight=False)
 
+    if arguments.only is None:
+        RESULTS.unlink(missing_ok=True)  # figures that are not measured any more go
     fresh: Results = {}
     for name in PARTS:
         if arguments.only in {None, name}:
