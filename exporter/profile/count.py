@@ -345,16 +345,17 @@ def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None
         error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
         ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
         ratio = np.minimum(ratio, _LARGEST_RATIO)
+    actual_unit = layout.actual_bins.unit if layout.actual_bins is not None else unit
     # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
-    square = unit * unit * 2.0**30
+    square, actual_square = unit * unit * 2.0**30, actual_unit * actual_unit * 2.0**30
     with np.errstate(over="ignore"):
         sums = {
             1: (np.abs(error), unit),
             2: (error**2, square),
             3: (error, unit),
             4: (ratio, PROBABILITY_UNIT),
-            6: (actual, unit),
-            7: (actual**2, square),
+            6: (actual, actual_unit),
+            7: (actual**2, actual_square),
         }
     zero = np.zeros(len(error), dtype=np.int64)
     table.add("error_terms", zero, keep=given)

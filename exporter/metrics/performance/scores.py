@@ -77,10 +77,13 @@ def _discrete(rows: Floats, width: Floats) -> Mask:
     beside = _near(width[None], -1).sum(axis=0) + _near(width[None], 1).sum(axis=0)
     alone = (before + after == 0) & (divide(rows * beside, np.broadcast_to(width, rows.shape)) >= _DUE)
     due = divide((before + after + rows) * width, np.broadcast_to(beside + width, rows.shape))
-    gap = np.where((rows == 0) & (before > 0) & (after > 0) & (due >= _DUE), width, 0.0)
+    upper = np.cumsum(width)
+    start = np.maximum.accumulate(np.where(rows > 0, upper, 0.0), axis=1)
+    end = np.minimum.accumulate(np.where(rows > 0, upper - width, 1.0)[:, ::-1], axis=1)[:, ::-1]
+    gap = np.where((rows == 0) & (before > 0) & (after > 0) & (due >= _DUE), end - start, 0.0)
     # A cell much wider than the gap between two scores holds several.
     widest = np.maximum(_near(gap, -1).max(axis=0), _near(gap, 1).max(axis=0))
-    discrete: Mask = alone | (width < 4 * widest) | (width < np.finfo(np.float64).eps)
+    discrete: Mask = alone | (width < 6 * widest) | (width < np.finfo(np.float64).eps)
     return discrete
 
 
