@@ -19,7 +19,6 @@ from exporter.profile.cells import (
     Names,
     constant,
     find_column,
-    is_text,
     read_names,
     read_numbers,
     read_times,
@@ -394,7 +393,7 @@ def _ids(rows: pa.RecordBatch, name: str, key: Key, n: int) -> tuple[Hashes, Boo
     if column is None or pa.types.is_null(column.type) or pa.types.is_nested(column.type):
         return np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.bool_)
     hashes, has_id = hash_ids(column, key)
-    if is_text(column.type):
+    if pa.types.is_string(column.type):
         # Among text, an object or a list has this name; it is no more an id than in a column of its own.
         has_id &= ~np.asarray(pc.fill_null(pc.equal(column, INVALID_NAME), False))
     return hashes, has_id

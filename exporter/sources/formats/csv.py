@@ -5,6 +5,7 @@ numbers casts them. A quoted field may hold delimiters and doubled quotes, but n
 """
 
 import csv
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +29,7 @@ from exporter.sources.formats.lines import (
 PIECE_BYTES: Final = 1 << 20
 """What one thread of pyarrow parses at a time."""
 _LONGEST_FIELD: Final = 1 << 27
+_BLANK_LINE: Final = re.compile(rb"^\s+$", re.MULTILINE)
 DELIMITERS: Final = (",", ";", "\t", "|")
 
 
@@ -105,7 +107,8 @@ class Csv:
 
     def parse(self, block: Block) -> Parsed:
         """The lines of the block as rows; those with another number of fields than the header are unreadable."""
-        content = block.content
+        # Without its newline, pyarrow takes an empty last field for a quoted one.
+        content = block.content if block.content.endswith(b"\n") else block.content + b"\n"
         if is_utf8(content) and not self._irregular(content):
             table = self._table(content)
             if table is not None:
@@ -122,17 +125,22 @@ class Csv:
             or b"\n" + BYTE_ORDER_MARK in content
             or b"\n\r" in content
             or (b"\r" in content and content.count(b"\r") != content.count(b"\r\n"))
+            or (self._blank_may_be_a_row and _BLANK_LINE.search(content) is not None)
             or bool(line and (content.startswith((line + b"\n", line + b"\r")) or self._repeats(content)))
-            or content == line
         )
+
+    @property
+    def _blank_may_be_a_row(self) -> bool:
+        """True where a line of white space has as many fields as the header: it holds no row all the same."""
+        return len(self.header.names) == 1 or self.header.delimiter.isspace()
 
     def _repeats(self, content: bytes) -> bool:
         line = b"\n" + self.header.line
-        return line + b"\n" in content or line + b"\r" in content or content.endswith(line)
+        return line + b"\n" in content or line + b"\r" in content
 
     def _table(self, content: bytes) -> pa.Table | None:
         """The content as pyarrow reads it; None where a line is not a row of as many fields as the header."""
-        lines = count_lines(content) + (not content.endswith(b"\n"))
+        lines = count_lines(content)
         piece = max(PIECE_BYTES, len(content) // 8)
         try:
             table = pc.read_csv(
