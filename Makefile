@@ -9,7 +9,7 @@ MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak kill generate golden e2e clean
+.PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak kill fuzz generate golden e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ soak: setup ## half an hour at speed with reloads, outages and incidents: memory
 
 kill: setup ## kill the exporter while its logs are written, KILLS times in each of the tests (KILLS=50)
 	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -n auto --dist loadgroup -q -rP tests/e2e/test_kill.py
+
+fuzz: setup ## the readers under a fuzzer (FUZZ_SECONDS=n)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),600)
 
 generate: setup ## write all generated files anew: docs, dashboards, rules, alerts
 	@$(BIN)/python -m exporter.config.document --write
