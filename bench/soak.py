@@ -33,6 +33,8 @@ from bench.soak_logs import FOLDERS, Logs, config
 WARM = 0.3
 """Share of the time that is warm-up: until the first ids are forgotten and the first panes have grown old."""
 _BLOCK_SECONDS = 30
+_PATIENCE = 300.0
+"""Seconds that the exporter has to finish, on a machine that may do much else."""
 _MOST_GROWTH = 0.05
 """Memory is flat if its slope cannot be told from none, and its peak after the warm-up does not rise by more than this
 share from the first half to the second.
@@ -141,7 +143,11 @@ class Soak:
         finally:
             self.scraper.over.set()
             self.exporter.send_signal(signal.SIGTERM)
-            self.exit_code = self.exporter.wait(60)
+            try:
+                self.exit_code: int | None = self.exporter.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.exporter.kill()
+                self.exit_code = None
 
     def _go_on(self) -> None:
         began = time.monotonic()
@@ -213,12 +219,12 @@ class Soak:
             loop.symlink_to(loop.name)
 
     def _finish(self) -> None:
-        """No more is written; what was written is counted within two minutes, or `missing` says what is not."""
+        """No more is written; what was written is counted within five minutes, or `missing` says what is not."""
         self.logs.back()
         self.logs.incident = ""
         self.takes = 5
         self._reload()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + _PATIENCE
         while (missing := self.missing()) and time.monotonic() < deadline:
             time.sleep(1.0)
         self.left = missing
