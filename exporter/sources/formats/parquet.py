@@ -60,7 +60,9 @@ class ParquetRows:
         """
         try:
             self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
-        except (pa.ArrowInvalid, EOFError) as error:
+        except UnicodeDecodeError as error:
+            raise BrokenContent("the name of a column is not UTF-8; rename it") from error
+        except (pa.ArrowException, EOFError) as error:
             raise BrokenContent(f"not a complete Parquet file yet ({_first_line(error)})") from error
         self.position = position
         metadata = self._file.metadata
