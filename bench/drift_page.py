@@ -36,7 +36,7 @@ _HARD = """
 ## No drift, but too few days to know
 
 Storms are rarer than the reference is long, or one day is so like the next that twenty hold a few days' worth of
-knowledge. The promise is not made here. 90 days hold enough.
+knowledge: the promise is not made here. The more days, the better it holds.
 """
 _MISSING = """
 ## Missing values

@@ -180,7 +180,7 @@ def of_days() -> list[Scenario]:
         _days("days moved 0.1 σ, window ×10 as busy", 30, clustered(0.1), features=TEN, n=20_000),
         _days("days moved 0.1 σ, window ÷10 as busy", 30, clustered(0.1), features=TEN, n=200),
     ]
-    runs = [_days("days AR(1) 0.7, 0.3 σ", blocks, autoregressive(0.3)) for blocks in (20, 30, 90)]
+    runs = [_days("days AR(1) 0.7, 0.3 σ", blocks, autoregressive(0.3)) for blocks in (30, 90)]
     runs += [_days("days AR(1) 0.7, 0.1 σ", 90, autoregressive(0.1))]
     runs += [_days("days AR(1) 0.9, 0.3 σ", 90, autoregressive(0.3, 0.9))]
     hourly = {"features": TEN, "rows": 500, "block_seconds": HOUR}
@@ -203,6 +203,7 @@ def hard() -> list[Scenario]:
     found += [_days("days moved by a log-normal 0.1 σ", blocks, skewed(0.1)) for blocks in (30, 90)]
     found += [_days("days AR(1) 0.7, 0.1 σ", blocks, autoregressive(0.1)) for blocks in (20, 30)]
     found += [_days("days AR(1) 0.9, 0.3 σ", blocks, autoregressive(0.3, 0.9)) for blocks in (20, 30)]
+    found += [_days("days AR(1) 0.7, 0.3 σ", 20, autoregressive(0.3))]
     return found
 
 

@@ -24,7 +24,7 @@ def drawn(name, references, *, among=calm, **known):
         ("independent rows", 15, {"n": 10_000, "m": 50_000}),
         ("days alike", 10, {"blocks": 20}),
         ("days moved 0.3 σ", 20, {"blocks": 30}),
-        ("days AR(1) 0.7, 0.3 σ", 20, {"blocks": 20}),
+        ("days AR(1) 0.7, 0.3 σ", 20, {"blocks": 30}),
         ("daily cycle, windows of 24 h", 2, {}),
     ],
 )

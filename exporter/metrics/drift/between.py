@@ -44,7 +44,9 @@ NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
 _CLEAR = 3.0
 """Standard errors from which something is taken to be more than noise: it costs power where it is not."""
-_SPELLS = 1.5
+_ALIKE = 2.5
+"""The same of neighbours being alike."""
+_SPELLS = 1.0
 """Standard errors that the likeness of neighbours is taken higher than seen."""
 _NEGLIGIBLE = 0.02
 """Autocorrelation that need not be added up."""
@@ -123,7 +125,7 @@ def _lags(points: Floats, variance: float, noise: float, within: float) -> Float
     beyond, visible = variance - within, _CLEAR * noise * np.sqrt(2 * (bins - 1) / (number - 1))
     if beyond <= visible:
         step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
-        if step <= _CLEAR * np.sqrt(squares(points, number - 1.0) / (number - 1)):
+        if step <= _ALIKE * np.sqrt(squares(points, number - 1.0) / (number - 1)):
             return None
         return autocorrelation(points, max(step, visible), within)
     seen = autocorrelation(points, beyond, within)
