@@ -25,6 +25,7 @@ _REFERENCE_MAGIC = b"MLREF"
 REFERENCE_VERSION = 2
 """Version 1 held every block as plain numbers; it is read."""
 _CODEC = "zstd"
+_MOST_BYTES = 1 << 36
 
 
 def pack(counts: Counts) -> bytes:
@@ -80,9 +81,20 @@ def _compress(data: bytes) -> bytes:
 
 
 def _decompress(data: bytes, size: int) -> Floats:
+    return np.frombuffer(_decompressed(data, size), dtype=np.float64)
+
+
+def _decompressed(data: bytes, size: int) -> bytes:
+    """The bytes that were compressed.
+
+    Raises:
+        ValueError, OSError: they are not, or not so many.
+    """
     if size == 0:
-        return np.empty(0)
-    return np.frombuffer(pa.Codec(_CODEC).decompress(data, decompressed_size=size, asbytes=True), dtype=np.float64)
+        return b""
+    if not 0 < size < _MOST_BYTES:
+        raise ValueError("it says a size that cannot be")
+    return bytes(pa.Codec(_CODEC).decompress(data, decompressed_size=size, asbytes=True))
 
 
 def pack_reference(reference: Reference) -> bytes:
@@ -131,11 +143,20 @@ def unpack_reference(data: bytes, where: str) -> Reference:
     body = data[_REFERENCE.size :]
     if len(body) != length or hashlib.sha256(body).digest() != digest:
         raise ReferenceFileError(f"{where}: damaged or cut off; fit it again with `ml-exporter reference fit`")
-    (size,) = struct.unpack_from("<I", body)
     try:
-        header = json.loads(pa.Codec(_CODEC).decompress(body[4 : 4 + head], decompressed_size=size, asbytes=True))
+        (size,) = struct.unpack_from("<I", body)
+        header = json.loads(_decompressed(body[4 : 4 + head], size))
         return _reference(header, body[4 + head :])
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, MemoryError) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        OSError,
+        MemoryError,
+        struct.error,
+    ) as error:
         raise ReferenceFileError(f"{where}: {error}; fit it again with `ml-exporter reference fit`") from error
 
 
@@ -147,7 +168,7 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
     sizes = [(np.dtype(kind), columns) for kind, columns in header.get("groups", ())]
     size = (layout.width + slices) * 8 + sum(columns * (4 + kind.itemsize * len(starts)) for kind, columns in sizes)
     size += len(starts) * layout.width * 8 if plain else 0
-    data = pa.Codec(_CODEC).decompress(body, decompressed_size=size, asbytes=True)
+    data = _decompressed(body, size)
     values = np.frombuffer(data, dtype="<f8", count=layout.width + slices)
     total = Counts(
         layout,
