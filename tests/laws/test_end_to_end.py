@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,38 @@ def test_replay_in_order_gives_the_same_counters(tmp_path_factory, references, g
         totals.append((exporter.total("v1").all.tobytes(), exporter.book.timeline.watermarks))
         exporter.close()
     assert totals[0] == totals[1]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    predictions=PREDICTIONS,
+    labels=LABELS,
+    seed=st.integers(0, 1000),
+    pane=st.sampled_from(["1m", "10m", "30m", "1h"]),
+)
+def test_windows_depend_on_neither_order_nor_panes(  # noqa: PLR0917 - fixtures and draws
+    tmp_path_factory, references, predictions, labels, seed, pane
+) -> None:
+    """Lines in any order, both logs in any turns, panes of any width: where each id comes once, windows are the same."""
+    random = Random(seed)
+    logs = {
+        "logs": [{**prediction(each), "id": f"i{number}"} for number, each in enumerate(predictions)],
+        "labels": [{**label(each), "id": f"i{number}"} for number, each in enumerate(labels)],
+    }
+    states = []
+    for width, shuffled in (("5m", False), (pane, True)):
+        exporter = started(tmp_path_factory.mktemp("order"), references, pane=width)
+        # A log without any file is told as an error, and tried again later.
+        for name in logs:
+            exporter.write(f"{name}/a.jsonl", [])
+        turns = [(name, row) for name in logs for row in logs[name]]
+        if shuffled:
+            random.shuffle(turns)
+        for name, row in turns:
+            exporter.write(f"{name}/{'ab'[shuffled and random.random() < 0.5]}.jsonl", [row])
+            if shuffled and random.random() < 0.2:
+                exporter.read()
+        exporter.read()
+        states.append(state_of(exporter, END))
+        exporter.close()
+    assert states[0] == states[1]
