@@ -158,7 +158,7 @@ class Server:
         self._seen = stamps
         try:
             self.reload_web_config()
-        except (ExporterError, OSError) as error:
+        except (ExporterError, OSError, ValueError) as error:
             # Also where one of two files is written already: the other one's change brings us back.
             self._log.error("changed web-config files not taken, the old ones stay", error=str(error))
             return

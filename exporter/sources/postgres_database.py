@@ -21,7 +21,7 @@ from exporter.sources import postgres_types as types
 from exporter.sources.postgres import PostgresConfig
 from exporter.sources.postgres_errors import NotReadable, told
 from exporter.sources.sql_database import Fetched, Keys, Survey
-from exporter.sources.sql_place import Key, Mark
+from exporter.sources.sql_place import Key, Mark, text_of
 from exporter.sources.sql_statements import Statement, Statements
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- readings of the database's clock, whose zone stands beside it
@@ -316,11 +316,11 @@ class PostgresDatabase:
             array = pa.array(marks, pa.int64())
         else:
             array = types.days_of(marks) if self._kind == types.DATE else types.micros_of(marks)
-        ids = types.text_of(values[at + 1])
-        return Keys(array, ids, ids)
+        ids = values[at + 1]
+        return Keys(array, pa.array(ids, pa.binary()), [None if row_id is None else text_of(row_id) for row_id in ids])
 
 
-def _parameter(number: int) -> str:
+def _parameter(number: int, _value: Any) -> str:
     return f"${number}"
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import orjson
 import psycopg
 import pyarrow as pa
+from psycopg.adapt import Dumper
 from psycopg.types.numeric import Int4BinaryLoader, Int8BinaryLoader
 from psycopg.types.string import ByteaBinaryLoader
 
 from exporter.sources.formats.objects import column_of, deeper_than
+from exporter.sources.sql_place import Unreadable
 
 BOOL, BYTEA, NAME, INT8, INT2, INT4, TEXT, OID, JSON = 16, 17, 19, 20, 21, 23, 25, 26, 114
 FLOAT4, FLOAT8, BPCHAR, VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, NUMERIC, JSONB = (
@@ -33,13 +35,21 @@ _DAYS: Final = range(-730_119, 2_921_940)
 """Days since 2000 of the years 1 to 9999."""
 
 
+class _RawText(Dumper):
+    """Sends text whose bytes are no UTF-8 as it came."""
+
+    def dump(self, obj: Unreadable) -> bytes:
+        return obj.raw
+
+
 def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Lets the connection give times as whole numbers and text as bytes."""
+    """Lets the connection give times as whole numbers and text as bytes, and take any text that came from it."""
     for oid in (TIMESTAMP, TIMESTAMPTZ):
         connection.adapters.register_loader(oid, Int8BinaryLoader)
     connection.adapters.register_loader(DATE, Int4BinaryLoader)
     for oid in _TEXTS:
         connection.adapters.register_loader(oid, ByteaBinaryLoader)
+    connection.adapters.register_dumper(Unreadable, _RawText)
 
 
 def comes_as_it_is(oid: int) -> bool:
@@ -78,11 +88,6 @@ def micros_of(values: Sequence[Any]) -> pa.Array:
 def days_of(values: Sequence[Any]) -> pa.Array:
     """Dates as int64 days since 1970."""
     return _shifted(values, _DAYS, DAYS_TO_2000)
-
-
-def text_of(values: Sequence[bytes | None]) -> pa.Array:
-    """Text that came as bytes; what is no UTF-8 in it is replaced."""
-    return _text(values)
 
 
 def _shifted(values: Sequence[Any], known: range, by: int) -> pa.Array:

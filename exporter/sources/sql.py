@@ -212,7 +212,8 @@ class SqlSource:
         before, start, size, last = page.rows, len(page.hashes), _FIRST_FETCH, None
         exhausted = False
         while True:
-            ask = max(1, min(size, self._fetch_rows, page.left + 1))
+            # One more than there is room for says where the page ends, unless more rows have the last one's key.
+            ask = max(1, min(size, self._fetch_rows, page.left + 1 if page.left > 0 else _FIRST_FETCH))
             fetched, self._rest = self._rest or self._database.fetch(ask), None
             if not len(fetched):
                 exhausted = True
@@ -257,8 +258,9 @@ class SqlSource:
         if _CLOCK.monotonic() - self._surveyed < _SURVEY_SECONDS:
             return place, 0
         watermark, name = self._of[0], self._database.name
-        survey = self._database.survey()
+        # Also where it takes too long: rows are read all the same, one failure later.
         self._surveyed = _CLOCK.monotonic()
+        survey = self._database.survey()
         problems = []
         if survey.unplaced:
             problems.append(

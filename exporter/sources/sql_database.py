@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from exporter.sources.sql_place import Key, Mark, RowId
+from exporter.sources.sql_place import Key, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +15,20 @@ class Keys:
 
     Attributes:
         marks: (n,) int64, float64 or text.
-        ids: (n,) as text, whatever they are; null where there is none.
+        ids: (n,) as text or the bytes of text, whatever they are; null where there is none.
         exact: (n,) ids as the database takes them back.
     """
 
     marks: pa.Array
     ids: pa.Array
-    exact: Sequence[Any] | pa.Array
+    exact: Sequence[Any]
 
     def __len__(self) -> int:
         return len(self.marks)
 
     def key(self, row: int) -> Key:
         """What places row `row`."""
-        exact = self.exact[row]
-        row_id: RowId = exact.as_py() if isinstance(exact, pa.Scalar) else exact
-        return Key(self.marks[row].as_py(), row_id)
+        return Key(self.marks[row].as_py(), self.exact[row])
 
     def slice(self, start: int, stop: int) -> "Keys":
         return Keys(self.marks[start:stop], self.ids[start:stop], self.exact[start:stop])

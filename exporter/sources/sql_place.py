@@ -1,7 +1,7 @@
 """How far a table was read: the newest row by watermark and id, and hashes of the rows read just before it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import orjson
@@ -24,6 +24,27 @@ _ID_KEY: Final = (0x6964, 0x6D6C)
 _SAME: Final = np.uint64(0x9E3779B97F4A7C15)
 """Added for each earlier row of the same key: odd, so that all of them differ."""
 _NO_HASHES: Final = np.empty(0, dtype=np.uint64)
+
+
+class Unreadable(str):
+    """Text whose bytes are no UTF-8, as people see it; only by the bytes `raw` does the database find it again."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+    def __new__(cls, raw: bytes) -> Self:
+        """The text with what cannot be read replaced."""
+        text = super().__new__(cls, raw.decode("utf-8", "replace"))
+        text.raw = raw
+        return text
+
+
+def text_of(raw: bytes) -> str:
+    """Text of any bytes."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return Unreadable(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +119,19 @@ def decode(cursor: bytes | None, of: tuple[str, str]) -> Place:
 
 
 def _plain(value: RowId) -> Any:
+    if isinstance(value, Unreadable):
+        return {"text": value.raw.hex()}
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 def _scalar(value: Any) -> RowId:
-    return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value  # type: ignore[no-any-return]  # JSON has no other scalars
+    return text_of(bytes.fromhex(value["text"])) if "text" in value else bytes.fromhex(value["hex"])
 
 
 def key_hashes(marks: pa.Array, ids: pa.Array) -> Hashes:
-    """(n,) hashes of watermarks and ids (as text); a row whose id is null has the hash of its watermark alone."""
+    """(n,) hashes of watermarks and ids (text or its bytes); a row without id has the hash of its watermark alone."""
     by_mark, _ = hash_ids(marks, _MARK_KEY)
     by_id, _ = hash_ids(ids, _ID_KEY)
     mixed: Hashes = by_mark * _SAME + np.where(np.asarray(ids.is_valid()), by_id, np.uint64(0))

@@ -20,7 +20,7 @@ class Statements:
         mark, id: the two columns that order rows, quoted.
         id_text: the id as text.
         placed, unplaced_if: a condition that rows with a usable watermark fulfil, and one that the others do.
-        parameter: n → how the dialect writes the n-th parameter.
+        parameter: n, value → how the dialect writes the n-th parameter.
         nulls_first: rows without id come before all others of their watermark; else after them.
         exact_id: the id is selected as it is too, since its text does not tell its kind.
         present: the newest watermark that is not in the future, as a value; None: any may be read.
@@ -33,7 +33,7 @@ class Statements:
     id_text: str
     placed: str
     unplaced_if: str
-    parameter: Callable[[int], str]
+    parameter: Callable[[int, Any], str]
     nulls_first: bool
     exact_id: bool = False
     present: Any = None
@@ -43,7 +43,7 @@ class Statements:
 
     def _value(self, values: list[Any], value: Any) -> str:
         values.append(value)
-        return self.parameter(len(values))
+        return self.parameter(len(values), value)
 
     def _until_present(self, values: list[Any]) -> list[str]:
         return [] if self.present is None else [f"{self.mark} <= {self._value(values, self.present)}"]
@@ -89,7 +89,7 @@ class Statements:
         """How many rows lie in the future; None where that cannot be."""
         if self.present is None:
             return None
-        where = f"{self.relation} WHERE {self.mark} > {self.parameter(1)}"
+        where = f"{self.relation} WHERE {self.mark} > {self.parameter(1, self.present)}"
         return f"SELECT count(*) FROM {where}", (self.present,)  # noqa: S608 -- see the class
 
     def _after(self, key: Key, values: list[Any]) -> list[str]:

@@ -9,7 +9,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from exporter.errors import SourceError
 from exporter.sources.formats.objects import column_of
 from exporter.sources.sql_config import SqlConfig
 from exporter.sources.sql_database import Fetched, Keys, Survey
-from exporter.sources.sql_place import Key, Mark
+from exporter.sources.sql_place import Key, Mark, Unreadable, text_of
 from exporter.sources.sql_statements import Statement, Statements
 from exporter.sources.sqlite_times import TextTimes, format_of
 
@@ -99,7 +98,7 @@ class SqliteDatabase:
                 check_same_thread=False,
             )
             self._connection = connection
-            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+            connection.text_factory = text_of
             connection.set_progress_handler(lambda: monotonic() > self._until, _STEPS)
             self._run("BEGIN")
             self._describe(key)
@@ -131,7 +130,8 @@ class SqliteDatabase:
     def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         assert self._connection is not None
         self._until = monotonic() + self._config.statement_timeout
-        return self._connection.execute(statement, values)
+        bound = [value.raw if isinstance(value, Unreadable) else value for value in values]
+        return self._connection.execute(statement, bound)
 
     # What is there
 
@@ -216,7 +216,7 @@ class SqliteDatabase:
     def keys(self, since: Mark, until: Key) -> Iterator[Keys]:
         for rows in self._all(self._ready.keys(since, until), _KEYS):
             marks, ids = zip(*rows, strict=True)
-            yield Keys(_marks(marks), pa.array(ids, pa.string()), ids)
+            yield Keys(_marks(marks), _id_texts(ids), ids)
 
     def between(self, first: Mark, last: Mark, until: Key) -> Iterator[Fetched]:
         for rows in self._all(self._ready.between(first, last, until), _LATE_FETCH):
@@ -259,12 +259,14 @@ class SqliteDatabase:
         if self._key_columns is None or not rows:
             return Fetched(batch)
         marks, ids, exact = columns[width:]
-        return Fetched(batch, Keys(_marks(marks), pa.array(ids, pa.string()), exact))
+        return Fetched(batch, Keys(_marks(marks), _id_texts(ids), exact))
 
 
 def _array(values: Sequence[Any]) -> pa.Array:
     """Values of any kind as one column: numbers, text, blobs; of several kinds as text."""
     kinds = set(map(type, values)) - {type(None)}
+    if Unreadable in kinds:
+        return _array([str(value) if isinstance(value, Unreadable) else value for value in values])
     if len(kinds) == 1 and (one := _PLAIN.get(kinds.pop())) is not None:
         return pa.array(values, one)
     if bytes not in kinds:
@@ -278,9 +280,17 @@ def _marks(values: Sequence[Any]) -> pa.Array:
     return _array(values if whole else [float(value) for value in values])
 
 
+def _id_texts(texts: Sequence[str | None]) -> pa.Array:
+    """Ids as text; as the bytes of text where that is none of UTF-8: two of them stay two."""
+    if Unreadable not in set(map(type, texts)):
+        return pa.array(texts, pa.string())
+    raw = [text.raw if isinstance(text, Unreadable) else None if text is None else text.encode() for text in texts]
+    return pa.array(raw, pa.binary())
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _parameter(number: int) -> str:
-    return f"?{number}"
+def _parameter(number: int, value: Any) -> str:
+    return f"CAST(?{number} AS TEXT)" if isinstance(value, Unreadable) else f"?{number}"

@@ -225,3 +225,46 @@ def test_missing_tables_and_columns_are_told(writer: sqlite3.Connection, opened:
     assert "no such table: main.nope; check `table`" in str(told(opened(table="main.nope")))
     assert "there is no column `when` (`watermark`); there are at, id, value" in str(told(opened(watermark="when")))
     assert "there is no column `ID` (`id`); there are at, id, value" in str(told(opened(id="ID")))
+
+
+def test_text_of_any_bytes_is_an_id_as_others(writer: sqlite3.Connection, opened: Callable[..., Source]) -> None:
+    """People see what cannot be read replaced; the row is found again by its bytes, also after a restart."""
+    for number, text in enumerate((b"a", b"\xfe", b"\xef\xbf\xbd", b"\xff")):
+        writer.execute("INSERT INTO log VALUES (1, CAST(? AS TEXT), ?)", (text, number))
+    read, cursor = [], None
+    for _ in range(6):
+        poll = opened().poll(cursor, 1)
+        read += values(poll)
+        cursor = poll.cursor
+    assert read == [0, 2, 1, 3]
+    writer.execute("INSERT INTO log VALUES (1, CAST(? AS TEXT), 4)", (b"\xfd",))
+    assert values(opened().poll(cursor, 10)) == [4]
+
+
+def test_rows_of_one_key_are_fetched_many_at_a_time(
+    writer: sqlite3.Connection, opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They must be read together; a fetch a row would take for ever."""
+    writer.executemany("INSERT INTO log VALUES (1, NULL, ?)", [(number,) for number in range(1000)])
+    asked = []
+    real = sqlite_database.SqliteDatabase.fetch
+    monkeypatch.setattr(
+        sqlite_database.SqliteDatabase, "fetch", lambda self, rows: (asked.append(rows), real(self, rows))[1]
+    )
+    assert len(values(opened().poll(None, 10))) == 1000
+    assert len(asked) < 20
+
+
+def test_a_count_that_takes_too_long_keeps_no_row_back(
+    writer: sqlite3.Connection, opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read in order is counted now and then; where that cannot be done, one poll fails."""
+
+    def interrupted(_: sqlite_database.SqliteDatabase) -> None:
+        raise SourceError("a statement took longer than `statement_timeout`")
+
+    monkeypatch.setattr(sqlite_database.SqliteDatabase, "survey", interrupted)
+    writer.execute("INSERT INTO log VALUES (1, 1, 1)")
+    source = opened()
+    assert "statement_timeout" in str(told(source))
+    assert values(source.poll(None, 10)) == [1]

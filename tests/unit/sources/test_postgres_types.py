@@ -128,3 +128,25 @@ def test_text_that_is_no_utf_8_is_replaced() -> None:
         ]
     finally:
         ascii_database.drop()
+
+
+def test_text_that_is_no_utf_8_is_an_id_as_others() -> None:
+    """People see it replaced; the row is found again by its bytes, also after a restart."""
+    database = encoded("SQL_ASCII")
+    try:
+        database.execute("CREATE TABLE log (at int, id text, value int)")
+        add = "INSERT INTO log SELECT 1, convert_from(decode(%s, 'hex'), 'SQL_ASCII'), %s"
+        for number, raw in enumerate(("61", "fe", "c3a4", "ff")):
+            database.execute(add, (raw, number))
+        config = postgres_config(database, table="log", watermark="at", id="id")
+        read, cursor = [], None
+        for late in (None, None, None, None, None, "fd", None):
+            if late is not None:
+                database.execute(add, (late, 4))
+            with contextlib.closing(config.open(columns=("value",))) as source:
+                poll = source.poll(cursor, 1)
+            read += [one for batch in poll.batches for one in batch.rows.column("value").to_pylist()]
+            cursor = poll.cursor
+        assert read == [0, 2, 1, 3, 4]
+    finally:
+        database.drop()
