@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing pinned dependencies into $(VENV) (about 700 MB, a few minutes the first time)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m tests.oracle.datasets
 	@touch $@
 	@echo "installed: $(BIN)/ml-exporter; try make demo or make test"
 

@@ -38,7 +38,7 @@ _FREE = ""
 
 @dataclass(frozen=True, slots=True)
 class LedgerRules:
-    """How labels live (DESIGN §2), in seconds.
+    """How labels live, in seconds.
 
     Attributes:
         dedupe: an id is remembered at least so long.

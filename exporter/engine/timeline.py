@@ -1,4 +1,4 @@
-"""What time it is for a model: the wall's, or the log's own watermark (DESIGN §2)."""
+"""What time it is for a model: the wall's, or the log's own watermark."""
 
 from dataclasses import dataclass, field
 from typing import Literal

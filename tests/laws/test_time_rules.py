@@ -1,4 +1,4 @@
-"""DESIGN §2's rules of time, as windows and counters show them; what tests of the worker hold is not said again."""
+"""The rules of time (docs/architecture.md) as windows and counters show them, beside what tests of the worker hold."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

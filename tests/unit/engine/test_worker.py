@@ -1,4 +1,4 @@
-"""From a line in a log to a count: DESIGN §2's rules on time, ids, labels, versions and restarts."""
+"""From a line in a log to a count: the rules on time, ids, labels, versions and restarts."""
 
 from pathlib import Path
 from typing import Any
