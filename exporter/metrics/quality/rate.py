@@ -10,7 +10,7 @@ the method of moments: Σ nᵢ (rᵢ - r)² has the mean (K - 1) r (1 - r) + bet
 the fewer windows there are: its upper 90 % bound is taken, between f / χ²(0.1; f), f = K - 1. Days like their
 neighbours count for less (as in drift/between.py; their autocorrelation is taken to fall geometrically). Where the
 reference has too few windows of the length, those half as long are asked, which vary at least as much; where there are
-too few of any length, or there is no time, rates are taken to vary by a sixth of themselves at least.
+too few of any length, or there is no time, rates are taken to vary by 15 % of themselves at least.
 
 A Beta distribution has no storms (a sensor that is dark for a day). So p is at least what metrics/furthest.py allows a
 rate that is further above the mean than any of the reference's windows was.
