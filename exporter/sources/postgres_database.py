@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pyarrow as pa
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from exporter.sources import postgres_types as types
 from exporter.sources.postgres import PostgresConfig
@@ -93,10 +94,13 @@ class PostgresDatabase:
         return _EPOCH + timedelta(microseconds=int(row[-1]))
 
     def _connect(self) -> None:
-        dsn = self._config.dsn
+        dsn = "" if self._config.dsn is None else self._config.dsn.get_secret_value()
         try:
+            if "@" in str(conninfo_to_dict(dsn).get("host")):
+                # Half of the password is taken for a part of the host, which an error would name.
+                raise NotReadable("write an @ in the user or password of `dsn` as %40", fatal=True)
             self._connection = psycopg.connect(
-                "" if dsn is None else dsn.get_secret_value(),
+                dsn,
                 autocommit=True,
                 prepare_threshold=None,
                 cursor_factory=psycopg.RawCursor,
