@@ -5,6 +5,8 @@ tables), computed for many ids at once.
 """
 
 import contextlib
+import hashlib
+import struct
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,9 @@ Hashes = NDArray[np.uint64]
 Key = tuple[int, int]
 
 _WHOLE_BELOW = 2.0**63
+_LONGEST = 1024
+"""Bytes of an id that are hashed among others; longer ones, which are none but by mistake, have BLAKE2b one by one."""
+_KEY = struct.Struct("<QQ")
 _BLOCK = 8192
 """Ids hashed at once: the lanes of a block stay in the first-level cache."""
 
@@ -42,7 +47,10 @@ def hash_ids(ids: pa.Array, key: Key) -> tuple[Hashes, NDArray[np.bool_]]:
     )
     lengths = np.diff(offsets)
     hashes = np.empty(n, dtype=np.uint64)
-    for length in np.unique(lengths):
+    for row in np.flatnonzero(lengths > _LONGEST):
+        text = data[offsets[row] : offsets[row] + lengths[row]].tobytes()
+        hashes[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8, key=_KEY.pack(*key)).digest(), "little")
+    for length in np.unique(lengths[lengths <= _LONGEST]):
         rows = np.flatnonzero(lengths == length)
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]

@@ -36,6 +36,12 @@ DEEPEST: Final = 200
 EXACT: Final = float(2**53)
 """Whole numbers from here on are not all float64s."""
 
+MOST_NAMES: Final = 200
+"""Columns of a block whose names are data; further ones are left out, unless they are asked for one by one."""
+_NAME: Final = re.compile(rb'"([^"\\]*)"\s*:')
+_SAMPLE_BYTES: Final = 1 << 15
+_MOST_CELLS: Final = 1 << 26
+"""Names times rows of a block; 8 bytes each while pyarrow reads it."""
 _LONG_INTEGER: Final = re.compile(rb"[\s:\[,]-?\d{16,}\s*[,}\]\s]")
 _BEYOND_64_BITS: Final = re.compile(rb"\d{19,}")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -64,7 +70,7 @@ class JsonLines:
             lines = numbered(block)
             content, numbers = b"\n".join(line.strip() for _, line in lines) + b"\n", [number for number, _ in lines]
             regular = _one_object_a_line(content)
-        table = self._table(content) if regular and _safe(content) else None
+        table = self._table(content) if regular and _safe(content) and _affordable(content) else None
         if table is None:
             return self._line_by_line(block)
         return Parsed(batch_of(self._projected(table), block, numbers), ())
@@ -109,10 +115,11 @@ class JsonLines:
         table = None
         if rejects and objects:
             content = b"\n".join(good) + b"\n"
-            table = self._table(content) if _one_object_a_line(content) and _safe(content) else None
+            whole = _one_object_a_line(content) and _safe(content) and _affordable(content)
+            table = self._table(content) if whole else None
         if table is None:
-            names = dict.fromkeys(name for value in objects for name in value if wanted(name, self.columns))
-            table = table_of(objects, list(names))
+            names = [name for name in _names(objects) if wanted(name, self.columns)]
+            table = table_of(objects, names if self.columns or _affordable(block.content) else names[:MOST_NAMES])
         return Parsed(batch_of(self._projected(table), block, numbers), tuple(rejects))
 
 
@@ -153,6 +160,22 @@ def _safe(content: bytes) -> bool:
         return True
     starts = np.concatenate(([0], np.flatnonzero(characters[:-1] == ord("\n")) + 1))
     return bool(np.add.reduceat(opening.astype(np.int32), starts).max() <= DEEPEST)
+
+
+def _names(objects: list[dict[str, Any]]) -> list[str]:
+    """All names, in the order in which they first come."""
+    return list(dict.fromkeys(name for value in objects for name in value))
+
+
+def _affordable(content: bytes) -> bool:
+    """False where names are data (`{"user-17": 0.5}`): a column for each of them would take gigabytes.
+
+    How many there are is told from both ends of the content: where they are names, they are all there at once.
+    """
+    lines = count_lines(content)
+    seen, last = set(_NAME.findall(content[:_SAMPLE_BYTES])), content[-_SAMPLE_BYTES:]
+    new = len(set(_NAME.findall(last)) - seen) / max(1, last.count(b"\n"))
+    return (len(seen) + new * lines) * lines <= _MOST_CELLS
 
 
 def _times_as_text(column: pa.Field) -> pa.Field | None:

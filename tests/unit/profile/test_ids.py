@@ -67,3 +67,13 @@ def test_slices_nulls_and_numbers() -> None:
 
 def test_other_key_other_hash() -> None:
     assert hash_ids(pa.array(["a"]), KEY)[0][0] != hash_ids(pa.array(["a"]), (1, 2))[0][0]
+
+
+def test_long_ids_are_told_apart_too() -> None:
+    """Ids of a megabyte, and as few bytes of memory for them as for their text; alone and among others the same."""
+    ids = ["x" * 1024, "x" * 1025, "x" * 1024 + "y", "x" * 1_000_000, None, "short"]
+    together, present = hash_ids(pa.array(ids), KEY)
+    assert present.tolist() == [True, True, True, True, False, True]
+    assert len(set(together[present].tolist())) == 5
+    assert together.tolist() == [int(hash_ids(pa.array([each], pa.string()), KEY)[0][0]) for each in ids]
+    assert int(hash_ids(pa.array(ids[1:2]), (1, 2))[0][0]) != int(together[1])

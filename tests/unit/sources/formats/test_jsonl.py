@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.sources.formats.jsonl import DEEPEST, PIECE_BYTES, JsonLines
+from exporter.sources.formats.jsonl import DEEPEST, MOST_NAMES, PIECE_BYTES, JsonLines
 from exporter.sources.formats.lines import Block, Parsed
 
 
@@ -145,6 +145,23 @@ def test_columns_are_asked_for_by_top_level_or_dotted_name() -> None:
     content = b'{"a":{"x":1},"a.y":2,"b":3,"ab":4}\n'
     assert list(rows(parse(content, JsonLines(columns=("a.x",))))[0]) == ["a"]
     assert list(rows(parse(content, JsonLines(columns=("a",))))[0]) == ["a", "a.y"]
+
+
+@pytest.mark.parametrize("columns", [None, ("a", "k9999")])
+def test_names_that_are_data_do_not_become_columns(columns: tuple[str, ...] | None) -> None:
+    """A column for each of ten thousand users would take gigabytes; the columns that all rows have are there."""
+    content = b"".join(b'{"a":%d,"k%d":1}\n' % (number, number) for number in range(10_000))
+    found = parse(content, JsonLines(columns)).batch.rows
+    assert found.column("a").to_pylist() == list(range(10_000))
+    assert found.num_columns == (MOST_NAMES if columns is None else 2)
+
+
+def test_a_wide_schema_is_read_whole() -> None:
+    """Also beside a bad line, and where each row has some of its columns only."""
+    rows = [{f"c{number}": number for number in range(start, 3_000, 3)} for start in (0, 1, 2)] * 20
+    content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    for extra in (b"", b"bad\n"):
+        assert parse(content + extra).batch.rows.num_columns == 3_000
 
 
 def test_a_block_of_many_pieces_with_a_line_longer_than_one() -> None:
