@@ -32,12 +32,6 @@ reference chunks) are our own implementation of them on the same counts. The las
 under 0.05, 0.01, 0.001 and 0.0001. Windows do not overlap; days of one draw and windows of one reference go together,
 so 1,600 windows tell 1 % to about ± 0.3 %.
 """
-_HARD = """
-## No drift, but too few days to know
-
-Storms are rarer than the reference is long, or one day is so like the next that twenty hold a few days' worth of
-knowledge: the promise is not made here. The more days, the better it holds.
-"""
 _MISSING = """
 ## Missing values
 
@@ -129,8 +123,6 @@ def page(results: dict[str, Any]) -> str:
         "## No drift",
         "",
         *_table(DRIFT, [_drift(row, "detected") for row in calm]),
-        _HARD,
-        *_table(DRIFT, [_drift(row, "detected") for row in results["hard"]]),
         "",
         "## Drift in the first feature",
         "",

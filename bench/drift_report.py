@@ -12,14 +12,14 @@ from typing import Any
 
 from bench import drift_flights, drift_simulation, quality_simulation
 from bench.drift_page import page
-from bench.drift_scenarios import calm, drifting, hard
+from bench.drift_scenarios import calm, drifting
 
 RESULTS = Path(__file__).parent / "drift_results.json"
 PAGE = Path(__file__).parent.parent / "docs" / "drift-simulation.md"
 
 
 def _scenarios(table: str) -> list[Any]:
-    return {"calm": calm, "hard": hard, "drifting": drifting, "quality": quality_simulation.scenarios}[table]()
+    return {"calm": calm, "drifting": drifting, "quality": quality_simulation.scenarios}[table]()
 
 
 def _row(table: str, number: int, seed: int) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def simulated(processes: int, seed: int) -> dict[str, Any]:
         flights = pool.submit(_flights)
         tables = {
             table: [pool.submit(_row, table, number, seed) for number in range(len(_scenarios(table)))]
-            for table in ("calm", "drifting", "hard", "quality")
+            for table in ("calm", "drifting", "quality")
         }
         found = {table: [each.result() for each in waiting] for table, waiting in tables.items()}
         return {"seed": seed, "flights": flights.result()} | found

@@ -7,6 +7,7 @@ second order, say how long the tail is. How far the furthest of them was, and ho
 says what storms the reference has seen.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ class Between:
         windows: how many windows of the reference they were taken from.
         furthest: distance of the furthest of them, less the noise of drawing rows; 0 if none was further.
         calmness: 1 where windows lie as normal ones do, less the longer the tail of their distances.
+        likeness: autocorrelation of neighbours; NaN where windows are not told from drawn at random from one mix.
     """
 
     power_sums: tuple[float, float, float]
@@ -38,8 +40,31 @@ class Between:
     windows: int
     furthest: float = 0.0
     calmness: float = 1.0
+    likeness: float = np.nan
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What variables of the same windows have in common: how alike neighbours are at least, how calm they are at most.
+
+    In few windows some variable always looks as if one day had nothing to do with the next, or as if there were no
+    storms. But all of them are of the same days, and together they tell.
+    """
+
+    likeness: float = 0.0
+    calmness: float = 1.0
+
+    @classmethod
+    def of(cls, variables: Iterable[Between]) -> "Company":
+        """Of the variables whose windows differ by more than chance: the others, and less than three, tell nothing."""
+        telling = [each for each in variables if not np.isnan(each.likeness)]
+        if len(telling) < 3:  # noqa: PLR2004
+            return cls()
+        likeness = np.array([each.likeness for each in telling])
+        return cls(float(likeness.mean() + likeness.std() / 2), float(np.mean([each.calmness for each in telling])))
+
+
+ALONE = Company()
 NONE = Between((0.0, 0.0, 0.0), np.inf, 0.0, 0)
 """Rows are taken to be independent."""
 _CLEAR = 3.0
@@ -70,7 +95,7 @@ def roots(counts: Floats) -> Floats:
     return centred
 
 
-def between(counts: Floats) -> Between | None:
+def between(counts: Floats, company: Company = ALONE) -> Between | None:
     """What lies between windows, from counts (K, G) in time order; None if less than 3 windows or 2 bins are left.
 
     Neighbouring windows may be alike: their autocorrelation ρ widens the null (the reference's own mean is off by
@@ -90,9 +115,9 @@ def between(counts: Floats) -> Between | None:
     variance = float((points**2).sum()) / (number - 1)
     if variance <= 0 or distances.max() <= 0:  # a constant
         return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
-    lags = _lags(points, variance, noise, within)
-    clear = lags is not None
-    lags = np.empty(0) if lags is None else lags
+    seen = _seen(points, variance, noise, within)
+    clear = seen is not None or company.likeness > 0
+    lags = _lags(seen, number, company.likeness) if clear else np.empty(0)
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
     # The mean takes one degree of freedom, telling how alike neighbours are another one.
     freedom = max(effective - (2 if len(lags) else 1), 1.0)
@@ -104,32 +129,40 @@ def between(counts: Floats) -> Between | None:
     widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
     second = min(by_direction, by_distance)
     doubt = (_CLEAR * np.sqrt(2 / (number - 1)) - 1) * _drawn(within, bins - 1, max(first - within, 0.0))
+    calm = float(calmness(np.array(spread + doubt), np.array(normal + doubt))) if clear else 1.0
     return Between(
         power_sums=_without(within, bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
         freedom=freedom,
         spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
         furthest=max(float(distances.max()) - within, 0.0),
-        calmness=float(calmness(np.array(spread + doubt), np.array(normal + doubt))) if clear else 1.0,
+        calmness=min(calm, company.calmness),
+        likeness=np.nan if seen is None else float(seen[0]) if len(seen) else 0.0,
     )
 
 
-def _lags(points: Floats, variance: float, noise: float, within: float) -> Floats | None:
-    """How alike neighbours are at most, by lag; None where windows are not told from drawn at random from one mix.
+def _seen(points: Floats, variance: float, noise: float, within: float) -> Floats | None:
+    """How alike neighbours are, by lag; None where windows are not told from drawn at random from one mix.
 
-    They are told by their variance, or, where rows are few, by likeness of neighbours: noise has none. Its first lag is
-    taken higher than seen and falls geometrically at most: few windows tell badly how long a spell lasts, and one
-    that began before the reference looks like none.
+    They are told by their variance, or, where rows are few, by likeness of neighbours: noise has none.
     """
     number, bins = points.shape
     beyond, visible = variance - within, _CLEAR * noise * np.sqrt(2 * (bins - 1) / (number - 1))
-    if beyond <= visible:
-        step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
-        if step <= _ALIKE * np.sqrt(squares(points, number - 1.0) / (number - 1)):
-            return None
-        return autocorrelation(points, max(step, visible), within)
-    seen = autocorrelation(points, beyond, within)
-    first = min((float(seen[0]) if len(seen) else 0.0) + _SPELLS / np.sqrt(number), 0.98)
+    if beyond > visible:
+        return autocorrelation(points, beyond, within)
+    step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
+    if step <= _ALIKE * np.sqrt(squares(points, number - 1.0) / (number - 1)):
+        return None
+    return autocorrelation(points, max(step, visible), within)
+
+
+def _lags(seen: Floats | None, number: int, least: float) -> Floats:
+    """How alike neighbours are taken to be, by lag: the first more than seen or `least`, falling geometrically at most.
+
+    Few windows tell badly how long a spell lasts, and one that began before the reference looks like none.
+    """
+    seen = np.empty(0) if seen is None else seen
+    first = min(max((float(seen[0]) if len(seen) else 0.0) + _SPELLS / np.sqrt(number), least), 0.98)
     lags: Floats = first ** np.arange(1, number // 3 + 1)
     lags[: len(seen)] = np.maximum(lags[: len(seen)], seen)
     return lags[lags > _NEGLIGIBLE]

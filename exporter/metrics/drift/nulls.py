@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from exporter.metrics.drift import cycles
-from exporter.metrics.drift.between import NONE, Between, between
+from exporter.metrics.drift.between import ALONE, NONE, Between, Company, between
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import Groups, merge, merged
 from exporter.metrics.drift.null import NullMoments
 from exporter.metrics.drift.pair import PSEUDO_COUNT, Mask
-from exporter.metrics.drift.variables import Kind, Variables
+from exporter.metrics.drift.variables import Kind, Variables, variables_of
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 from exporter.profile.vectors import Vectors
@@ -61,6 +61,7 @@ class Nulls:
         timed: the reference has a time column: rows are not taken to be independent.
         untestable: (F,) cycles longer than the window.
         limit: (F,) the size at which groups are chosen at most: the reference must fill them too.
+        company: what the features of these windows have in common.
     """
 
     variables: Variables
@@ -69,6 +70,7 @@ class Nulls:
     timed: bool
     untestable: Mask
     limit: Floats
+    company: Company = ALONE
     _columns: dict[tuple[int, int], _Column] = field(default_factory=dict)
     _tables: dict[tuple[int, ...], Prepared] = field(default_factory=dict)
 
@@ -111,12 +113,41 @@ class Nulls:
         known = self._columns.get((number, step))
         if known is None:
             counts = self.counts[number, : self.variables.cells[number]]
-            size = 2.0 ** (step / _STEPS)
-            groups = merge(counts / max(float(counts.sum()), 1.0) * size, ordered=bool(self.variables.ordered[number]))
+            groups = _groups(self.variables, number, counts, 2.0 ** (step / _STEPS))
             blocks = merged(self.variables.counts_of(number, self.windows), groups) if self.timed else None
-            spread = NONE if blocks is None else between(blocks) or NONE
+            spread = NONE if blocks is None else between(blocks, self.company) or NONE
             known = self._columns[number, step] = _Column(groups, merged(counts, groups), spread)
         return known
+
+
+def _groups(variables: Variables, number: int, counts: Floats, size: float) -> Groups:
+    return merge(counts / max(float(counts.sum()), 1.0) * size, ordered=bool(variables.ordered[number]))
+
+
+def _limit(variables: Variables, counts: Floats, windows: Vectors) -> Floats:
+    limit: Floats = counts.sum(axis=1)
+    if len(windows):
+        sizes = [np.median(variables.counts_of(row, windows).sum(axis=1)) for row in range(len(counts))]
+        limit = np.minimum(limit, np.array(sizes))
+    return limit
+
+
+def _company(reference: Reference, seconds: int) -> Company:
+    """Of the features, which tells of predictions and labels too: they are of the same windows."""
+
+    def met() -> Company:
+        variables, windows = variables_of(reference, "features"), reference.windows(seconds)
+        if variables is None or not len(windows):
+            return ALONE
+        counts = variables.counts(reference.total.all)
+        limit = np.maximum(_limit(variables, counts, windows), 1.0)
+        found = []
+        for number, cells in enumerate(variables.cells):
+            groups = _groups(variables, number, counts[number, :cells], limit[number])
+            found.append(between(merged(variables.counts_of(number, windows), groups)) or NONE)
+        return Company.of(found)
+
+    return remember(reference, ("company", seconds), met)
 
 
 def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: int) -> Nulls:
@@ -125,17 +156,14 @@ def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: in
     def prepare() -> Nulls:
         counts = variables.counts(reference.total.all)
         windows = reference.windows(seconds)
-        limit = counts.sum(axis=1)
-        if len(windows):
-            sizes = [np.median(variables.counts_of(row, windows).sum(axis=1)) for row in range(len(limit))]
-            limit = np.minimum(limit, np.array(sizes))
         return Nulls(
             variables=variables,
             counts=counts,
             windows=windows,
             timed=reference.block_seconds is not None,
             untestable=cycles.untestable(reference, kind, variables, seconds),
-            limit=limit,
+            limit=_limit(variables, counts, windows),
+            company=_company(reference, seconds),
         )
 
     return remember(reference, ("nulls", kind, seconds), prepare)

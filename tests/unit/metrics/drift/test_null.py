@@ -1,9 +1,11 @@
 """Law: p-values of windows without drift are uniform, far into their tail."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from exporter.metrics.drift.between import NONE, between, unbounded
+from exporter.metrics.drift.between import NONE, Company, between, unbounded
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import NullMoments, null
 
@@ -132,3 +134,25 @@ def test_noise_alone_is_calm():
     rng = np.random.default_rng(7)
     found = [between(days(rng, 20, 0.0, 1000)) for _ in range(100)]
     assert sum(each.calmness == 1.0 and each.freedom == 19.0 for each in found) >= 97
+
+
+def test_what_most_variables_show_holds_for_those_that_hide_it():
+    """Days alike in a row and storms: a variable of the same days has them too, whatever its few days look like."""
+    rng = np.random.default_rng(8)
+    alone = [between(days(rng, 30, 0.3, 1000)) for _ in range(3)]
+    stormy = [replace(each, calmness=0.1, likeness=0.8) for each in alone]
+    company = Company.of(stormy)
+    assert (company.likeness, company.calmness) == pytest.approx((0.8, 0.1))
+    counts = days(rng, 30, 0.3, 1000)
+    own, met = between(counts), between(counts, company)
+    assert met.calmness == pytest.approx(0.1)
+    assert met.freedom < own.freedom / 2
+    assert met.likeness == own.likeness
+
+
+def test_variables_that_differ_by_chance_alone_or_are_few_say_nothing():
+    rng = np.random.default_rng(9)
+    chance = [between(days(rng, 30, 0.0, 1000)) for _ in range(2)]
+    moved = [between(days(rng, 30, 0.3, 1000)) for _ in range(2)]
+    assert Company.of([*chance, *moved]) == Company()
+    assert Company.of([*moved, moved[0]]) != Company()
