@@ -35,7 +35,7 @@ from exporter.profile.codec import REFERENCE_VERSION, pack_reference
 from exporter.profile.layout import LAYOUT_VERSION
 from exporter.profile.vectors import Vectors
 from exporter.references import fit_references
-from exporter.state.store import STATE_VERSION
+from exporter.state.schema import STATE_VERSION
 
 PLACE = Path(__file__).parent / "data" / "restart"
 DAYS = 30

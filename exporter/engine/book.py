@@ -15,10 +15,10 @@ from exporter.engine.panes import Panes
 from exporter.engine.plan import ModelPlan
 from exporter.engine.references import References, vocabulary_capacity
 from exporter.engine.timeline import Timeline
+from exporter.engine.totals import Totals
 from exporter.engine.versions import Versions
-from exporter.profile.adapt import adapt, adapt_slots
+from exporter.profile.adapt import adapt_slots
 from exporter.profile.cells import NO_TIME, Bools, Names
-from exporter.profile.codec import pack, packed_layout, unpack
 from exporter.profile.columns import Columns
 from exporter.profile.count import (
     CellKey,
@@ -26,6 +26,8 @@ from exporter.profile.count import (
     count_outcomes,
     count_prepared,
     error_slots,
+    is_scattered,
+    scatter_outcomes,
     slice_slots,
 )
 from exporter.profile.counts import Counts
@@ -99,20 +101,11 @@ class Book:
         self._classes = ClassNames(facts.get("classes", []), references.layouts.values())
         self.panes = Panes(plan.pane, plan.retention)
         self.panes.load(store, references.layouts)
-        self.totals = self._read_totals(store)
+        self.totals = Totals(store, references)
         self.ledger = self._open_ledger(store, facts)
-        self._changed_totals: set[str] = set()
-        self._gone_totals: set[str] = set()
         self._rolled = False
         self.changed = False
         """True if anything was counted since the last flush."""
-
-    def _read_totals(self, store: Store) -> dict[str, Counts]:
-        known = store.layouts()
-        return {
-            version: adapt(unpack(packed, known[packed_layout(packed)]), self._references.layout(version))
-            for version, packed in store.totals().items()
-        }
 
     def _open_ledger(self, store: Store, facts: dict[str, Any]) -> Ledger:
         plan, labels = self._plan, self._plan.labels
@@ -272,12 +265,7 @@ class Book:
 
     def _add(self, counted: dict[CellKey, Counts], *, counters: bool) -> None:
         self.panes.add(counted)
-        for (version, _), counts in counted.items():
-            if version not in self.totals:
-                self.totals[version] = Counts.zero(counts.layout)
-            if counters:
-                self.totals[version].add(counts)
-            self._changed_totals.add(version)
+        self.totals.add(counted, news=counters)
         self.changed = True
 
     # Labels
@@ -333,6 +321,12 @@ class Book:
         for chosen, is_news in ((~aged, counters), (aged, False)):
             if chosen.any():
                 part = outcomes if chosen.all() else outcomes.take(chosen)
+                if is_scattered(part, self._plan.pane):
+                    cells, scattered = scatter_outcomes(part, layout, self._plan.pane)
+                    self.panes.scatter(cells, scattered)
+                    self.totals.scatter(cells, scattered, news=is_news)
+                    self.changed = True
+                    continue
                 for counted in count_outcomes(part, layout, self._plan.pane):
                     self._add(counted, counters=is_news)
 
@@ -346,10 +340,7 @@ class Book:
         if self.versions.forget(self.panes.oldest(now)):
             self.ledger.forget_versions(self.versions.last)
         # Also those that a late label brought back.
-        for version in self.totals.keys() - self.versions.last.keys():
-            del self.totals[version]
-            self._changed_totals.discard(version)
-            self._gone_totals.add(version)
+        self.totals.forget(self.versions.last)
         return unlabelled, orphans
 
     # Keeping
@@ -357,14 +348,10 @@ class Book:
     def flush(self, store: Store, wall: float) -> None:
         """Writes what changed since the last flush; inside a transaction."""
         self.panes.flush(store)
-        for version in self._gone_totals - self._changed_totals:
-            store.drop_total(version)
-        for version in self._changed_totals:
-            store.put_layout(self.totals[version].layout)
-            store.put_total(version, pack(self.totals[version]))
+        self.totals.flush(store)
         if self._rolled:
             store.drop_unused_layouts()
-        self._changed_totals, self._gone_totals, self.changed, self._rolled = set(), set(), False, False
+        self.changed, self._rolled = False, False
         self.ledger.flush(store)
         store.put_facts(
             {

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.engine.rulings import rule
+from exporter.engine.runs_of_before import Source, adapt_slots, make_joinable
 from exporter.engine.versions import OTHER
 from exporter.profile.bins import Floats
 from exporter.profile.cells import NO_TIME, Bools
@@ -82,7 +83,7 @@ class Ledger:
         self.score_width = 0
         """Multiclass: columns of class scores that outcomes have; more come when a reference brings new classes."""
         if rules.wait is not None:
-            self._make_joinable()
+            make_joinable(self._shelf, dimensions)
         self._ordered: tuple[Hashes, NDArray[np.intp]] = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.intp)
         self.waiting = tallies.get("waiting", 0)
         self.unmatched = tallies.get("unmatched", 0)
@@ -92,35 +93,9 @@ class Ledger:
     def tallies(self) -> dict[str, int]:
         return {"waiting": self.waiting, "unmatched": self.unmatched}
 
-    def _make_joinable(self) -> None:
-        """Gives predictions that were remembered before the model had labels the columns of a failed one."""
-        for kind in ("waiting", "settled"):
-            for run in self._shelf.runs(kind):
-                if "prediction" not in run.names:
-                    unknown = np.full(len(run), np.nan)
-                    self._shelf.rewrite(
-                        kind,
-                        run,
-                        {
-                            **run.columns,
-                            "version": np.zeros(len(run), dtype=np.uint16),
-                            "prediction": unknown,
-                            "score": unknown,
-                            "slots": np.full((len(run), self._dimensions), -1, dtype=np.int16),
-                            "weight": np.ones(len(run)),
-                        },
-                    )
-
-    def adapt_slots(self, sources: Sequence[tuple[int, NDArray[np.intp]] | None]) -> None:
-        """Makes slice slots those of other dimensions.
-
-        Args:
-            sources: for each dimension now: which one it was, and its slots by those of then; None: it is new.
-        """
-        for kind in ("waiting", "settled"):
-            for run in self._shelf.runs(kind):
-                if "slots" in run.names:
-                    self._shelf.rewrite(kind, run, {**run.columns, "slots": _moved(run.columns["slots"], sources)})
+    def adapt_slots(self, sources: Sequence[Source]) -> None:
+        """Makes slice slots those of other dimensions, see `runs_of_before.adapt_slots`."""
+        adapt_slots(self._shelf, sources)
 
     # Predictions
 
@@ -401,16 +376,6 @@ class Ledger:
     def flush(self, store: Store) -> None:
         """Writes what changed since the last flush; inside a transaction."""
         self._shelf.flush(store)
-
-
-def _moved(slots: Column, sources: Sequence[tuple[int, NDArray[np.intp]] | None]) -> NDArray[np.int16]:
-    moved = np.full((len(slots), len(sources)), -1, dtype=np.int16)
-    for place, source in enumerate(sources):
-        if source is not None:
-            old, table = source
-            # The last entry is for -1, no value.
-            moved[:, place] = np.append(table, -1)[slots[:, old]]
-    return moved
 
 
 def _rows(columns: dict[str, NDArray[np.generic]], mask: Bools) -> dict[str, NDArray[np.generic]]:

@@ -7,14 +7,19 @@ enters is added, what leaves is subtracted, which is exact because every count i
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from exporter.engine.additions import Additions
 from exporter.engine.plan import Retention
 from exporter.profile.adapt import adapt
 from exporter.profile.codec import pack, unpack
 from exporter.profile.count import CellKey
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.scattered import Scattered, add_at
 from exporter.state.store import PaneKey, Store
 
 HOUR = 3600
@@ -45,12 +50,14 @@ class Panes:
         self._index: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self._running: dict[tuple[str, int], _Running] = {}
         self._dirty: set[PaneKey] = set()
+        self._additions = Additions()
         self._dropped: list[PaneKey] = []
         self._aged = 0
 
     def load(self, store: Store, layouts: dict[str, Layout]) -> None:
         """Reads the panes of `store`; those whose bins are as one of `layouts` (version → layout) are read as that."""
         self._layouts.update(store.layouts())
+        self._additions.load(store)
         changed = []
         for key, packed in store.panes():
             layout, old = layouts.get(key.version, layouts.get("")), self._layouts[key.layout]
@@ -91,6 +98,27 @@ class Panes:
                     and running.counts.layout.id == layout.id
                 ):
                     running.counts.add(counts)
+
+    def scatter(self, cells: Sequence[CellKey], scattered: Scattered) -> None:
+        """`add` of a few counts in many panes: they are kept beside the panes until there are enough of them."""
+        layout = scattered.layout
+        self._layouts.setdefault(layout.id, layout)
+        keys = []
+        for (version, start), (places, values) in zip(cells, scattered.each(), strict=True):
+            width = self.width_at(start)
+            key = PaneKey(version, start // width * width, width, layout.id)
+            keys.append(key)
+            if key in self._dirty or not (key in self._packed or key in self._hot):
+                # It is to be written anyway.
+                part = Counts.zero(layout)
+                add_at(part, places, values)
+                self._add(key, part)
+            else:
+                self._additions.add(key, places, values)
+        for (owner, _), running in self._running.items():
+            if running.counts.layout.id == layout.id:
+                inside = [owner == key.version and running.start <= key.start < running.end for key in keys]
+                scattered.add_to(running.counts, np.array(inside))
 
     def window(self, version: str, layout: Layout, seconds: int, end: int) -> Counts:
         """The sum of a version's panes that start in [end - seconds, end). Do not change it."""
@@ -161,6 +189,9 @@ class Panes:
 
     def flush(self, store: Store) -> None:
         """Writes what changed since the last flush; inside a transaction."""
+        for key in self._additions.too_many():
+            self._get(key)
+        self._additions.flush(store)
         for key in self._dropped:
             store.drop_pane(key)
         for layout in {key.layout for key in self._dirty}:
@@ -184,6 +215,10 @@ class Panes:
             self._heat(key, pane)
         elif pane is not None:
             self._hot.move_to_end(key)
+        if pane is not None and key in self._additions:
+            self._additions.add_to(pane, key)
+            self._additions.drop(key)
+            self._dirty.add(key)
         return pane
 
     def _heat(self, key: PaneKey, pane: Counts) -> None:
@@ -198,7 +233,13 @@ class Panes:
     def _peek(self, key: PaneKey) -> Counts:
         """A pane to be read."""
         pane = self._hot.get(key)
-        return pane if pane is not None else unpack(self._packed[key], self._layouts[key.layout])
+        if pane is None:
+            pane = unpack(self._packed[key], self._layouts[key.layout])
+        elif key in self._additions:
+            pane = pane.copy()
+        if key in self._additions:
+            self._additions.add_to(pane, key)
+        return pane
 
     def _add(self, key: PaneKey, counts: Counts) -> None:
         pane = self._get(key)
@@ -220,6 +261,7 @@ class Panes:
         self._packed.pop(key, None)
         self._hot.pop(key, None)
         self._dirty.discard(key)
+        self._additions.drop(key)
         self._dropped.append(key)
         index = self._index[(key.version, key.layout)]
         index.remove((key.start, key.width))

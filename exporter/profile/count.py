@@ -1,6 +1,6 @@
 """Rows → counts, by (version, pane). No Python per row: codes, then `bincount`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,28 +8,21 @@ from numpy.typing import NDArray
 from exporter.profile.bins import FIRST_CELL, INVALID, Floats, NumericBins, to_unit
 from exporter.profile.cells import Names
 from exporter.profile.counts import Counts
-from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
+from exporter.profile.layout import Layout
 from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
+from exporter.profile.scattered import Scattered, ScatteredTable
+from exporter.profile.truth import PROBABILITY_UNIT, cell_codes, count_truth
 from exporter.profile.vocabulary import Vocabulary
 
-PROBABILITY_UNIT = 2.0**-30
-"""Sums of scores, squared errors of scores and log losses are kept in multiples of this: exact for 8 million rows."""
 SECONDS_UNIT = 2.0**-20
-DELAY_UNIT = 2.0**-8
-"""Seconds from a prediction to its label: a month, 8 million times, stays exact."""
-_LOG_FLOOR = float(np.finfo(np.float64).eps)
-"""Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
-_LARGEST = float(np.finfo(np.float64).max)
-_LARGEST_RATIO = 2.0**16
-"""Beyond it |e / y| says only that y is next to nothing; one such row must not be all that a mean says."""
-_LARGEST_SQUARED_RATIO = 2.0**24
-_SQUARED_RATIO_UNIT = 2.0**-24
-"""Squares of |e / y| are cut sooner, so that their sums stay exact: with rows beyond 4,096 no interval says much."""
 _CELLS_AT_ONCE = 64
 """(version, pane) cells counted together at most; more would cost memory, not time."""
 _BYTES_AT_ONCE = 32 << 20
-
+_FEW = 8192
+"""Outcomes that are counted scattered at most: with more, what is not zero takes more memory than what is."""
+_FEW_A_CELL = 32
+"""Outcomes a cell beyond which its pane is opened and written anew: each takes some ten places by itself."""
 
 CellKey = tuple[str, int]
 """Version and the pane's start in Unix seconds."""
@@ -87,17 +80,23 @@ def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> Iterator[di
     for keys, members, cell in _cells(version, outcomes.time, pane, _cells_at_once(layout)):
         part = outcomes if members is None else outcomes.take(members)
         table = _Table(layout, len(keys), cell, part.slots, part.sign)
-        zero = np.zeros(len(cell), dtype=np.int64)
-        table.add("labels", zero)
-        known = np.isfinite(part.delay)
-        bounds = np.array(layout.label_delay_bounds)
-        table.add("label_delay", np.searchsorted(bounds, part.delay, side="left"), keep=known)
-        table.add("label_delay_sum", zero, values=np.where(known, part.delay, 0), unit=DELAY_UNIT)
-        if layout.task == "regression":
-            _count_regression(table, part.prediction, part.actual)
-        else:
-            _count_classes(table, part.prediction, part.actual, part.score, part.scores)
+        count_truth(table, part)
         yield dict(zip(keys, table.counts(), strict=True))
+
+
+def is_scattered(outcomes: Outcomes, pane: int) -> bool:
+    """True if outcomes are so few in so many cells that `scatter_outcomes` is the cheaper way to count them."""
+    names = Names(outcomes.version, outcomes.versions)
+    return len(outcomes) <= _FEW and len(outcomes) < _FEW_A_CELL * cell_count(names, outcomes.time, pane)
+
+
+def scatter_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> tuple[list[CellKey], Scattered]:
+    """`count_outcomes` of a few outcomes in many cells: the cells and what each of them gets, bit by bit the same."""
+    joint, low, wide = _joint(Names(outcomes.version, outcomes.versions), outcomes.time // (pane * 1_000_000))
+    used, cell = _numbered(joint)
+    table = ScatteredTable(layout, len(used), cell, outcomes.slots, outcomes.sign)
+    count_truth(table, outcomes)
+    return _keys(used, outcomes.versions, low, wide, pane), table.counts()
 
 
 def _cells_at_once(layout: Layout) -> int:
@@ -137,7 +136,7 @@ def _cells(
         return
     joint, low, wide = _joint(version, time // (pane * 1_000_000))
     used, cell = _numbered(joint)
-    keys = [(version.names[int(code) // wide], (int(code) % wide + low) * pane) for code in used]
+    keys = _keys(used, version.names, low, wide, pane)
     if len(keys) <= at_once:
         yield keys, None, cell
         return
@@ -147,6 +146,10 @@ def _cells(
         stop = start + at_once
         members = order[np.searchsorted(ordered, start) : np.searchsorted(ordered, stop)]
         yield keys[start:stop], members, cell[members] - start
+
+
+def _keys(used: Ints, versions: Sequence[str], low: int, wide: int, pane: int) -> list[CellKey]:
+    return [(versions[code // wide], (code % wide + low) * pane) for code in used.tolist()]
 
 
 class _Table:
@@ -287,86 +290,3 @@ def _count_outputs(table: _Table, rows: Rows) -> None:
         table.add("score_sum", zero, values=np.where(known, rows.score, 0), unit=PROBABILITY_UNIT, keep=known)
         failed = rows.error.codes >= 0
         table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
-
-
-def cell_codes(bins: NumericBins, values: Floats) -> Ints:
-    """(n,) cells of finite values, from 0; NaN gives 0 and must be left out by the caller."""
-    return np.maximum(bins.codes(values).astype(np.int64) - 2, 0)
-
-
-def _count_classes(table: _Table, prediction: Floats, actual: Floats, score: Floats, scores: Floats | None) -> None:
-    layout = table.layout
-    known = len(layout.classes) + 1
-    given = ~np.isnan(prediction)
-    code = np.where(given, prediction, 0).astype(np.int64)
-    true = actual.astype(np.int64)
-    table.add("outcomes", code * known + true, keep=given)
-    if layout.ranked_bins is not None and layout.has("score_actual"):
-        usable = ~np.isnan(score) & (true < 2)  # noqa: PLR2004 - negative or positive
-        probability = np.where(usable, score, 0.5)
-        positive = np.minimum(true, 1)
-        table.add("score_actual", cell_codes(layout.ranked_bins, probability) * 2 + positive, keep=usable)
-        if layout.rank_edges is not None and layout.has("score_ranks"):
-            table.add("score_ranks", np.searchsorted(layout.rank_edges, probability) * 2 + positive, keep=usable)
-        for place, values in enumerate((probability, probability**2)):
-            table.add("score_moments", positive * 2 + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
-        _count_score_terms(
-            table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable
-        )
-    if scores is not None and layout.class_scores:
-        usable = ~np.isnan(scores).any(axis=1) & (true < len(layout.classes))
-        filled = np.where(usable[:, None], scores, 0.0)
-        truth = np.minimum(true, len(layout.classes) - 1)
-        hit = truth[:, None] == np.arange(len(layout.classes))
-        bucket = np.minimum((filled * CLASS_SCORE_CELLS).astype(np.int64), CLASS_SCORE_CELLS - 1)
-        for index in range(len(layout.classes)):
-            place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
-            table.add("class_score_actual", place, keep=usable)
-        # Scores that need not add up to 1 are taken as shares; all of them 0 say that the truth had none.
-        sums = filled.sum(axis=1)
-        chosen = filled[np.arange(len(truth)), truth] / np.where(sums > 0, sums, 1.0)
-        _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), chosen, usable)
-
-
-def _count_score_terms(table: _Table, squared: Floats, of_truth: Floats, usable: NDArray[np.bool_]) -> None:
-    zero = np.zeros(len(squared), dtype=np.int64)
-    loss = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
-    for place, values in enumerate((squared, loss)):
-        table.add("score_terms", zero + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
-    table.add("score_terms", zero + 2, keep=usable)
-
-
-def _count_regression(table: _Table, prediction: Floats, actual: Floats) -> None:
-    layout = table.layout
-    given = ~np.isnan(prediction)
-    unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
-    nonzero = actual != 0
-    with np.errstate(over="ignore"):
-        error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
-        ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
-        ratio = np.minimum(ratio, _LARGEST_RATIO)
-    actual_unit = layout.actual_bins.unit if layout.actual_bins is not None else unit
-    # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
-    square, actual_square = unit * unit * 2.0**30, actual_unit * actual_unit * 2.0**30
-    with np.errstate(over="ignore"):
-        sums = {
-            1: (np.abs(error), unit),
-            2: (error**2, square),
-            3: (error, unit),
-            4: (ratio, PROBABILITY_UNIT),
-            6: (actual, actual_unit),
-            7: (actual**2, actual_square),
-        }
-    zero = np.zeros(len(error), dtype=np.int64)
-    table.add("error_terms", zero, keep=given)
-    table.add("error_terms", zero + 5, keep=given & nonzero)
-    if layout.has("relative_terms"):
-        table.add("relative_terms", zero, keep=given & nonzero)
-        squared = np.minimum(ratio * ratio, _LARGEST_SQUARED_RATIO)
-        table.add("relative_terms", zero + 1, values=squared, unit=_SQUARED_RATIO_UNIT, keep=given)
-    for place, (values, step) in sums.items():
-        table.add("error_terms", zero + place, values=values, unit=step, keep=given)
-    if layout.error_bins is not None:
-        table.add("error_cells", cell_codes(layout.error_bins, error), keep=given)
-    if layout.actual_bins is not None:
-        table.add("actual", cell_codes(layout.actual_bins, actual))

@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,36 +19,11 @@ from exporter.profile.codec import packed_layout
 from exporter.profile.ids import Key
 from exporter.profile.layout import Layout
 from exporter.state.runs import Run, pack_run, unpack_run
+from exporter.state.schema import SCHEMA, STATE_VERSION, UPGRADES
 
-STATE_VERSION = 2
 REJECTS_KEPT = 1000
 """Places of rows set aside that are remembered for people; all of them are counted."""
 
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE layouts (id TEXT PRIMARY KEY, layout TEXT NOT NULL, sum INTEGER) WITHOUT ROWID;
-CREATE TABLE cursors (stream TEXT PRIMARY KEY, cursor BLOB NOT NULL, sum INTEGER) WITHOUT ROWID;
-CREATE TABLE panes (
-    version TEXT NOT NULL, start INTEGER NOT NULL, width INTEGER NOT NULL, layout TEXT NOT NULL, counts BLOB NOT NULL,
-    sum INTEGER, PRIMARY KEY (version, start, width, layout)
-) WITHOUT ROWID;
-CREATE TABLE totals (version TEXT PRIMARY KEY, counts BLOB NOT NULL, sum INTEGER) WITHOUT ROWID;
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, bucket INTEGER NOT NULL, data BLOB NOT NULL, sum INTEGER
-);
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER) WITHOUT ROWID;
-CREATE TABLE rejects (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, origin TEXT NOT NULL, row INTEGER NOT NULL,
-    reason TEXT NOT NULL, digest TEXT NOT NULL, content TEXT
-);
-"""
-_UPGRADES: Mapping[int, str] = {
-    1: "".join(
-        f"ALTER TABLE {table} ADD COLUMN sum INTEGER;"
-        for table in ("layouts", "cursors", "panes", "totals", "runs", "facts")
-    )
-}
-"""What makes a state of a version one of the next. Version 1 had no sums: SQLite does not see a flipped bit."""
 _ADVICE: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "make room, and it goes on by itself",
     sqlite3.SQLITE_READONLY: "make it writable",
@@ -218,7 +193,7 @@ class Store:
                 # Blobs of many kilobytes: a page of 4 KiB would make chains of them.
                 db.execute("PRAGMA page_size=16384")
                 key = [secrets.randbits(64), secrets.randbits(64)]
-                db.executescript(f"BEGIN; {_SCHEMA}")
+                db.executescript(f"BEGIN; {SCHEMA}")
                 rows = [("version", str(STATE_VERSION)), ("key", json.dumps(key))]
                 db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
                 db.execute("COMMIT")
@@ -231,7 +206,7 @@ class Store:
             return
         with self.transaction():
             for step in range(version, STATE_VERSION):
-                for statement in _UPGRADES[step].split(";"):
+                for statement in UPGRADES[step].split(";"):
                     self._db.execute(statement)
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(STATE_VERSION),))
 
@@ -300,6 +275,12 @@ class Store:
         with self._understood():
             return [(PaneKey(*row[:4]), _whole("pane", row[4], row[5])) for row in self._db.execute(query)]
 
+    def additions(self) -> list[tuple[int, PaneKey, bytes]]:
+        """What is to be added to panes before they are what was counted: a number, the pane, scattered counts."""
+        query = "SELECT number, version, start, width, layout, counts, sum FROM additions ORDER BY number"
+        with self._understood():
+            return [(row[0], PaneKey(*row[1:5]), _whole("addition", *row[5:])) for row in self._db.execute(query)]
+
     def totals(self) -> dict[str, bytes]:
         with self._understood():
             rows = self._db.execute("SELECT version, counts, sum FROM totals")
@@ -361,6 +342,16 @@ class Store:
     def drop_pane(self, key: PaneKey) -> None:
         query = "DELETE FROM panes WHERE version = ? AND start = ? AND width = ? AND layout = ?"
         self._db.execute(query, (key.version, key.start, key.width, key.layout))
+
+    def put_additions(self, additions: Iterable[tuple[int, PaneKey, bytes]]) -> None:
+        rows = (
+            (number, key.version, key.start, key.width, key.layout, packed, _sum(packed))
+            for number, key, packed in additions
+        )
+        self._db.executemany("INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def drop_additions(self, numbers: Iterable[int]) -> None:
+        self._db.executemany("DELETE FROM additions WHERE number = ?", ((number,) for number in numbers))
 
     def put_total(self, version: str, packed: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", (version, packed, _sum(packed)))

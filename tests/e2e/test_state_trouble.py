@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from exporter.state.store import STATE_VERSION
+from exporter.state.schema import STATE_VERSION
 from tests.e2e.killing import Child, Nursery, Writer, all_read, configured, page_of, totals
 from tests.exporters import BINARY, Exporter
 from tests.states import seen, undisturbed, unlike

@@ -13,7 +13,7 @@ from exporter.profile.columns import Columns
 from exporter.profile.count import count_outcomes, count_rows, slice_slots
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout, Task
-from exporter.profile.outcomes import row_outcomes
+from exporter.profile.outcomes import Outcomes, row_outcomes
 from exporter.profile.rows import Reading, decode_predictions
 from exporter.profile.vocabulary import Vocabulary
 
@@ -108,6 +108,15 @@ def counted(task: Task, parts: list[list[dict[str, Any]]], vocabulary: Vocabular
                     else:
                         result[key] = counts.copy()
     return result
+
+
+def outcomes(task: Task, content: list[dict[str, Any]]) -> Outcomes:
+    """What rows with labels of their own came to."""
+    shape, words = layout(task), Vocabulary({"site": 4}, {"site": ["x", "y", "z"]})
+    decoded, _ = decode_predictions(batch(task, content), Reading(columns(task), shape))
+    known = row_outcomes(decoded, slice_slots(decoded, shape, words))
+    assert known is not None
+    return known
 
 
 def total(task: Task, parts: list[list[dict[str, Any]]]) -> Counts:

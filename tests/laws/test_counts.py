@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from exporter.profile.bins import sum_unit, to_unit
 from exporter.profile.codec import pack, pack_reference, unpack, unpack_reference
+from exporter.profile.count import count_outcomes, scatter_outcomes
 from exporter.profile.counts import Counts
+from exporter.profile.counts import total as sum_of
 from exporter.profile.reference import Reference
+from exporter.profile.scattered import add_at, pack_places, unpack_places
 from exporter.profile.vectors import Vectors
-from tests.laws.rows import TASKS, counted, layout, rows, same, total
+from tests.laws.rows import PANE, TASKS, counted, layout, outcomes, rows, same, total
 
 RUNS = settings(max_examples=40, deadline=None)
 
@@ -84,6 +87,40 @@ def test_slices_add_up_to_the_whole(task, data) -> None:
     for part in ("outcomes", "score", "score_actual", "score_terms", "prediction", "error_terms", "actual"):
         if counts.get(part) is not None:
             assert np.allclose(counts.sliced("site", part).sum(axis=0), counts[part], rtol=1e-12)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@RUNS
+@given(data=st.data())
+def test_scattered_counts_are_those_of_whole_panes(task, data) -> None:
+    """Bit for bit, in every version and pane, also as bytes, and where what was counted is taken back."""
+    shape = layout(task)
+    known = outcomes(task, data.draw(rows(task)))
+    some = data.draw(st.lists(st.booleans(), min_size=len(known), max_size=len(known)))
+    known.sign[np.array(some, dtype=np.bool_)] *= -1.0
+    plain = {key: counts for group in count_outcomes(known, shape, PANE) for key, counts in group.items()}
+    if not plain:
+        return
+    cells, scattered = scatter_outcomes(known, shape, PANE)
+    assert set(cells) == plain.keys()
+    for key, (places, values) in zip(cells, scattered.each(), strict=True):
+        pane = Counts.zero(shape)
+        add_at(pane, *unpack_places(pack_places(places, values), shape))
+        assert np.all(values)
+        assert np.array_equal(pane.all, plain[key].all)
+        assert np.array_equal(pane.by_slice, plain[key].by_slice)
+    for version in {owner for owner, _ in cells}:
+        whole, mine = Counts.zero(shape), np.array([owner == version for owner, _ in cells])
+        scattered.add_to(whole, mine)
+        together = sum_of(shape, [counts for (owner, _), counts in plain.items() if owner == version])
+        assert np.array_equal(whole.all, together.all)
+        assert np.array_equal(whole.by_slice, together.by_slice)
+
+
+@pytest.mark.parametrize("data", [b"1", pack_places(np.array([10**6]), np.array([1.0]))])
+def test_scattered_counts_of_another_layout_are_refused(data) -> None:
+    with pytest.raises(ValueError, match="scattered counts are damaged"):
+        unpack_places(data, layout("binary"))
 
 
 NUMBERS = st.floats(-1e6, 1e6)

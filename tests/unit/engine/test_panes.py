@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exporter.engine import additions
 from exporter.engine.panes import DAY, HOUR, Panes
 from exporter.engine.plan import Retention
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.state.store import Store
+from exporter.profile.scattered import Scattered, pack_places
+from exporter.state.store import PaneKey, Store
 
 LAYOUT = Layout(task="regression", slices={"origin": 3})
 RETENTION = Retention(fine=2 * DAY, hourly=4 * DAY, daily=30 * DAY)
@@ -96,6 +98,105 @@ def test_panes_of_the_same_bins_are_adapted(tmp_path: Path) -> None:
     with store.transaction():
         again.flush(store)
     assert {key.layout for key, _ in store.panes()} == {wider.id}
+
+
+def few(starts: range) -> tuple[list[tuple[str, int]], Scattered]:
+    """One label in each of some panes, and one of the first slice value."""
+    spans, count = LAYOUT.spans["labels"].start, len(starts)
+    of_slice = LAYOUT.width + LAYOUT.slice_spans["labels"].start
+    places = np.tile([spans, of_slice], count)
+    return [("v", start) for start in starts], Scattered(LAYOUT, np.arange(count + 1) * 2, places, np.ones(2 * count))
+
+
+def labels(panes: Panes, end: int = 5 * DAY) -> tuple[float, float]:
+    counts = panes.window("v", LAYOUT, 5 * DAY, end)
+    return counts.labels, float(counts.sliced("origin", "labels")[0, 0])
+
+
+def written(panes: Panes, store: Store) -> tuple[dict[PaneKey, bytes], int]:
+    """Panes as they lie in the state after a flush, and how many additions lie beside them."""
+    with store.transaction():
+        panes.flush(store)
+    return dict(store.panes()), len(store.additions())
+
+
+def read_again(store: Store) -> Panes:
+    panes = Panes(600, RETENTION)
+    panes.load(store, {"": LAYOUT})
+    return panes
+
+
+def test_few_labels_in_many_panes_leave_the_panes_as_they_lie(tmp_path: Path) -> None:
+    """They count at once, in running windows too, and are there after a restart."""
+    store, panes = Store(tmp_path / "m.sqlite"), filled(days=5)
+    before, _ = written(panes, store)
+    assert labels(panes) == (0.0, 0.0)
+    for times in range(1, 4):
+        panes.scatter(*few(range(0, DAY, 600)))
+        assert labels(panes) == (144.0 * times, 144.0 * times)
+        assert written(panes, store) == (before, 144 * times)
+        panes = read_again(store)
+        assert labels(panes) == (144.0 * times, 144.0 * times)
+
+
+def test_pane_that_is_written_anew_has_its_additions(tmp_path: Path) -> None:
+    """A row that comes for a pane later, a pane that had none yet, and additions that were never written."""
+    store, panes = Store(tmp_path / "m.sqlite"), filled(days=1)
+    written(panes, store)
+    panes.scatter(*few(range(0, DAY + 1200, 600)))
+    panes.add({("v", 600): one(1.0)})
+    assert written(panes, store)[1] == 143
+    panes.add({("v", 1200): one(1.0)})
+    assert written(panes, store)[1] == 142
+    for each in (panes, read_again(store)):
+        assert labels(each) == (146.0, 146.0)
+        assert rows(each, 5 * DAY, 5 * DAY) == 146.0
+
+
+@pytest.mark.parametrize("most", [0, 1000, 3600])
+def test_additions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Beyond the bound the panes with most of them are written anew, no more of them than it takes."""
+    monkeypatch.setattr(additions, "MOST_BYTES", most)
+    store, panes = Store(tmp_path / "m.sqlite"), filled(days=1)
+    before, _ = written(panes, store)
+    panes.scatter(*few(range(0, 6000, 600)))
+    panes.scatter(*few(range(0, DAY, 600)))
+    size = len(pack_places(np.zeros(2, dtype=np.int64), np.zeros(2)))
+    after, left = written(panes, store)
+    changed = sorted(key.start for key in before if after[key] != before[key])
+    assert left * size <= most
+    assert changed == list(range(0, 600 * len(changed), 600))
+    assert left == (0 if most == 0 else most // size)
+    assert labels(panes) == labels(read_again(store)) == (154.0, 154.0)
+
+
+def test_additions_go_with_their_panes(tmp_path: Path) -> None:
+    """Into the wider pane when panes are rolled up, and away when those are dropped."""
+    store, panes = Store(tmp_path / "m.sqlite"), filled(days=5)
+    written(panes, store)
+    panes.scatter(*few(range(0, DAY, 600)))
+    written(panes, store)
+    panes.roll(8 * DAY)
+    assert labels(panes) == (144.0, 144.0)
+    assert written(panes, store)[1] == 0
+    panes.scatter(*few(range(0, DAY, 600)))
+    assert labels(read_again(store)) == (144.0, 144.0)
+    assert written(panes, store)[1] == 144
+    assert labels(read_again(store)) == (288.0, 288.0)
+    panes.roll(60 * DAY)
+    assert written(panes, store) == ({}, 0)
+
+
+def test_additions_are_adapted_with_their_panes(tmp_path: Path) -> None:
+    store, panes = Store(tmp_path / "m.sqlite"), filled(days=1)
+    written(panes, store)
+    panes.scatter(*few(range(0, DAY, 600)))
+    written(panes, store)
+    wider = Layout(task="regression", slices={"origin": 3, "carrier": 4}, latency_bounds=(0.1, 0.2))
+    again = Panes(600, RETENTION)
+    again.load(store, {"": wider})
+    assert again.window("v", wider, DAY, DAY).labels == 144.0
+    assert written(again, store)[1] == 0
 
 
 @pytest.mark.parametrize("pane", [300, 3600, 86400])

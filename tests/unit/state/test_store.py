@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from exporter.batch import Reject
 from exporter.errors import StateError
 from exporter.profile.layout import Layout
 from exporter.state.runs import sorted_run
-from exporter.state.store import REJECTS_KEPT, STATE_VERSION, PaneKey, StateLock, Store
+from exporter.state.schema import STATE_VERSION
+from exporter.state.store import REJECTS_KEPT, PaneKey, StateLock, Store
 
 LAYOUT = Layout(task="regression", slices={"a": 3})
 KEY = PaneKey("v", 300, 300, LAYOUT.id)
@@ -31,6 +33,8 @@ def write_everything(store: Store, number: int) -> None:
     store.put_layout(LAYOUT)
     store.put_cursor("predictions", b"%d" % number)
     store.put_pane(KEY, b"%d" % number)
+    store.drop_additions(number for number, _, _ in store.additions())
+    store.put_additions([(number, KEY, b"%d" % number)])
     store.put_total("v", b"%d" % number)
     store.put_facts({"watermarks": {"": number}})
     store.put_run("waiting", sorted_run(number, 7, np.array([2, 1], np.uint64), {"time": np.array([20, 10])}))
@@ -42,7 +46,7 @@ def content(store: Store) -> tuple:
         (run.number, run.bucket, run.hashes.tolist(), run.columns["time"].tolist()) for run in store.runs("waiting")
     ]
     return (
-        store.cursor("predictions"), store.panes(), store.totals(), store.facts(), runs, store.rejects(),
+        store.cursor("predictions"), store.panes(), store.additions(), store.totals(), store.facts(), runs, store.rejects(),
         {key: layout.to_json() for key, layout in store.layouts().items()},
     )  # fmt: skip
 
@@ -52,7 +56,7 @@ def test_what_was_written_is_read_back(path: Path) -> None:
     with store.transaction():
         write_everything(store, 1)
     expected = (
-        b"1", [(KEY, b"1")], {"v": b"1"}, {"watermarks": {"": 1}}, [(1, 7, [1, 2], [10, 20])],
+        b"1", [(KEY, b"1")], [(1, KEY, b"1")], {"v": b"1"}, {"watermarks": {"": 1}}, [(1, 7, [1, 2], [10, 20])],
         [("predictions", Reject("log", 1, "bad_time", "00"))], {LAYOUT.id: LAYOUT.to_json()},
     )  # fmt: skip
     assert content(store) == expected
@@ -62,9 +66,10 @@ def test_what_was_written_is_read_back(path: Path) -> None:
     assert (content(again), again.key) == (expected, key)
     with again.transaction():
         again.drop_pane(KEY)
+        again.drop_additions([1])
         again.drop_run(1)
         again.drop_total("v")
-    assert (again.panes(), again.runs("waiting"), again.totals()) == ([], [], {})
+    assert (again.panes(), again.additions(), again.runs("waiting"), again.totals()) == ([], [], [], {})
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError, KeyboardInterrupt, sqlite3.OperationalError])
@@ -281,16 +286,22 @@ RUN_2 = (
 )
 
 
-def test_state_of_an_older_version_is_read_and_made_one_of_this(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_state_of_an_older_version_is_read_and_made_one_of_this(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(VERSION_1.replace("LAYOUT", LAYOUT.id).replace("RUN", RUN_2))
         db.execute("INSERT INTO layouts VALUES (?, ?)", (LAYOUT.id, json.dumps(LAYOUT.to_json())))
+        if version == 2:
+            for table in ("layouts", "cursors", "panes", "totals", "runs", "facts"):
+                db.execute(f"ALTER TABLE {table} ADD COLUMN sum INTEGER")
+            db.execute("UPDATE cursors SET sum = ?", (zlib.crc32(b"1"),))
+            db.execute("UPDATE meta SET value = '2' WHERE key = 'version'")
         db.commit()
     for _ in range(2):
         store = Store(path)
         assert store.key == (3, 4)
         assert content(store) == (
-            b"1", [(KEY, b"1")], {"v": b"1"}, {"watermarks": {"": 1}}, [(1, 7, [1, 2], [10, 20])],
+            b"1", [(KEY, b"1")], [], {"v": b"1"}, {"watermarks": {"": 1}}, [(1, 7, [1, 2], [10, 20])],
             [("predictions", Reject("log", 1, "bad_time", "00"))], {LAYOUT.id: LAYOUT.to_json()},
         )  # fmt: skip
         assert Store._meta(store._db)["version"] == str(STATE_VERSION)
@@ -351,7 +362,7 @@ def test_a_state_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert len(folders) > 10
     for folder in folders:
         store = Store(folder / "m.sqlite")
-        assert content(store) == (None, [], {}, {}, [], [], {})
+        assert content(store) == (None, [], [], {}, {}, [], [], {})
         store.close()
         assert [each.name for each in folder.iterdir()] == ["m.sqlite"]
 

@@ -1,0 +1,137 @@
+"""What is counted of predictions whose truth is known: labels, outcomes, and what performance is computed from."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import Floats, NumericBins
+from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
+from exporter.profile.outcomes import Ints, Outcomes
+
+PROBABILITY_UNIT = 2.0**-30
+"""Sums of scores, squared errors of scores and log losses are kept in multiples of this: exact for 8 million rows."""
+DELAY_UNIT = 2.0**-8
+"""Seconds from a prediction to its label: a month, 8 million times, stays exact."""
+_LOG_FLOOR = float(np.finfo(np.float64).eps)
+"""Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
+_LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_RATIO = 2.0**16
+"""Beyond it |e / y| says only that y is next to nothing; one such row must not be all that a mean says."""
+_LARGEST_SQUARED_RATIO = 2.0**24
+_SQUARED_RATIO_UNIT = 2.0**-24
+"""Squares of |e / y| are cut sooner, so that their sums stay exact: with rows beyond 4,096 no interval says much."""
+
+
+class Table(Protocol):
+    """What takes counts of parts, for every row's cell and slices."""
+
+    layout: Layout
+
+    def add(
+        self,
+        part: str,
+        code: Ints,
+        *,
+        keep: NDArray[np.bool_] | None = None,
+        values: Floats | None = None,
+        unit: float = 1.0,
+    ) -> None: ...
+
+
+def cell_codes(bins: NumericBins, values: Floats) -> Ints:
+    """(n,) cells of finite values, from 0; NaN gives 0 and must be left out by the caller."""
+    return np.maximum(bins.codes(values).astype(np.int64) - 2, 0)
+
+
+def count_truth(table: Table, outcomes: Outcomes) -> None:
+    """Adds all that is counted of predictions whose truth is known."""
+    zero = np.zeros(len(outcomes), dtype=np.int64)
+    table.add("labels", zero)
+    known = np.isfinite(outcomes.delay)
+    bounds = np.array(table.layout.label_delay_bounds)
+    table.add("label_delay", np.searchsorted(bounds, outcomes.delay, side="left"), keep=known)
+    table.add("label_delay_sum", zero, values=np.where(known, outcomes.delay, 0), unit=DELAY_UNIT)
+    if table.layout.task == "regression":
+        _count_regression(table, outcomes.prediction, outcomes.actual)
+    else:
+        _count_classes(table, outcomes)
+
+
+def _count_classes(table: Table, outcomes: Outcomes) -> None:
+    prediction, actual, score, scores = outcomes.prediction, outcomes.actual, outcomes.score, outcomes.scores
+    layout = table.layout
+    known = len(layout.classes) + 1
+    given = ~np.isnan(prediction)
+    code = np.where(given, prediction, 0).astype(np.int64)
+    true = actual.astype(np.int64)
+    table.add("outcomes", code * known + true, keep=given)
+    if layout.ranked_bins is not None and layout.has("score_actual"):
+        usable = ~np.isnan(score) & (true < 2)  # noqa: PLR2004 - negative or positive
+        probability = np.where(usable, score, 0.5)
+        positive = np.minimum(true, 1)
+        table.add("score_actual", cell_codes(layout.ranked_bins, probability) * 2 + positive, keep=usable)
+        if layout.rank_edges is not None and layout.has("score_ranks"):
+            table.add("score_ranks", np.searchsorted(layout.rank_edges, probability) * 2 + positive, keep=usable)
+        for place, values in enumerate((probability, probability**2)):
+            table.add("score_moments", positive * 2 + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
+        _count_score_terms(
+            table, (probability - positive) ** 2, np.where(positive == 1, probability, 1 - probability), usable
+        )
+    if scores is not None and layout.class_scores:
+        usable = ~np.isnan(scores).any(axis=1) & (true < len(layout.classes))
+        filled = np.where(usable[:, None], scores, 0.0)
+        truth = np.minimum(true, len(layout.classes) - 1)
+        hit = truth[:, None] == np.arange(len(layout.classes))
+        bucket = np.minimum((filled * CLASS_SCORE_CELLS).astype(np.int64), CLASS_SCORE_CELLS - 1)
+        for index in range(len(layout.classes)):
+            place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
+            table.add("class_score_actual", place, keep=usable)
+        # Scores that need not add up to 1 are taken as shares; all of them 0 say that the truth had none.
+        sums = filled.sum(axis=1)
+        chosen = filled[np.arange(len(truth)), truth] / np.where(sums > 0, sums, 1.0)
+        _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), chosen, usable)
+
+
+def _count_score_terms(table: Table, squared: Floats, of_truth: Floats, usable: NDArray[np.bool_]) -> None:
+    zero = np.zeros(len(squared), dtype=np.int64)
+    loss = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
+    for place, values in enumerate((squared, loss)):
+        table.add("score_terms", zero + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
+    table.add("score_terms", zero + 2, keep=usable)
+
+
+def _count_regression(table: Table, prediction: Floats, actual: Floats) -> None:
+    layout = table.layout
+    given = ~np.isnan(prediction)
+    unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
+    nonzero = actual != 0
+    with np.errstate(over="ignore"):
+        error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
+        ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
+        ratio = np.minimum(ratio, _LARGEST_RATIO)
+    actual_unit = layout.actual_bins.unit if layout.actual_bins is not None else unit
+    # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
+    square, actual_square = unit * unit * 2.0**30, actual_unit * actual_unit * 2.0**30
+    with np.errstate(over="ignore"):
+        sums = {
+            1: (np.abs(error), unit),
+            2: (error**2, square),
+            3: (error, unit),
+            4: (ratio, PROBABILITY_UNIT),
+            6: (actual, actual_unit),
+            7: (actual**2, actual_square),
+        }
+    zero = np.zeros(len(error), dtype=np.int64)
+    table.add("error_terms", zero, keep=given)
+    table.add("error_terms", zero + 5, keep=given & nonzero)
+    if layout.has("relative_terms"):
+        table.add("relative_terms", zero, keep=given & nonzero)
+        squared = np.minimum(ratio * ratio, _LARGEST_SQUARED_RATIO)
+        table.add("relative_terms", zero + 1, values=squared, unit=_SQUARED_RATIO_UNIT, keep=given)
+    for place, (values, step) in sums.items():
+        table.add("error_terms", zero + place, values=values, unit=step, keep=given)
+    if layout.error_bins is not None:
+        table.add("error_cells", cell_codes(layout.error_bins, error), keep=given)
+    if layout.actual_bins is not None:
+        table.add("actual", cell_codes(layout.actual_bins, actual))
