@@ -35,7 +35,7 @@ NUMERIC, CATEGORIES = 20, 5
 ROWS = 2_000_000
 ROW_GROUP = 1 << 17
 THREADS = 2
-TRICKLE, TRICKLES = 1000, 10
+TRICKLE, TRICKLES, STEADY = 1000, 60, 20
 
 ABOUT = {
     "ingest_over_reading": (
@@ -48,6 +48,7 @@ ABOUT = {
     ),
     "label_join": "1.8 M labels in random order joined with 2 M predictions that wait, counted and committed.",
     "label_trickle": "1000 labels of a random order to the 200,000 that wait still, committed: a poll of a live log.",
+    "label_trickle_steady": "The same after many of them, when every poll has some panes written anew.",
     "small_batch_of_1000_rows": "1000 rows in memory counted and committed.",
     "cycle_of_10_models_50_features_3_windows": "New rows, window sums, all metrics and the page.",
 }
@@ -246,7 +247,7 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
     with working(plain, ManualClock(end)) as worker:
         worker.step()
     ratios: dict[str, list[float]] = {"plain": [], "joined": []}
-    speeds, labelled, trickled = [], [], []
+    speeds, labelled, trickled, steady = [], [], [], []
     for _ in range(3):
         for old in DATA.glob("log-labels*.parquet"):
             old.unlink()
@@ -267,6 +268,7 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
                 pq.write_table(few, DATA / f"log-labels-{start:06}.parquet")
                 clock.advance(10)
                 trickled.append(drained(worker) * 1e3)
+            steady += trickled[-STEADY:]
             worker.evaluate()
             waiting = health.value("ml_exporter_predictions_waiting", (joined.name,))
             expected = rows - len(shuffled) - len(trickle)
@@ -278,6 +280,7 @@ def run(rows: int = ROWS, progress: Callable[[str], None] = lambda _: None) -> d
     note("ingest_with_ids_and_waiting_over_reading", statistics.median(ratios["joined"]), "ratio", 5.0)
     note("label_join", statistics.median(labelled), "labels/s", 500_000, at_least=True)
     note("label_trickle", statistics.median(trickled), "ms", 50.0)
+    note("label_trickle_steady", statistics.median(steady), "ms", 50.0)
     note("small_batch_of_1000_rows", small_batches(plain, 1000, 60), "ms", 5.0)
     note("cycle_of_10_models_50_features_3_windows", cycle_seconds(10, 45), "s", 1.0)
     return results
