@@ -46,12 +46,15 @@ Cells = dict[Place, dict[str, str]]
 
 
 def jsonl(data: bytes) -> None:
-    """JSON lines: rows and rejects are the lines; cut anywhere, the same; where json.loads reads an object, so do we."""
+    """JSON lines: rows and rejects are the lines; cut anywhere, and split at commas where they are alike, the same.
+
+    Where json.loads reads an object, so do we.
+    """
     whole = _parsed(JsonLines(), data)
     _no_line_is_lost(whole, data)
     cells = _cells(whole)
     for cut in _cuts(data):
-        reader = JsonLines()
+        reader = JsonLines(flat_lines=1)
         first = data[:cut]
         parts = (_parsed(reader, first), _parsed(reader, data[cut:], 1 + first.count(b"\n")))
         assert cells == {**_cells(parts[0]), **_cells(parts[1])}, cut
