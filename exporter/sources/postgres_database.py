@@ -321,7 +321,8 @@ class PostgresDatabase:
         else:
             array = types.days_of(marks) if self._kind == types.DATE else types.micros_of(marks)
         ids = values[at + 1]
-        return Keys(array, pa.array(ids, pa.binary()), [None if row_id is None else text_of(row_id) for row_id in ids])
+        exact = [None if row_id is None else text_of(row_id) for row_id in ids]
+        return Keys(array.to_numpy(zero_copy_only=False), pa.array(ids, pa.binary()), exact)
 
 
 def _parameter(number: int, _value: Any) -> str:

@@ -8,10 +8,11 @@ A page ends where the key changes, so that rows of one key stay together.
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from exporter.batch import Batch, Poll, Reject
 from exporter.clock import SystemClock
@@ -27,6 +28,7 @@ from exporter.sources.sql_place import (
     Window,
     among,
     decode,
+    joined,
     key_hashes,
     later,
     plain_mark,
@@ -50,7 +52,7 @@ class _Page:
     limit: int
     batches: list[pa.RecordBatch]
     hashes: list[Hashes]
-    marks: list[pa.Array]
+    marks: list[NDArray[Any]]
     rows: int = 0
     bytes: int = 0
 
@@ -72,8 +74,7 @@ class _Page:
 
     def window(self, start: int) -> Window:
         """Watermarks and hashes of the rows from the `start`-th piece on."""
-        marks = np.concatenate([each.to_numpy(zero_copy_only=False) for each in self.marks[start:]])
-        return Window(marks, told_apart(np.concatenate(self.hashes[start:])))
+        return Window(joined(self.marks[start:]), told_apart(np.concatenate(self.hashes[start:])))
 
 
 class SqlSource:
@@ -175,11 +176,11 @@ class SqlSource:
     def _look_back(self, since: Mark, until: Key) -> Window:
         marks, hashes = [], []
         for keys in self._database.keys(since, until):
-            marks.append(keys.marks.to_numpy(zero_copy_only=False))
+            marks.append(keys.marks)
             hashes.append(key_hashes(keys.marks, keys.ids))
         if not marks:
             return NOTHING
-        return Window(np.concatenate(marks), told_apart(np.concatenate(hashes)))
+        return Window(joined(marks), told_apart(np.concatenate(hashes)))
 
     def _fetch_late(self, first: Mark, last: Mark, until: Key, unknown: Hashes, page: _Page) -> Hashes:
         """Adds the rows with unknown hashes that stand between two watermarks; their hashes.

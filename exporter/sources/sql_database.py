@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from exporter.sources.sql_place import Key, Mark
+from exporter.sources.sql_place import Key, Mark, plain_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,12 @@ class Keys:
     """Watermarks and ids of some rows.
 
     Attributes:
-        marks: (n,) int64, float64 or text.
+        marks: (n,) int64 or float64; as objects where they are text, or numbers of both kinds.
         ids: (n,) as text or the bytes of text, whatever they are; null where there is none.
         exact: (n,) ids as the database takes them back.
     """
 
-    marks: pa.Array
+    marks: NDArray[Any]
     ids: pa.Array
     exact: Sequence[Any]
 
@@ -28,7 +29,7 @@ class Keys:
 
     def key(self, row: int) -> Key:
         """What places row `row`."""
-        return Key(self.marks[row].as_py(), self.exact[row])
+        return Key(plain_mark(self.marks[row]), self.exact[row])
 
     def slice(self, start: int, stop: int) -> "Keys":
         return Keys(self.marks[start:stop], self.ids[start:stop], self.exact[start:stop])

@@ -1,5 +1,7 @@
 """How far a table was read: the newest row by watermark and id, and hashes of the rows read just before it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -121,20 +123,42 @@ def decode(cursor: bytes | None, of: tuple[str, str]) -> Place:
 def _plain(value: RowId) -> Any:
     if isinstance(value, Unreadable):
         return {"text": value.raw.hex()}
+    if isinstance(value, float) and math.isinf(value):
+        return {"real": str(value)}  # JSON has no infinity, and null is no id
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 def _scalar(value: Any) -> RowId:
     if not isinstance(value, dict):
         return value  # type: ignore[no-any-return]  # JSON has no other scalars
+    if "real" in value:
+        return float(value["real"])
     return text_of(bytes.fromhex(value["text"])) if "text" in value else bytes.fromhex(value["hex"])
 
 
-def key_hashes(marks: pa.Array, ids: pa.Array) -> Hashes:
+def joined(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Watermarks one behind the other; of several kinds as objects, for no integer beyond 2^53 may become a float."""
+    if len({piece.dtype for piece in pieces}) > 1:
+        pieces = [piece.astype(object) for piece in pieces]
+    return np.concatenate(pieces)
+
+
+def _mark_hashes(marks: NDArray[Any]) -> Hashes:
+    """(n,) hashes; equal numbers have one, whatever their kind and whatever stands beside them."""
+    real = np.fromiter((type(mark) is float for mark in marks), np.bool_, len(marks)) if marks.dtype == object else None
+    if real is None or not real.any():
+        return hash_ids(pa.array(marks), _MARK_KEY)[0]
+    hashes = np.empty(len(marks), dtype=np.uint64)
+    for kind, places in ((pa.float64(), real), (pa.int64(), ~real)):
+        if places.any():
+            hashes[places] = hash_ids(pa.array(marks[places], kind), _MARK_KEY)[0]
+    return hashes
+
+
+def key_hashes(marks: NDArray[Any], ids: pa.Array) -> Hashes:
     """(n,) hashes of watermarks and ids (text or its bytes); a row without id has the hash of its watermark alone."""
-    by_mark, _ = hash_ids(marks, _MARK_KEY)
     by_id, _ = hash_ids(ids, _ID_KEY)
-    mixed: Hashes = by_mark * _SAME + np.where(np.asarray(ids.is_valid()), by_id, np.uint64(0))
+    mixed: Hashes = _mark_hashes(marks) * _SAME + np.where(np.asarray(ids.is_valid()), by_id, np.uint64(0))
     return mixed
 
 
@@ -170,16 +194,25 @@ class Window:
             return self
         if not len(self.hashes):
             return other
-        return Window(np.concatenate((self.marks, other.marks)), np.concatenate((self.hashes, other.hashes)))
+        return Window(joined((self.marks, other.marks)), np.concatenate((self.hashes, other.hashes)))
 
     def shortened(self, since: Mark) -> tuple["Window", Mark]:
         """The rows behind the watermark `since`, of too many the newest; and behind which one they are complete."""
-        keep = self.marks > since
+        keep = _behind(self.marks, since)
         if (kept := int(np.count_nonzero(keep))) > KNOWN_MOST:
             # A watermark of which not all rows can be kept is left out as a whole.
             since = plain_mark(np.sort(self.marks[keep])[kept - KNOWN_MOST - 1])
-            keep = self.marks > since
+            keep = _behind(self.marks, since)
         return (self if keep.all() else Window(self.marks[keep], self.hashes[keep])), since
+
+
+def _behind(marks: NDArray[Any], since: Mark) -> NDArray[np.bool_]:
+    """(n,) whether each watermark is greater, as exactly as a database compares."""
+    if marks.dtype == np.int64 and isinstance(since, float):
+        since = math.floor(since)
+    elif marks.dtype == np.float64 and isinstance(since, int):
+        marks = marks.astype(object)
+    return np.asarray(marks > since, dtype=np.bool_)
 
 
 def plain_mark(value: object) -> Mark:

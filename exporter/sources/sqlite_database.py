@@ -14,7 +14,9 @@ from typing import Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from exporter.errors import SourceError
 from exporter.sources.formats.objects import column_of
@@ -33,6 +35,7 @@ _SAMPLE: Final = 1000
 _LATE_SECONDS: Final = 60
 _LATE_DAYS: Final = 2
 _LATE_NUMBERS: Final = 1000
+_FIRST_NUMBER: Final = -(2**63)
 _DAY: Final = 86_400
 _FIXES: Final = {
     "no such table": "check `table`",
@@ -204,7 +207,7 @@ class SqliteDatabase:
             with contextlib.suppress(ValueError, OverflowError):
                 return self._format.before(mark, default if back is None else back)
             return mark
-        return mark - (_LATE_NUMBERS if back is None else back)
+        return max(mark - (_LATE_NUMBERS if back is None else back), _FIRST_NUMBER)
 
     # Reading
 
@@ -274,10 +277,10 @@ def _array(values: Sequence[Any]) -> pa.Array:
     return column_of([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values])
 
 
-def _marks(values: Sequence[Any]) -> pa.Array:
-    """Watermarks, all text or all numbers."""
-    whole = set(map(type, values)) != {int, float}
-    return _array(values if whole else [float(value) for value in values])
+def _marks(values: Sequence[Any]) -> NDArray[Any]:
+    """Watermarks, all text or all numbers, each as it is."""
+    kinds = set(map(type, values))
+    return np.array(values, np.int64 if kinds == {int} else np.float64 if kinds == {float} else object)
 
 
 def _id_texts(texts: Sequence[str | None]) -> pa.Array:

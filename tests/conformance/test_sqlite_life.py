@@ -268,3 +268,42 @@ def test_a_count_that_takes_too_long_keeps_no_row_back(
     source = opened()
     assert "statement_timeout" in str(told(source))
     assert values(source.poll(None, 10)) == [1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_whole_watermarks_stay_exact_beside_real_ones(
+    writer: sqlite3.Connection, opened: Callable[..., Source], limit: int
+) -> None:
+    """Nanoseconds are beyond 2^53: rounded, rows would come twice, or never."""
+    marks: list[Any] = [1.5, 2**53 - 1, 2**53 + 1, 2**53 + 3, float(2**60), 2**60 + 1, 2**60 + 2, 2**60 + 2]
+    writer.executemany("INSERT INTO log VALUES (?, 'x', ?)", [(mark, n) for n, mark in enumerate(marks)])
+    seen, cursor = [], None
+    for _ in range(len(marks) + 2):
+        poll = opened().poll(cursor, limit)
+        seen += values(poll)
+        cursor = poll.cursor
+    assert sorted(seen) == list(range(len(marks)))
+    assert seen[:-2] == list(range(len(marks) - 2))
+    writer.execute("INSERT INTO log VALUES (?, 'x', 'late')", (2**60 - 1,))
+    late = opened().poll(cursor, 10)
+    assert values(late) == ["late"]
+    assert values(opened().poll(late.cursor, 10)) == []
+
+
+def test_an_id_may_be_infinite(writer: sqlite3.Connection, opened: Callable[..., Source]) -> None:
+    ids = [float("-inf"), 0.5, float("inf"), "text"]
+    writer.executemany("INSERT INTO log VALUES (1, ?, ?)", [(each, n) for n, each in enumerate(ids)])
+    seen, cursor = [], None
+    for _ in range(6):
+        poll = opened().poll(cursor, 1)
+        seen += values(poll)
+        cursor = poll.cursor
+    assert seen == [0, 1, 2, 3]
+
+
+def test_a_look_back_before_the_first_number_is_all_there_is(
+    writer: sqlite3.Connection, opened: Callable[..., Source]
+) -> None:
+    writer.execute("INSERT INTO log VALUES (?, 1, 1)", (-(2**63),))
+    first = opened().poll(None, 10)
+    assert (values(first), values(opened().poll(first.cursor, 10))) == ([1], [])

@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import SourceError
-from exporter.sources.sql_place import NOTHING, Key, Place, Window, among, decode, key_hashes, told_apart
+from exporter.sources.sql_place import NOTHING, Key, Place, Window, among, decode, joined, key_hashes, told_apart
 
 OF = ("at", "id")
 HASHES = st.lists(st.integers(0, 2**64 - 1), max_size=20).map(lambda each: np.array(sorted(each), dtype=np.uint64))
 MARKS = st.one_of(
     st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
 )
-IDS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.text(max_size=8), st.binary(max_size=8))
+NUMBERS = st.builds(lambda near, by: near + by, st.sampled_from([0, 2**53, -(2**53), 2**60]), st.integers(-4, 4))
+IDS = st.one_of(
+    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(max_size=8), st.binary(max_size=8)
+)
 
 
 @given(mark=MARKS, row_id=IDS, rows=st.integers(0, 2**53), known=HASHES, since=MARKS)
@@ -62,10 +65,25 @@ def test_rows_of_one_key_are_told_apart_in_any_order(hashes: list[int]) -> None:
 
 
 def test_keys_differ_where_watermark_or_id_differ() -> None:
-    marks = pa.array([1, 1, 1, 1, 2, 2])
+    marks = np.array([1, 1, 1, 1, 2, 2])
     ids = pa.array([None, "", "a", "b", "a", None])
     assert len(set(key_hashes(marks, ids).tolist())) == 6
-    assert np.array_equal(key_hashes(marks, ids), key_hashes(marks.cast(pa.float64()), ids.cast(pa.large_string())))
+    assert np.array_equal(key_hashes(marks, ids), key_hashes(marks.astype(np.float64), ids.cast(pa.large_string())))
+
+
+@given(marks=st.lists(st.one_of(NUMBERS, NUMBERS.map(float)), min_size=1, max_size=20), data=st.data())
+def test_watermarks_are_exact_whatever_stands_beside_them(marks: list[Any], data: st.DataObject) -> None:
+    """Equal numbers have one hash and others have others; a window is cut as a database compares."""
+    alone = [np.array([mark], np.int64 if isinstance(mark, int) else np.float64) for mark in marks]
+    together = joined(alone)
+    assert together.tolist() == marks
+    none = pa.nulls(len(marks), pa.string())
+    hashes = key_hashes(together, none).tolist()
+    assert hashes == [int(key_hashes(mark, none[:1])[0]) for mark in alone]
+    assert len(set(hashes)) == len(set(marks))
+    since = data.draw(st.sampled_from([*marks, *(mark - 1 for mark in marks)]))
+    kept, _ = Window(together, key_hashes(together, none)).shortened(since)
+    assert kept.marks.tolist() == [mark for mark in marks if mark > since]
 
 
 @given(known=HASHES, asked=HASHES)
