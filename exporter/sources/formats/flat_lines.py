@@ -19,9 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from exporter.sources.formats.lines import is_utf8
-
-Characters = NDArray[np.uint8]
+from exporter.sources.formats.lines import Characters, count_where, is_utf8
 
 EXACT: Final = float(2**53)
 """Whole numbers from here on are not all float64s."""
@@ -95,10 +93,6 @@ def _table(content: memoryview, cells: list[_Cell], *, nulls: bool) -> pa.Table:
     Raises:
         _NotAlike, pa.ArrowInvalid: some line is another.
     """
-    characters = np.frombuffer(content, np.uint8)
-    lines = np.count_nonzero(characters == ord("\n"))
-    if np.count_nonzero(characters < ord(" ")) != lines:  # text with control characters is no JSON
-        raise _NotAlike
     names = [str(number) for number in range(len(cells))]
     table = pv.read_csv(
         pa.py_buffer(content),
@@ -108,8 +102,10 @@ def _table(content: memoryview, cells: list[_Cell], *, nulls: bool) -> pa.Table:
     ).combine_chunks()
     columns = [_values(column.chunk(0), cell, nulls=nulls) for column, cell in zip(table.columns, cells, strict=True)]
     texts = sum(len(column) - column.null_count for column in columns if pa.types.is_string(column.type))
-    quotes = np.count_nonzero(characters == ord('"'))
-    if table.num_rows != lines or quotes != 2 * (lines * len(cells) + texts):
+    # No blank lines, no text with control characters, no quotes within text.
+    if count_where(content, lambda characters: characters < ord(" ")) != len(table) or count_where(
+        content, lambda characters: characters == ord('"')
+    ) != 2 * (len(table) * len(cells) + texts):
         raise _NotAlike
     return pa.table(columns, [cell.name for cell in cells])
 

@@ -1,17 +1,23 @@
 """What a text format is handed and what it gives back: blocks of whole lines, rows of them, and lines set aside."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from exporter.batch import Batch, Reject, RejectReason
+
+Characters = NDArray[np.uint8]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 KEPT_CHARACTERS: Final = 10_000
 """Of a line that is kept with its reject, at most so much."""
+_NEWLINE: Final = ord("\n")
+_STRETCH: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +75,15 @@ def is_utf8(content: bytes) -> bool:
 
 
 def count_lines(content: bytes) -> int:
-    """Newlines in the content; NumPy counts them four times as fast as bytes do."""
-    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord("\n")))
+    """Newlines in the content; NumPy counts them many times as fast as bytes do."""
+    return count_where(content, lambda characters: characters == _NEWLINE)
+
+
+def count_where(content: bytes | memoryview, holds: Callable[[Characters], NDArray[np.bool_]]) -> int:
+    """Bytes for which it holds, asked of a stretch at a time, which stays in the cache."""
+    characters = np.frombuffer(content, np.uint8)
+    starts = range(0, len(characters), _STRETCH)
+    return sum(int(np.count_nonzero(holds(characters[start : start + _STRETCH]))) for start in starts)
 
 
 def no_line_exceeds(content: bytes, size: int) -> bool:
