@@ -136,7 +136,8 @@ def test_examples_of_the_configuration_are_valid(page: Path, tmp_path: Path) -> 
         if isinstance(shown := yaml.safe_load(block), dict) and "models" in shown:
             path = tmp_path / f"{number}.yml"
             path.write_text(block)
-            assert len(load(path).models) == len(shown["models"])
+            values = dict.fromkeys(re.findall(r"\$\{(\w+)", block), "value")
+            assert len(load(path, values).models) == len(shown["models"])
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
