@@ -37,6 +37,8 @@ from exporter.sources.sql_place import (
 
 POLL_BYTES: Final = 64 << 20
 """One poll reads at most about so much, however many rows it may give."""
+_KEY_BYTES: Final = 4 * POLL_BYTES
+"""A page that rows of one key make longer than this is none: it would not end before memory does."""
 _FIRST_FETCH: Final = 256
 """Rows fetched before it is known how wide they are."""
 _FETCH_BYTES: Final = 8 << 20
@@ -229,12 +231,22 @@ class SqlSource:
                         page.add(fetched.slice(0, stop))
                         last = keys.key(stop - 1)
                     break
+                if page.bytes > _KEY_BYTES:
+                    raise self._endless()
             page.add(fetched)
             last = keys.key(len(keys) - 1)
             size = max(1, _FETCH_BYTES * len(fetched) // max(fetched.rows.nbytes, 1))
         if last is not None:
             self._advance(last, page.window(start), page.rows - before)
         return exhausted
+
+    def _endless(self) -> SourceError:
+        watermark, row_id = self._of
+        return SourceError(
+            f"{self._database.name}: more than {_KEY_BYTES >> 20} MB of rows share one `{watermark}` and `{row_id}`, and "
+            "such rows are read all at once; name an `id` that tells them apart, and give the model a new state",
+            fatal=True,
+        )
 
     @staticmethod
     def _page_end(keys: Keys, start: int, last: Key | None) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.batch import Poll
 from exporter.errors import SourceError
-from exporter.sources import sqlite_database
+from exporter.sources import sql, sqlite_database
 from exporter.sources.source import Source
 from exporter.sources.sqlite import SqliteConfig
 
@@ -307,3 +307,19 @@ def test_a_look_back_before_the_first_number_is_all_there_is(
     writer.execute("INSERT INTO log VALUES (?, 1, 1)", (-(2**63),))
     first = opened().poll(None, 10)
     assert (values(first), values(opened().poll(first.cursor, 10))) == ([1], [])
+
+
+def test_rows_of_one_key_do_not_fill_the_memory(
+    writer: sqlite3.Connection, opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be read all at once; a page of as many bytes with keys of their own is read."""
+    monkeypatch.setattr(sql, "_KEY_BYTES", 100_000)
+    writer.executemany("INSERT INTO log VALUES ('2024-01-01', ?, ?)", [(n, "x" * 1000) for n in range(2000)])
+    source = opened()
+    first = source.poll(None, 500)
+    assert len(values(first)) == 500
+    assert len(values(source.poll(first.cursor, 1500))) == 1500
+    writer.execute("UPDATE log SET id = NULL")
+    error = told(opened())
+    assert error.fatal
+    assert "share one `at` and `id`, and such rows are read all at once; name an `id`" in str(error)
