@@ -41,8 +41,10 @@ class Runner:
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
     _told_at: float | None = None
-    """When the backlog was last spoken of; None while there is none."""
+    """When the backlog was last spoken of, or began; None while there is none."""
     _told_rows: float = 0.0
+    _spoken: bool = False
+    """Whether it was spoken of, so that its end must be too."""
 
     def __post_init__(self) -> None:
         self._count_failures(0)
@@ -89,13 +91,13 @@ class Runner:
     def _more(self) -> bool:
         """One step of the worker; a backlog that takes long is spoken of, as is its end."""
         more, now = self.worker.step(), self.clock.monotonic()
-        if not more and self._told_at is None:
-            return False
+        if not more and (self._told_at is None or self.worker.troubled):
+            return False  # a log that cannot be read now may have more: its backlog goes on
         rows, backlog = self.worker.rows_read, self.worker.backlog_bytes
         if self._told_at is None:
             self._told_at, self._told_rows = now, rows
-        elif (seconds := now - self._told_at) >= BACKLOG_SECONDS:
-            speed = round((rows - self._told_rows) / seconds)
+        elif (seconds := now - self._told_at) >= BACKLOG_SECONDS or (self._spoken and not more):
+            speed = round((rows - self._told_rows) / max(seconds, 1e-3))
             self.log.info(
                 "reading a backlog" if more else "backlog is read",
                 model=self.worker.plan.name,
@@ -103,9 +105,9 @@ class Runner:
                 rows_per_second=speed,
                 backlog_bytes=round(backlog),
             )
-            self._told_at, self._told_rows = now, rows
+            self._told_at, self._told_rows, self._spoken = now, rows, True
         if not more:
-            self._told_at = None
+            self._told_at, self._spoken = None, False
         return more
 
     def join(self) -> bool:

@@ -331,6 +331,11 @@ class Worker:
         """What is read, for people."""
         return next(stream.plan.description for stream in self._streams if stream.name == name)
 
+    @property
+    def troubled(self) -> bool:
+        """Whether a log could not be read the last time."""
+        return any(stream.told for stream in self._streams)
+
     def stream_trouble(self, name: str) -> str:
         """Why the log could not be read the last time; empty if it could."""
         return next(stream.told for stream in self._streams if stream.name == name)

@@ -243,8 +243,8 @@ class SqlSource:
     def _endless(self) -> SourceError:
         watermark, row_id = self._of
         return SourceError(
-            f"{self._database.name}: more than {_KEY_BYTES >> 20} MB of rows share one `{watermark}` and `{row_id}`, and "
-            "such rows are read all at once; name an `id` that tells them apart, and give the model a new state",
+            f"{self._database.name}: more than {_KEY_BYTES >> 20} MB of rows share one `{watermark}` and `{row_id}`, "
+            "and such rows are read all at once; name an `id` that tells them apart, and give the model a new state",
             fatal=True,
         )
 

@@ -9,7 +9,7 @@ import structlog
 
 from exporter.engine import worker as work
 from exporter.engine.runner import BACKLOG_SECONDS, Runner
-from exporter.errors import StateError
+from exporter.errors import SourceError, StateError
 from tests.exporters import Exporter, row
 
 
@@ -20,8 +20,19 @@ def exporter(tmp_path: Path) -> Iterator[Exporter]:
     one.close()
 
 
+def slowly(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step takes four seconds."""
+    step = exporter.worker.step
+
+    def slow() -> bool:
+        exporter.clock.advance(4.0)
+        return step()
+
+    monkeypatch.setattr(exporter.worker, "step", slow)
+
+
 def runner_of(exporter: Exporter, said: list[dict[str, Any]]) -> Runner:
-    """A runner whose cycle lasts an hour and whose every poll takes four seconds."""
+    """A runner whose cycle lasts an hour."""
 
     def note(_logger: Any, level: str, event: Any) -> Any:
         said.append({**event, "level": level})
@@ -38,13 +49,7 @@ def test_a_backlog_is_spoken_of_until_it_is_read(exporter: Exporter, monkeypatch
     exporter.predict(*(row(n) for n in range(1000)))
     said: list[dict[str, Any]] = []
     runner = runner_of(exporter, said)
-    step = exporter.worker.step
-
-    def slow() -> bool:
-        exporter.clock.advance(4.0)
-        return step()
-
-    monkeypatch.setattr(exporter.worker, "step", slow)
+    slowly(exporter, monkeypatch)
     runner.cycle_once(exporter.clock.monotonic())
     told = [(event["event"], event["rows"], event["rows_per_second"]) for event in said]
     assert told[:2] == [("reading a backlog", 400, 25), ("reading a backlog", 700, 25)]
@@ -55,6 +60,34 @@ def test_a_backlog_is_spoken_of_until_it_is_read(exporter: Exporter, monkeypatch
     exporter.predict(row(2000))
     runner.cycle_once(exporter.clock.monotonic())
     assert said == []
+
+
+def test_a_backlog_whose_log_fails_is_not_read(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is away in the middle of it, then back: only then is there an end to tell."""
+    monkeypatch.setattr(work, "POLL_ROWS", 100)
+    exporter.predict(*(row(n) for n in range(1000)))
+    said: list[dict[str, Any]] = []
+    runner = runner_of(exporter, said)
+    slowly(exporter, monkeypatch)
+    stream = exporter.worker._streams[0]
+    poll, polls = stream.poll, 0
+
+    def cut(*arguments: Any) -> Any:
+        nonlocal polls
+        polls += 1
+        if polls == 6:
+            raise SourceError("the network is gone")
+        return poll(*arguments)
+
+    monkeypatch.setattr(stream, "poll", cut)
+    runner.cycle_once(exporter.clock.monotonic())
+    assert [event["event"] for event in said] == ["reading a backlog"]
+    assert exporter.rows_read() == 500.0
+    exporter.clock.advance(5.0)
+    runner.cycle_once(exporter.clock.monotonic())
+    assert exporter.rows_read() == 1000.0
+    assert [event["event"] for event in said].count("backlog is read") == 1
+    assert said[-1]["event"] == "backlog is read"
 
 
 def test_a_cycle_that_fails_is_told_once_and_counted_each_time(
