@@ -91,8 +91,8 @@ class Runner:
     def _more(self) -> bool:
         """One step of the worker; a backlog that takes long is spoken of, as is its end."""
         more, now = self.worker.step(), self.clock.monotonic()
-        if not more and (self._told_at is None or self.worker.troubled):
-            return False  # a log that cannot be read now may have more: its backlog goes on
+        if not more and (self._told_at is None or self.worker.unread):
+            return False  # nothing more for now: a log that failed in the middle of its backlog is tried again
         rows, backlog = self.worker.rows_read, self.worker.backlog_bytes
         if self._told_at is None:
             self._told_at, self._told_rows = now, rows

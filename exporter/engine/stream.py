@@ -20,6 +20,7 @@ class Stream:
         cursor: where it was committed to.
         newest: event time of the newest row, Unix seconds.
         told: why it could not be read the last time; empty if it could.
+        unread: it had more when it last answered.
     """
 
     def __init__(self, name: str, plan: StreamPlan, cursor: bytes | None, newest: float | None = None) -> None:
@@ -30,6 +31,7 @@ class Stream:
         self.failures = 0
         self.retry_at = 0.0
         self.told = ""
+        self.unread = False
         self.problems: tuple[str, ...] = ()
         self._source: Source | None = None
         self._ahead: tuple[bytes, Future[tuple[Poll, Any]]] | None = None
@@ -65,7 +67,7 @@ class Stream:
     def go_on_failing(self, before: "Stream") -> None:
         """Takes over what was known of the log's failures."""
         self.failures, self.retry_at = before.failures, before.retry_at
-        self.told, self.problems = before.told, before.problems
+        self.told, self.problems, self.unread = before.told, before.problems, before.unread
 
     def close(self) -> None:
         """Lets go of the source."""

@@ -279,6 +279,7 @@ class Worker:
         if stream.failures:
             self._log.info("source is back", source=stream.name, failures=stream.failures)
         stream.failures, stream.told = 0, ""
+        stream.unread = not poll.exhausted and (bool(poll.batches or poll.rejects) or poll.cursor != stream.cursor)
         for problem in poll.problems:
             if problem not in stream.problems:
                 self._log.warning("part of a source could not be read", source=stream.name, problem=problem)
@@ -332,9 +333,9 @@ class Worker:
         return next(stream.plan.description for stream in self._streams if stream.name == name)
 
     @property
-    def troubled(self) -> bool:
-        """Whether a log could not be read the last time."""
-        return any(stream.told for stream in self._streams)
+    def unread(self) -> bool:
+        """Whether a log had more to read when it last answered, also where it has failed since."""
+        return any(stream.unread for stream in self._streams)
 
     def stream_trouble(self, name: str) -> str:
         """Why the log could not be read the last time; empty if it could."""
