@@ -1,4 +1,4 @@
-"""JSON lines that are all alike, to Arrow, in half the time of a JSON parser: they are split at commas.
+"""JSON lines that are all alike, to Arrow, for a third less CPU time than with a JSON parser: they are split at commas.
 
 Logs are written by one program, so lines mostly have the same names in the same order with the same white space, no
 escapes and no nested values. Such content is CSV of cells like `"amount":17.5`, of which the first line tells the
