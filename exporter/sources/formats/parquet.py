@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 
 from exporter.sources.file_content import BrokenContent, digest
 from exporter.sources.formats.lines import wanted
+from exporter.sources.formats.parquet_width import Widths
 
 ROWS_AT_ONCE: Final = 1 << 16
 ROWS_AT_ONCE_WITH_CARE: Final = 1 << 9
+_ROWS_IN_ONE_GO: Final = 1 << 20
+"""Row groups of about so many rows are begun together, so that batches go on over the ends of small ones."""
 MAGIC: Final = b"PAR1"
 _FOOTER_BYTES: Final = 1 << 16
 
@@ -58,11 +61,15 @@ class ParquetRows:
             OSError: it cannot be opened.
             BrokenContent: it is no whole Parquet file; it may still be being written.
         """
+        self._source = pa.OSFile(path)
         try:
-            self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+            self._file = pq.ParquetFile(self._source, pre_buffer=False)
+            self._widths = Widths(self._source, self._file, columns)
         except UnicodeDecodeError as error:
+            self._source.close()
             raise BrokenContent("the name of a column is not UTF-8; rename it") from error
         except (pa.ArrowException, EOFError) as error:
+            self._source.close()
             raise BrokenContent(f"not a complete Parquet file yet ({_first_line(error)})") from error
         self.position = position
         metadata = self._file.metadata
@@ -102,7 +109,7 @@ class ParquetRows:
 
     def close(self) -> None:
         self._batches = None
-        self._file.close()
+        self._source.close()
 
     def _after(self, error: Exception) -> Gap | None:
         """What an error leaves to do: None, to read on with care, or a gap, behind which the position stands then."""
@@ -140,19 +147,29 @@ class ParquetRows:
             self._batches = None
         return None
 
-    def _from_position(self) -> Iterator[pa.RecordBatch]:
-        """Batches from `position` on, of the row groups left or, with care, of one; those before it are not read."""
+    def _from_position(self) -> Iterator[Any]:
+        """Batches from `position` on, of some row groups or, with care, of one; those before it are not read."""
         number, first, _ = self._group()
         skip = self.position - first
         careful = self.position < self._careful_until
-        groups = [number] if careful else list(range(number, self._file.num_row_groups))
-        at_once = ROWS_AT_ONCE_WITH_CARE if careful else ROWS_AT_ONCE
+        at_once = self._widths.rows_at_once(number, ROWS_AT_ONCE_WITH_CARE if careful else ROWS_AT_ONCE)
+        groups = [number] if careful else self._alike(number, at_once)
         for batch in self._file.iter_batches(at_once, row_groups=groups, columns=self._columns, use_threads=True):
             if skip >= batch.num_rows:
                 skip -= batch.num_rows
                 continue
             yield batch.slice(skip)
             skip = 0
+
+    def _alike(self, number: int, at_once: int) -> list[int]:
+        """A row group and those after it of which as many rows may be read at once, about `_ROWS_IN_ONE_GO` in all."""
+        groups, rows = [number], self._sizes[number]
+        for after in range(number + 1, len(self._sizes)):
+            if rows >= _ROWS_IN_ONE_GO or self._widths.rows_at_once(after, ROWS_AT_ONCE) != at_once:
+                break
+            groups.append(after)
+            rows += self._sizes[after]
+        return groups
 
 
 def _first_line(error: Exception) -> str:

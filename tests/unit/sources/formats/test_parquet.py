@@ -80,3 +80,49 @@ def test_footers_differ_with_the_rows(path: str, tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": list(range(2, 12))}), tmp_path / "c.parquet")
     digests = {footer_digest(str(tmp_path / name)) for name in ("log.parquet", "b.parquet", "c.parquet")}
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize("kind", ["text", "bytes", "dictionary", "in an object", "in a list", "fixed"])
+def test_a_few_bytes_that_stand_for_gigabytes_take_little_memory(kind: str, tmp_path: Path) -> None:
+    """One long value in each of many rows, 650 MB in all: Parquet keeps it once."""
+    rows, long = 1 << 15, b"x" * 20_000
+    values: pa.Array = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([long.decode()]))
+    if kind == "bytes":
+        values = pa.DictionaryArray.from_arrays(values.indices, pa.array([long]))
+    path = tmp_path / "bomb.parquet"
+    column = {
+        "in an object": lambda: pa.StructArray.from_arrays([values], ["x"]),
+        "in a list": lambda: pa.ListArray.from_arrays(pa.array(range(0, rows + 1, 4), pa.int32()), values),
+        "fixed": lambda: pa.array([long] * (rows // 8), pa.binary(len(long))),
+    }.get(kind, lambda: values)()
+    pq.write_table(pa.table({"a": column}), path, store_schema=kind == "dictionary")
+    assert path.stat().st_size < 1 << 20
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(pool)
+    try:
+        reader, found = ParquetRows(str(path), 0, None), 0
+        while (batch := reader.read(1 << 20)) is not None:
+            found += batch.num_rows
+            if kind == "dictionary":  # what follows needs its values one by one
+                batch.column("a").cast(pa.string())
+        reader.close()
+    finally:
+        pa.set_memory_pool(usual)
+    assert found == reader.rows
+    assert 1 << 24 < pool.max_memory() < 250 << 20
+
+
+def test_row_groups_of_different_widths_are_each_read_with_as_many_rows_as_fit(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    with pq.ParquetWriter(path, pa.schema({"n": pa.int64(), "s": pa.string()})) as writer:
+        for group, text in enumerate(["a", "b", "x" * 100_000, "c"]):
+            writer.write_table(pa.table({"n": range(group * 3000, group * 3000 + 3000), "s": [text] * 3000}))
+    rows = ParquetRows(str(path), 0, None)
+    batches = list(iter(lambda: rows.read(1 << 20), None))
+    rows.close()
+    sizes = [batch.num_rows for batch in batches]
+    assert sizes[0] == 6000
+    assert sizes[-1] == 3000
+    assert 500 < max(sizes[1:-1]) < 800
+    assert [n for batch in batches for n in batch.column("n").to_pylist()] == list(range(12_000))
