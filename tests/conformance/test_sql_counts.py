@@ -205,5 +205,7 @@ def test_tables_give_the_counts_of_files(
     exporter.close()
     assert actual == expected
     assert breaking == []
-    # A crash may cut the other log's snapshot too.
-    assert len(failures) in (range(3, 7) if isinstance(tables, PostgresTables) else [0])
+    if isinstance(tables, PostgresTables):
+        assert len(failures) >= 3  # a crash may cut the other log's snapshot too
+    else:
+        assert failures == []
