@@ -20,6 +20,8 @@ from typing import Any, Self
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.e2e.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 _JOURNAL_HEAD, _FRAME_HEAD = 32, 24
 """Bytes before the first page of a write-ahead log, and before each."""
@@ -39,7 +41,7 @@ class Child:
             return False
         return True
 
-    def wait(self, seconds: float = 60.0) -> None:
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Returns once the process is gone."""
         end = time.monotonic() + seconds
         while self.alive:
@@ -213,7 +215,7 @@ def totals(page: str) -> dict[str, list[float]]:
 
 def all_read(writers: Iterable[Any], log: Path) -> dict[str, list[float]]:
     """Counters of the exporter that began last, once it has read every line that was written."""
-    lines, end = sorted(float(writer.lines) for writer in writers), time.monotonic() + 60
+    lines, end = sorted(float(writer.lines) for writer in writers), time.monotonic() + PATIENCE_SECONDS
     while totals(page := page_of(log)).get("ml_exporter_rows_total") != lines:
         assert time.monotonic() < end, f"{lines} lines were written; {page or log.read_text()}"
         time.sleep(0.02)

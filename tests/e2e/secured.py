@@ -12,11 +12,10 @@ import yaml
 
 from demo import chain as servers
 from demo.children import Children
+from tests.e2e.patience import PATIENCE_SECONDS
 from tests.e2e.test_alerting import free_port, until
 
 ROOT = Path(__file__).parents[2]
-LATEST = 120.0
-"""Seconds that any single step may take on a machine that does much else."""
 USER, PASSWORD = "prometheus", "pässword:with colon"
 
 
@@ -119,7 +118,7 @@ class Site:
         """`ml-exporter …` on this configuration, to its end."""
         self.write_config()
         command = [*servers.EXPORTER, *arguments, "--config", str(self.folder / "ml-exporter.yml")]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LATEST, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     def write_config(self) -> None:
         (self.folder / "ml-exporter.yml").write_text(yaml.safe_dump(self.config))
@@ -130,7 +129,7 @@ class Site:
         options = ("--config", str(self.folder / "ml-exporter.yml"), "--log.level", "debug", "--log.format", fmt)
         command = [*self.within, *servers.EXPORTER, "run", *options]
         self.children.start("exporter", command, {"PYTHONPATH": str(ROOT), **(environment or {})})
-        until(self.is_ready, LATEST, "the exporter is ready")
+        until(self.is_ready, PATIENCE_SECONDS, "the exporter is ready")
 
     def is_ready(self) -> bool:
         self.children.check()

@@ -15,6 +15,7 @@ import pytest
 
 from bundle.render import ROOT, render, write
 from bundle.values import load
+from tests.e2e.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.e2e
 
@@ -134,16 +135,16 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 def test_an_incident_from_first_sign_to_recovery(chain: Chain) -> None:
     """Heartbeat, ticket, page, resolved, exporter down: each told once, to the right place, and nothing else."""
-    until(lambda: bool(chain.of("watchdog", "")), 40, "the heartbeat")
+    until(lambda: bool(chain.of("watchdog", "")), PATIENCE_SECONDS, "the heartbeat")
     assert (chain.of("page"), chain.of("ticket")) == ([], [])
 
     chain.metrics = INFO + BROKEN
-    until(lambda: bool(chain.of("ticket")), 40, "a ticket for broken data")
+    until(lambda: bool(chain.of("ticket")), PATIENCE_SECONDS, "a ticket for broken data")
     # Drift of broken data is muted.
     assert chain.names("ticket") == {"MLFeatureQuality"}
 
     chain.metrics = INFO + HARMFUL
-    until(lambda: bool(chain.of("page")), 40, "a page for the fallen accuracy")
+    until(lambda: bool(chain.of("page")), PATIENCE_SECONDS, "a page for the fallen accuracy")
     page = chain.of("page")[0]
     assert (page["status"], page["groupLabels"], len(page["alerts"])) == ("firing", {"model": "flights"}, 1)
     labels, texts = page["alerts"][0]["labels"], page["alerts"][0]["annotations"]
@@ -153,11 +154,11 @@ def test_an_incident_from_first_sign_to_recovery(chain: Chain) -> None:
     assert "var-model=flights" in texts["dashboard_url"]
 
     chain.metrics = INFO + WELL
-    until(lambda: chain.of("page")[-1]["status"] == "resolved", 60, "the recovery")
+    until(lambda: chain.of("page")[-1]["status"] == "resolved", PATIENCE_SECONDS, "the recovery")
     assert chain.names("ticket") == {"MLFeatureQuality"}
     assert len(chain.of("page")) == 2
 
     chain.metrics = None
-    until(lambda: bool(chain.of("page", "")), 40, "a page for the dead exporter")
+    until(lambda: bool(chain.of("page", "")), PATIENCE_SECONDS, "a page for the dead exporter")
     assert {a["labels"]["alertname"] for m in chain.of("page", "") for a in m["alerts"]} == {"MLExporterDown"}
     assert len(chain.of("page")) == 2

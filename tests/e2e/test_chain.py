@@ -28,6 +28,7 @@ from demo import chain as servers
 from demo.children import Children
 from demo.ports import HOST, Ports
 from exporter.metrics.drift.population_stability_index import index as psi
+from tests.e2e.patience import PATIENCE_SECONDS
 from tests.e2e.test_alerting import free_port, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("chain")]
@@ -43,8 +44,6 @@ EVERY = 144
 """Seconds of event time from one prediction to the next: 600 a day."""
 KINDS = ("oak", "oak", "oak", "oak", "steel", "steel", "steel", "glass", "glass", "other")
 """With the rarest one called `other`, a window's test groups the categories as they are shown."""
-LATEST = 150.0
-"""Seconds that any single step may take on a machine that does much else."""
 
 CONFIG = """\
 server: {{listen: "{host}:{port}"}}
@@ -216,7 +215,7 @@ class Chain:
         environment = {"PYTHONPATH": str(ROOT)}
         command = [*servers.EXPORTER, "run", "--config", str(config), "--log.format", "json"]
         self.children.start("exporter", command, environment)
-        until(lambda: self.ask(self.ports.exporter, "/-/ready") is not None, LATEST, "the exporter is ready")
+        until(lambda: self.ask(self.ports.exporter, "/-/ready") is not None, PATIENCE_SECONDS, "the exporter is ready")
         self.children.start("alertmanager", servers.alertmanager_command(programs, self.folder, self.ports))
         self.children.start(
             "prometheus",
@@ -225,7 +224,7 @@ class Chain:
         threading.Thread(target=self.writer.run, daemon=True).start()
 
     def _command(self, *command: str) -> None:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LATEST, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def stop(self) -> None:
@@ -273,12 +272,14 @@ def test_an_incident_is_paged_once_and_ends(chain: Chain) -> None:
     """Calm: nobody is woken. Incident: one page that says what, since when and where to look. Recovery: its end."""
     seen(chain, 'ml_performance_degraded{model="doors", metric="accuracy"} == 0', "a verdict on the accuracy")
     seen(chain, 'ALERTS{alertname="MLWatchdog", alertstate="firing"}', "rules are evaluated")
-    until(lambda: any(kind == "watchdog" for kind, _ in chain.webhook.messages), LATEST, "the heartbeat arrives")
-    until(lambda: chain.writer.now > START + (REFERENCE_DAYS + 4) * DAY, LATEST, "two calm days have passed")
+    until(
+        lambda: any(kind == "watchdog" for kind, _ in chain.webhook.messages), PATIENCE_SECONDS, "the heartbeat arrives"
+    )
+    until(lambda: chain.writer.now > START + (REFERENCE_DAYS + 4) * DAY, PATIENCE_SECONDS, "two calm days have passed")
     assert chain.webhook.pages == []
 
     chain.writer.broken, began = True, time.time()
-    until(lambda: bool(chain.webhook.pages), LATEST, "a page")
+    until(lambda: bool(chain.webhook.pages), PATIENCE_SECONDS, "a page")
     page = chain.webhook.pages[0]
     assert (page["status"], page["groupLabels"], len(page["alerts"])) == ("firing", {"model": "doors"}, 1)
     (alert,) = page["alerts"]
@@ -306,7 +307,7 @@ def test_an_incident_is_paged_once_and_ends(chain: Chain) -> None:
         assert part in text
 
     chain.writer.broken = False
-    until(lambda: chain.webhook.pages[-1]["status"] == "resolved", LATEST, "the page's end")
+    until(lambda: chain.webhook.pages[-1]["status"] == "resolved", PATIENCE_SECONDS, "the page's end")
     assert [message["status"] for message in chain.webhook.pages] == ["firing", "resolved"]
     (resolved,) = chain.webhook.pages[-1]["alerts"]
     assert resolved["fingerprint"] == alert["fingerprint"]
@@ -335,7 +336,7 @@ def test_recorded_rules_equal_the_gauges(chain: Chain) -> None:
             # The same instant on both sides; `sum by` leaves what both have, `feature` where there is one.
             sides = (f"sum by (model, window, feature) ({side})" for side in (rule, gauge))
             difference = f"max by (model, window) (abs({' - '.join(sides)}))"
-            until(lambda asked=difference: zero(chain.query(asked)), LATEST, f"{rule} equals {gauge}")  # type: ignore[misc]
+            until(lambda asked=difference: zero(chain.query(asked)), PATIENCE_SECONDS, f"{rule} equals {gauge}")  # type: ignore[misc]
 
 
 def test_recorded_index_is_that_of_the_shown_bins(chain: Chain) -> None:
@@ -357,17 +358,19 @@ def test_recorded_index_is_that_of_the_shown_bins(chain: Chain) -> None:
         return bool(np.isclose(recorded[0], psi(p / p.sum(), q)[0], rtol=1e-9, atol=1e-12))
 
     with chain.writer.rest():
-        until(told, LATEST, "the recorded index is the formula's")
+        until(told, PATIENCE_SECONDS, "the recorded index is the formula's")
 
 
 def test_nothing_failed_on_the_way(chain: Chain) -> None:
     """Every rule could be evaluated, every scrape succeeded, and the exporter has no error to tell."""
     seen(chain, 'ALERTS{alertname="MLWatchdog", alertstate="firing"}', "rules are evaluated")
-    until(lambda: {r["health"] for r in rules_of(chain)} <= {"ok", "err"}, LATEST, "every rule was evaluated")
+    until(lambda: {r["health"] for r in rules_of(chain)} <= {"ok", "err"}, PATIENCE_SECONDS, "every rule was evaluated")
     rules = rules_of(chain)
     assert len(rules) > 30
     assert [(r["name"], r.get("lastError")) for r in rules if r["health"] != "ok" or r.get("lastError")] == []
-    until(lambda: len(chain.query("up == 1")) > 0 and "unknown" not in health(chain), LATEST, "all are scraped")
+    until(
+        lambda: len(chain.query("up == 1")) > 0 and "unknown" not in health(chain), PATIENCE_SECONDS, "all are scraped"
+    )
     targets = chain.prometheus("targets")["activeTargets"]
     assert {target["labels"]["job"]: (target["health"], target["lastError"]) for target in targets} == dict.fromkeys(
         ("ml-exporter", "prometheus", "alertmanager"), ("up", "")
@@ -392,7 +395,7 @@ def zero(found: dict[tuple[str, ...], float]) -> bool:
 
 
 def seen(chain: Chain, expr: str, what: str) -> None:
-    until(lambda: chain.query(expr) != {}, LATEST, what)
+    until(lambda: chain.query(expr) != {}, PATIENCE_SECONDS, what)
 
 
 def rendered(folder: Path, message: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ import yaml
 
 from exporter.config import load
 from exporter.errors import ConfigError
-from tests.e2e.secured import LATEST, PASSWORD, USER, Site
+from tests.e2e.patience import PATIENCE_SECONDS
+from tests.e2e.secured import PASSWORD, USER, Site
 from tests.e2e.test_alerting import free_port, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("security")]
@@ -64,7 +65,7 @@ def holding(outputs: dict[str, str | bytes]) -> list[str]:
 
 def test_no_page_no_metric_and_no_log_tells_a_secret(site: Site) -> None:
     """Sources fail, passwords are guessed, reloads fail, all at the level debug."""
-    until(lambda: site.output().count("source") > 3, LATEST, "failing sources are told")
+    until(lambda: site.output().count("source") > 3, PATIENCE_SECONDS, "failing sources are told")
     guess = f"{USER}:{CANARY}-guess"
     assert site.curl(f"/metrics?token={CANARY}-query", user=guess)[0] == 401
     assert site.curl(f"/{CANARY}-path", "--header", f"Cookie: {CANARY}-cookie")[0] == 404

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from prometheus_client.openmetrics import parser as openmetrics
 
-from tests.e2e.secured import LATEST, PASSWORD, USER, Authority, Site, host
+from tests.e2e.patience import PATIENCE_SECONDS
+from tests.e2e.secured import PASSWORD, USER, Authority, Site, host
 from tests.e2e.test_alerting import free_port, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("security")]
@@ -152,15 +153,15 @@ def test_prometheus_is_let_in_with_the_authority_and_the_password_alone(promethe
     def up() -> dict[str, str]:
         return {each["metric"]["job"]: each["value"][1] for each in prometheus.query("up")}
 
-    until(lambda: len(up()) == 5, LATEST, "every job was tried")
-    until(lambda: up()["good"] == "1", LATEST, "the good one is up")
+    until(lambda: len(up()) == 5, PATIENCE_SECONDS, "every job was tried")
+    until(lambda: up()["good"] == "1", PATIENCE_SECONDS, "the good one is up")
     assert up() == {"good": "1", "wrong_password": "0", "no_password": "0", "no_authority": "0", "no_tls": "0"}
 
 
 def test_values_of_a_hostile_log_arrive_whole_or_visible(site: Site, prometheus: Prometheus) -> None:
     """Log → /metrics → Prometheus' own parser → query: each value one series, none forged, none lost."""
     asked = 'ml_slice_predictions_total{job="good", dimension="tag"}'
-    until(lambda: len(prometheus.query(asked)) == len(VALUES) + 2, LATEST, "every value has its series")
+    until(lambda: len(prometheus.query(asked)) == len(VALUES) + 2, PATIENCE_SECONDS, "every value has its series")
     found = {each["metric"]["value"]: float(each["value"][1]) for each in prometheus.query(asked)}
     cut = sorted(value for value in found if value.startswith("xxx"))
     assert {value: found[value] for value in VALUES.values()} == dict.fromkeys(VALUES.values(), float(ROWS))
@@ -243,17 +244,17 @@ def test_a_client_certificate_can_be_asked_for_and_all_files_change_without_rest
         clients = Authority(tmp_path, "clients")
         clients.sign("client")
         site.protect(client_ca_file="clients.crt", client_auth_type="RequireAndVerifyClientCert")
-        until(lambda: site.curl("/-/healthy")[0] == 0, LATEST, "a certificate is asked for")
+        until(lambda: site.curl("/-/healthy")[0] == 0, PATIENCE_SECONDS, "a certificate is asked for")
         with_client = ("--cert", tmp_path / "client.crt", "--key", tmp_path / "client.key")
         assert site.curl("/-/healthy", *with_client)[0] == 200
         Authority(tmp_path, "strangers").sign("client")
         assert site.curl("/-/healthy", *with_client)[0] == 0
         site.protect()
-        until(lambda: site.curl("/-/healthy")[0] == 200, LATEST, "none is asked for any more")
+        until(lambda: site.curl("/-/healthy")[0] == 200, PATIENCE_SECONDS, "none is asked for any more")
 
         site.authority = Authority(tmp_path, "ca2")
         site.authority.sign("server", addresses=("127.0.0.1",))
         site.client_tls = ("--cacert", site.authority.file)
-        until(lambda: site.curl("/-/healthy")[0] == 200, LATEST, "the new certificate is shown")
+        until(lambda: site.curl("/-/healthy")[0] == 200, PATIENCE_SECONDS, "the new certificate is shown")
     finally:
         site.stop()

@@ -17,6 +17,7 @@ import pytest
 
 from exporter.state.schema import STATE_VERSION
 from tests.e2e.killing import Child, Nursery, Writer, all_read, configured, page_of, totals
+from tests.e2e.patience import PATIENCE_SECONDS
 from tests.exporters import BINARY, Exporter
 from tests.states import seen, undisturbed, unlike
 
@@ -93,7 +94,7 @@ def rows(count: int, first: int, now: float) -> list[list[dict[str, Any]]]:
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < end, what
         time.sleep(0.02)
