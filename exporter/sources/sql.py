@@ -271,9 +271,16 @@ class SqlSource:
         if _CLOCK.monotonic() - self._surveyed < _SURVEY_SECONDS:
             return place, 0
         watermark, name = self._of[0], self._database.name
-        # Also where it takes too long: rows are read all the same, one failure later.
         self._surveyed = _CLOCK.monotonic()
-        survey = self._database.survey()
+        try:
+            survey = self._database.survey()
+        except SourceError as error:
+            # Without an index it may take longer than is allowed: rows are read all the same, from a new snapshot.
+            self._problems = (
+                f"{name}: how many rows have no `{watermark}`, or one in the future, is not known: {error}",
+            )
+            self._database.begin(place.key)
+            return place, 0
         problems = []
         if survey.unplaced:
             problems.append(
