@@ -122,7 +122,7 @@ class ArrowContent:
         if self._ended:
             return b""
         try:
-            content: bytes = self._stream.read(min(size, self._piece))
+            content = self._more(min(size, self._piece))
         except OSError as error:
             if self._piece > 1:
                 # The piece in which a stream breaks is lost to its reader: again, in smaller pieces.
@@ -143,7 +143,12 @@ class ArrowContent:
         self._stream = self._opened()
         left = self._position
         while left:
-            left -= len(self._stream.read(min(left, _PIECE_BYTES)))
+            left -= len(self._more(min(left, _PIECE_BYTES)))
+
+    def _more(self, size: int) -> bytes:
+        """What the stream gives next, by way of a buffer: pyarrow's `read` never frees its bytes where it fails."""
+        content: bytes = self._stream.read_buffer(size).to_pybytes()
+        return content
 
     def close(self) -> None:
         self._stream.close()

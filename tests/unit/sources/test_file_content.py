@@ -1,6 +1,7 @@
 """Bytes of a file, decompressed, from any place on."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -160,3 +161,35 @@ def test_a_head_is_that_of_the_content_whatever_the_compression(file: tuple[str,
     plain.write_bytes(TEXT[:100])
     assert head_of(*file, 100) == head_of(str(plain), None, 100) == head_of(str(plain), None, 200)
     assert head_of(*file, 101) != head_of(*file, 100)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "bz2", "lz4"])
+def test_what_is_broken_takes_no_memory_each_time_it_is_read(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"nothing of the kind" * 100)
+
+    def read(times: int) -> None:
+        for _ in range(times):
+            window = Window(str(path), compression, 0)
+            assert (window.peek(1 << 20), bool(window.broken)) == (b"", True)
+            window.close()
+
+    read(2)
+    tracemalloc.start()
+    try:
+        read(100)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 18
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zstandard_frame_that_needs_gigabytes_of_memory_is_refused(tmp_path: Path) -> None:
+    """A frame may say that it refers 2 GiB back; so does what `zstd --long=31` writes."""
+    path = tmp_path / "log"
+    block = ((64 << 3) | (1 << 1) | 1).to_bytes(3, "little") + b"x"  # the last one: 64 times the same byte
+    for exponent, content, broken in ((17, b"x" * 64, ""), (21, b"", "too much memory")):
+        path.write_bytes(bytes.fromhex("28b52ffd00") + bytes([exponent << 3]) + block)
+        window = Window(str(path), "zstd", 0)
+        assert window.peek(100) == content
+        assert (broken in window.broken) and bool(broken) == bool(window.broken)
+        window.close()
