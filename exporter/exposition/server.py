@@ -152,17 +152,19 @@ class Server:
 
     def _take_changed_files(self) -> None:
         """As Prometheus does: a certificate that was renewed and a user who was added count at once, without reload."""
-        stamps = self._stamps()
-        if stamps == self._seen:
-            return
-        self._seen = stamps
-        try:
-            self.reload_web_config()
-        except (ExporterError, OSError, ValueError) as error:
-            # Also where one of two files is written already: the other one's change brings us back.
-            self._log.error("changed web-config files not taken, the old ones stay", error=str(error))
-            return
-        self._log.info("changed web-config files taken", file=str(self._settings.web_config_file))
+        taken = False
+        # Again where other files are named now: what was read of them may be older than their stamps.
+        while (stamps := self._stamps()) != self._seen:
+            self._seen = stamps
+            try:
+                self.reload_web_config()
+            except (ExporterError, OSError, ValueError) as error:
+                # Also where one of two files is written already: the other one's change brings us back.
+                self._log.error("changed web-config files not taken, the old ones stay", error=str(error))
+                return
+            taken = True
+        if taken:
+            self._log.info("changed web-config files taken", file=str(self._settings.web_config_file))
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
         """When each file of the web-config was last written, also those that are gone."""

@@ -489,6 +489,22 @@ class TestTls:
         until(lambda: rig.events[-1]["event"] == "changed web-config files taken")
         assert ssl.get_server_certificate(("127.0.0.1", server.port)) == (folder / "cert.pem").read_text()
 
+    def test_other_files_are_taken_once(self, rig, folder, serve):
+        """Also where the web-config names files that were not looked at before; their changes count from then on."""
+        server = serve(web_config_file=web_file(folder, self.text + "}"))
+        server.stop()  # nobody but us looks at the files
+        new = folder / "new"
+        new.mkdir()
+        make_certificate(new, "renamed")
+        web_file(folder, self.text.replace("cert.pem", "new/cert.pem").replace("key.pem", "new/key.pem") + "}")
+        for _ in range(3):
+            server._take_changed_files()
+        assert [event["event"] for event in rig.events] == ["changed web-config files taken"]
+        make_certificate(new, "renewed")
+        for _ in range(2):
+            server._take_changed_files()
+        assert [event["event"] for event in rig.events] == ["changed web-config files taken"] * 2
+
     def test_who_is_no_longer_trusted_does_not_get_in(self, folder, serve):
         """A client authority that was taken out of its file is forgotten, also for sessions of before."""
         for name in ("old", "new"):
