@@ -191,5 +191,6 @@ def test_a_zstandard_frame_that_needs_gigabytes_of_memory_is_refused(tmp_path: P
         path.write_bytes(bytes.fromhex("28b52ffd00") + bytes([exponent << 3]) + block)
         window = Window(str(path), "zstd", 0)
         assert window.peek(100) == content
-        assert (broken in window.broken) and bool(broken) == bool(window.broken)
+        assert broken in window.broken
+        assert bool(broken) == bool(window.broken)
         window.close()
