@@ -13,6 +13,7 @@ from exporter.engine.evaluate import Evaluator, MetricSamples
 from exporter.engine.plan import ModelPlan
 from exporter.engine.references import References
 from exporter.engine.stream import Stream
+from exporter.engine.unwatched import Unwatched
 from exporter.errors import SourceError
 from exporter.health import Health
 from exporter.log import Logger
@@ -26,6 +27,7 @@ POLL_ROWS = 131_072
 """Rows asked for at once: enough for NumPy to be fast, few enough to be held several times over."""
 LABEL_ROWS = 524_288
 """The same of labels, which have three columns and fall into many panes."""
+_NAMES_TOLD = 10
 _THREADS = 3
 """Two that decode and count, one that reads ahead."""
 
@@ -52,6 +54,7 @@ class Worker:
         self._told: Counter[tuple[str, str]] = Counter()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"count-{plan.name}")
         self.references = References(plan)
+        self._unwatched = Unwatched(plan, self.references.layouts)
         self._streams: list[Stream] = []
         self._book: Book | None = None
         self._opened()
@@ -284,6 +287,9 @@ class Worker:
             if problem not in stream.problems:
                 self._log.warning("part of a source could not be read", source=stream.name, problem=problem)
         stream.problems = poll.problems
+        if stream.name == "predictions" and (new := self._unwatched.new(poll.batches)):
+            told = f"{', '.join(new[:_NAMES_TOLD])}{f' and {len(new) - _NAMES_TOLD} more' * (len(new) > _NAMES_TOLD)}"
+            self._log.info("columns of the log are not in the reference: fit it again to watch them", columns=told)
         self._health.set("ml_exporter_source_up", labels, 1.0)
         self._health.set("ml_exporter_source_last_success_timestamp_seconds", labels, self._clock.now())
         if poll.backlog_bytes is not None:
