@@ -12,8 +12,6 @@ from exporter.sources.formats.lines import wanted
 BYTES_AT_ONCE: Final = 1 << 26
 """Rows that are read at once take at most about so much memory, however short they are on disk."""
 _TEXT: Final = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
-_NOT_WORTH_A_LOOK: Final = BYTES_AT_ONCE >> 6
-"""A column whose rows cannot take more than so many bytes together."""
 _FIXED_BYTES: Final = 8
 """Of a number or a time in memory, at most."""
 
@@ -24,49 +22,43 @@ class Widths:
     def __init__(self, source: Any, file: pq.ParquetFile, columns: tuple[str, ...] | None) -> None:
         """Of the wanted columns of `file`, which stands open as `source` too."""
         self._metadata = file.metadata
-        paths = [file.schema.column(leaf).path for leaf in range(len(file.schema))]
-        self._leaves = [leaf for leaf, path in enumerate(paths) if wanted(path, columns)]
-        self._fixed = [max(_FIXED_BYTES, file.schema.column(leaf).length or 0) for leaf in self._leaves]
-        self._names = [name for name in file.schema_arrow.names if wanted(name, columns)]
+        leaves = [file.schema.column(leaf) for leaf in range(len(file.schema))]
+        paths = [leaf.path for leaf in leaves]
+        asked = [number for number, path in enumerate(paths) if wanted(path, columns)]
+        self._fixed = sum(max(_FIXED_BYTES, leaves[number].length or 0) for number in asked)
+        self._texts = [number for number in asked if leaves[number].physical_type in _TEXT]
+        self._names = [
+            name
+            for name in file.schema_arrow.names
+            if any(paths[number] == name or paths[number].startswith(f"{name}.") for number in self._texts)
+        ]
         self._dictionaries = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=paths, pre_buffer=False)
 
     def rows_at_once(self, group: int, most: int) -> int:
         """How many rows of a row group stay below `BYTES_AT_ONCE`, from 1 to `most`.
 
-        A row of a column is taken to be as wide as the mean of what is stored, or as the longest value of the
-        dictionary, which every row may repeat. Elements of one row's list are taken to be as many as in the mean.
+        Text in a row is taken to be as long as the mean of what is stored and the longest value of the dictionary,
+        which every row may repeat, together. Elements of one row's list are taken to be as many as in the mean.
 
         Raises:
             pa.ArrowException, OSError: the dictionaries cannot be read.
         """
-        metadata = self._metadata.row_group(group)
-        rows, width, repeated = max(1, metadata.num_rows), 0.0, set[str]()
-        for leaf, fixed in zip(self._leaves, self._fixed, strict=True):
-            chunk = metadata.column(leaf)
-            stored = max(0, chunk.total_uncompressed_size)
-            elements = max(1.0, chunk.num_values / rows)
-            text = chunk.physical_type in _TEXT
-            width += max(fixed * elements, stored / rows if text else 0.0)
-            if text and chunk.has_dictionary_page and stored * elements * min(rows, most) > _NOT_WORTH_A_LOOK:
-                repeated.add(chunk.path_in_schema)
-        if repeated:
-            width += self._longest(group, repeated, rows)
+        width = self._fixed + (self._text(group) if self._names else 0.0)
         return max(1, min(most, int(BYTES_AT_ONCE / max(1.0, width))))
 
-    def _longest(self, group: int, paths: set[str], rows: int) -> float:
-        """Sum of the longest values of some columns' dictionaries, which come along with a row group's first row."""
-        names = [name for name in self._names if any(path == name or path.startswith(f"{name}.") for path in paths)]
-        first = next(self._dictionaries.iter_batches(1, row_groups=[group], columns=names), None)
+    def _text(self, group: int) -> float:
+        """Bytes of a row's text at most; dictionaries come along with a row group's first row."""
+        first = next(self._dictionaries.iter_batches(1, row_groups=[group], columns=self._names), None)
         if first is None:
             return 0.0
-        elements = max(
-            1.0, max(self._metadata.row_group(group).column(leaf).num_values for leaf in self._leaves) / rows
-        )
-        return sum(
-            longest * (elements if nested else 1.0)
-            for column in first.columns
-            for longest, nested in _longest_values(column)
-        )
+        # Only now: asked for a damaged column that was not read before, pyarrow ends the process.
+        metadata = self._metadata.row_group(group)
+        rows = max(1, metadata.num_rows)
+        chunks = [metadata.column(leaf) for leaf in self._texts]
+        stored = sum(max(0, chunk.total_uncompressed_size) for chunk in chunks) / rows
+        elements = max(1.0, max(chunk.num_values for chunk in chunks) / rows)
+        longest = (each for column in first.columns for each in _longest_values(column))
+        return stored + sum(length * (elements if nested else 1.0) for length, nested in longest)
 
 
 def _longest_values(column: pa.Array, *, nested: bool = False) -> Iterator[tuple[int, bool]]:
