@@ -55,8 +55,8 @@ class Widths:
         metadata = self._metadata.row_group(group)
         rows = max(1, metadata.num_rows)
         chunks = [metadata.column(leaf) for leaf in self._texts]
-        stored = sum(max(0, chunk.total_uncompressed_size) for chunk in chunks) / rows
-        elements = max(1.0, max(chunk.num_values for chunk in chunks) / rows)
+        stored: float = sum(max(0, chunk.total_uncompressed_size) for chunk in chunks) / rows
+        elements: float = max(1.0, max(chunk.num_values for chunk in chunks) / rows)
         longest = (each for column in first.columns for each in _longest_values(column))
         return stored + sum(length * (elements if nested else 1.0) for length, nested in longest)
 
