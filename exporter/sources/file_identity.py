@@ -1,13 +1,18 @@
 """Which file is which, whatever it is called and however it was copied: by inode, else by what stands in it."""
 
+import contextlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from exporter.sources.file_content import PRINT_BYTES, Format, Window, digest, head_bytes_of, head_of
+from exporter.sources.file_content import COMPRESSIONS, PRINT_BYTES, Format, Window, digest, head_of
 from exporter.sources.file_cursor import Mark
 from exporter.sources.formats.parquet import footer_digest
+
+_ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([t_.\-]?\d+)*|\d{9,}|old|bak)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,13 @@ class Relations:
     A file is opened only where there is something that it might be.
     """
 
-    def __init__(self, lost: Iterable[Mark], plain: Iterable[Mark]) -> None:
+    def __init__(self, lost: Iterable[Mark], plain: Iterable[Mark], unread: Iterable[Mark] = ()) -> None:
         """Indexes the marks.
 
         Args:
             lost: marks whose file is gone or was truncated.
             plain: marks of uncompressed files that are there.
+            unread: marks at the start of uncompressed files of which nothing was read yet.
         """
         self.lost = list(lost)
         self._lost = _Heads(self.lost)
@@ -65,7 +71,9 @@ class Relations:
         self._by_name: defaultdict[str, list[Mark]] = defaultdict(list)
         for mark in living:
             self._by_name[_name(mark.path)].append(mark)
-        self._telling = _Heads(mark for mark in living if mark.offset > PRINT_BYTES)
+        self._living = _Heads(living)
+        self._unread = list(unread)
+        self._unread_heads: _Heads | None = None
 
     def heir(self, file: LogFile) -> Mark | None:
         """The lost mark that this new file goes on with: it was rotated by copying, compressed, moved or replaced.
@@ -96,10 +104,28 @@ class Relations:
             return any(
                 _same_until(file, mark, file.size) or (mark.offset > PRINT_BYTES and same_content(file, mark))
                 for mark in named
+            ) or any(_within(file, mark) for mark in self._unread if stems_from(file.path, mark.path))
+        alike = [mark for mark in self._living.alike(file) if not mark.of_parquet]
+        return (
+            any(_same_until(file, mark, mark.offset) for mark in named)
+            or any(_same_tail(file, mark) for mark in alike if mark.offset > PRINT_BYTES)
+            or any(
+                _within(file, mark)
+                for mark in [*alike, *self._unread_alike(file)]
+                if mark.offset <= PRINT_BYTES and log_name(mark.path)[1] == log_name(file.path)[1]
             )
-        return any(_same_until(file, mark, mark.offset) for mark in named) or any(
-            _same_tail(file, mark) for mark in self._telling.alike(file) if not mark.of_parquet
         )
+
+    def _unread_alike(self, file: LogFile) -> list[Mark]:
+        """Marks of unread files that begin as this one does; all of them are opened the first time this is asked."""
+        if self._unread_heads is None:
+            found = []
+            for mark in self._unread:
+                with contextlib.suppress(OSError):
+                    head = _beginning(mark.path, None)
+                    found.append(replace(mark, head=digest(head), head_bytes=len(head), offset=len(head)))
+            self._unread_heads = _Heads(found)
+        return self._unread_heads.alike(file)
 
 
 class _Heads:
@@ -120,7 +146,7 @@ class _Heads:
         if self._parquet and file.format in ("parquet", None):
             found += self._parquet.get(footer_digest(file.path), ())
         if self._text and file.format != "parquet":
-            head = head_bytes_of(file.path, file.compression, PRINT_BYTES)
+            head = _beginning(file.path, file.compression)
             for size, marks in self._text.items():
                 found += marks.get(digest(head[:size]), ())
         return found
@@ -130,6 +156,25 @@ def stems_from(path: str, other: str) -> bool:
     """True where a file's name is another one's with something added, as rotating does."""
     name, stem = _name(path), _name(other)
     return len(name) > len(stem) and name.startswith(stem)
+
+
+def _beginning(path: str, compression: str | None) -> bytes:
+    """The first 1 KiB of content, or what stands before its end or the place where it is broken."""
+    window = Window(path, compression, 0)
+    try:
+        return window.peek(PRINT_BYTES)
+    finally:
+        window.close()
+
+
+def log_name(path: str) -> tuple[str | None, str]:
+    """Compression by a file's name, and that name in lower case without it and without what rotating adds to it."""
+    stem, suffix = os.path.splitext(_name(path).lower())  # noqa: PTH122 -- both are wanted
+    compression = COMPRESSIONS.get(suffix)
+    name = _name(path).lower() if compression is None else stem
+    while (shorter := _ROTATION.sub("", name)) != name:
+        name = shorter
+    return compression, name
 
 
 def _name(path: str) -> str:
@@ -160,3 +205,17 @@ def _same_until(file: LogFile, mark: Mark, place: int) -> bool:
         (read.position, read.tail) == (copy.position, copy.tail)
         and head_of(file.path, file.compression, size) == head_of(mark.path, None, size)
     )  # fmt: skip
+
+
+def _within(file: LogFile, mark: Mark) -> bool:
+    """True where all that the file holds stands at the beginning of the mark's, judged by both ends of it."""
+    try:
+        size = os.stat(mark.path).st_size  # noqa: PTH116 -- paths stay as the glob gave them
+    except OSError:
+        return False
+    length = file.size
+    if file.compression is not None:
+        window = Window(file.path, file.compression, size + 1)
+        window.close()
+        length = window.position
+    return length <= size and _same_until(file, mark, length)

@@ -2,17 +2,15 @@
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from exporter.sources.file_content import COMPRESSIONS, BrokenContent, Format, head_of
+from exporter.sources.file_content import BrokenContent, Format, head_of
 from exporter.sources.file_cursor import Mark
 from exporter.sources.file_glob import matching
-from exporter.sources.file_identity import LogFile, same_content, stems_from
+from exporter.sources.file_identity import LogFile, log_name, same_content, stems_from
 
 SETTLED_NANOSECONDS: Final = 60 * 10**9
 """A file that stayed as it is for so long after another one was written to is not written to any more."""
@@ -25,7 +23,6 @@ _FORMATS: Final[dict[str, Format]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_ROTATION: Final = re.compile(r"[.\-_](\d{1,3}|\d{4}-?\d\d-?\d\d([t_.\-]?\d+)*|\d{9,}|old|bak)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +61,7 @@ class Survey:
 
 def format_of(path: str) -> tuple[str | None, Format | None]:
     """Compression and format by a file's name: `a.csv.zst`, `a.jsonl.1.gz`, `a.log`; None where it does not tell."""
-    name = Path(path).name.lower()
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 -- a stem is wanted twice, not a path
-    compression = COMPRESSIONS.get(suffix)
-    if compression is not None:
-        name = stem
-    while (shorter := _ROTATION.sub("", name)) != name:
-        name = shorter
+    compression, name = log_name(path)
     return compression, _FORMATS.get(os.path.splitext(name)[1])  # noqa: PTH122
 
 

@@ -115,6 +115,7 @@ class FilesSource:
         """
         found = survey(self._config.patterns, decode(cursor), self._forced)
         harvest = Harvest(limit, problems=list(found.problems))
+        plain = [one for one in found.known if one.file.compression is None and one.file.format != "parquet"]
         relations = Relations(
             found.lost,
             [
@@ -122,6 +123,7 @@ class FilesSource:
                 for one in found.known
                 if one.mark is not None and one.file.compression is None
             ],
+            [start_of(one.file) for one in plain if one.mark is None or one.mark.offset == 0],
         )
         marks: list[Mark] = []
         exhausted, readable, backlog = True, 0, 0
