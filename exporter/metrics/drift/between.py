@@ -56,9 +56,10 @@ class Company:
 
     @classmethod
     def of(cls, variables: Iterable[Between]) -> "Company":
-        """Of the variables whose windows differ by more than chance: the others, and less than three, tell nothing."""
-        telling = [each for each in variables if not np.isnan(each.likeness)]
-        if len(telling) < 3:  # noqa: PLR2004
+        """Of the variables whose windows differ by more than chance; if these are few, it was chance that they do."""
+        listed = list(variables)
+        telling = [each for each in listed if not np.isnan(each.likeness)]
+        if len(telling) < max(_FEWEST_TELLING, len(listed) / 4):
             return cls()
         likeness = np.array([each.likeness for each in telling])
         return cls(float(likeness.mean() + likeness.std() / 2), float(np.mean([each.calmness for each in telling])))
@@ -73,6 +74,9 @@ _ALIKE = 2.5
 """The same of neighbours being alike."""
 _SPELLS = 1.0
 """Standard errors that the likeness of neighbours is taken higher than seen."""
+_FEWEST_TELLING = 3
+_FEW_WINDOWS = 45
+"""Windows of the reference from which a variable's own count for more than what those of the others show."""
 _NEGLIGIBLE = 0.02
 """Autocorrelation that need not be added up."""
 
@@ -115,9 +119,12 @@ def between(counts: Floats, company: Company = ALONE) -> Between | None:
     variance = float((points**2).sum()) / (number - 1)
     if variance <= 0 or distances.max() <= 0:  # a constant
         return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
-    seen = _seen(points, variance, noise, within)
+    seen, differ = _seen(points, variance, noise, within)
     clear = seen is not None or company.likeness > 0
-    lags = _lags(seen, number, company.likeness) if clear else np.empty(0)
+    trust = number / (number + _FEW_WINDOWS)
+    lags = np.empty(0) if seen is None else seen
+    if differ or company.likeness > 0:
+        lags = _lags(lags, number, company.likeness, trust)
     inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
     # The mean takes one degree of freedom, telling how alike neighbours are another one.
     freedom = max(effective - (2 if len(lags) else 1), 1.0)
@@ -136,33 +143,34 @@ def between(counts: Floats, company: Company = ALONE) -> Between | None:
         spread=2 * max(second, spread) / freedom * widen**2,
         windows=number,
         furthest=max(float(distances.max()) - within, 0.0),
-        calmness=min(calm, company.calmness),
+        calmness=min(calm, calm**trust * company.calmness ** (1 - trust)),
         likeness=np.nan if seen is None else float(seen[0]) if len(seen) else 0.0,
     )
 
 
-def _seen(points: Floats, variance: float, noise: float, within: float) -> Floats | None:
+def _seen(points: Floats, variance: float, noise: float, within: float) -> tuple[Floats | None, bool]:
     """How alike neighbours are, by lag; None where windows are not told from drawn at random from one mix.
 
-    They are told by their variance, or, where rows are few, by likeness of neighbours: noise has none.
+    They are told by their variance (then True), or, where rows are few, by likeness of neighbours: noise has none.
     """
     number, bins = points.shape
     beyond, visible = variance - within, _CLEAR * noise * np.sqrt(2 * (bins - 1) / (number - 1))
     if beyond > visible:
-        return autocorrelation(points, beyond, within)
+        return autocorrelation(points, beyond, within), True
     step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
     if step <= _ALIKE * np.sqrt(squares(points, number - 1.0) / (number - 1)):
-        return None
-    return autocorrelation(points, max(step, visible), within)
+        return None, False
+    return autocorrelation(points, max(step, visible), within), False
 
 
-def _lags(seen: Floats | None, number: int, least: float) -> Floats:
-    """How alike neighbours are taken to be, by lag: the first more than seen or `least`, falling geometrically at most.
+def _lags(seen: Floats, number: int, others: float, trust: float) -> Floats:
+    """How alike neighbours are taken to be, by lag: the first more than seen, falling geometrically at most.
 
-    Few windows tell badly how long a spell lasts, and one that began before the reference looks like none.
+    Few windows tell badly how long a spell lasts, and one that began before the reference looks like none: the fewer
+    they are, the more the `others` count.
     """
-    seen = np.empty(0) if seen is None else seen
-    first = min(max((float(seen[0]) if len(seen) else 0.0) + _SPELLS / np.sqrt(number), least), 0.98)
+    own = float(seen[0]) if len(seen) else 0.0
+    first = min(max(own + _SPELLS / np.sqrt(number), trust * own + (1 - trust) * others), 0.98)
     lags: Floats = first ** np.arange(1, number // 3 + 1)
     lags[: len(seen)] = np.maximum(lags[: len(seen)], seen)
     return lags[lags > _NEGLIGIBLE]

@@ -145,8 +145,8 @@ def test_what_most_variables_show_holds_for_those_that_hide_it():
     assert (company.likeness, company.calmness) == pytest.approx((0.8, 0.1))
     counts = days(rng, 30, 0.3, 1000)
     own, met = between(counts), between(counts, company)
-    assert met.calmness == pytest.approx(0.1)
-    assert met.freedom < own.freedom / 2
+    assert own.calmness > 0.5 > met.calmness > 0.1
+    assert met.freedom < 0.9 * own.freedom
     assert met.likeness == own.likeness
 
 
