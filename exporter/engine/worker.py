@@ -22,12 +22,14 @@ from exporter.metrics.silence import Silence
 from exporter.profile.counts import Counts
 from exporter.profile.refused import Refused
 from exporter.state.store import Store
+from exporter.visible import one_line
 
 POLL_ROWS = 131_072
 """Rows asked for at once: enough for NumPy to be fast, few enough to be held several times over."""
 LABEL_ROWS = 524_288
 """The same of labels, which have three columns and fall into many panes."""
-_NAMES_TOLD = 10
+_NAMES_TOLD, _NAME_TOLD = 10, 100
+"""New columns that are told at once, and characters of each."""
 _THREADS = 3
 """Two that decode and count, one that reads ahead."""
 
@@ -288,7 +290,8 @@ class Worker:
                 self._log.warning("part of a source could not be read", source=stream.name, problem=problem)
         stream.problems = poll.problems
         if stream.name == "predictions" and (new := self._unwatched.new(poll.batches)):
-            told = f"{', '.join(new[:_NAMES_TOLD])}{f' and {len(new) - _NAMES_TOLD} more' * (len(new) > _NAMES_TOLD)}"
+            names = ", ".join(one_line(name[:_NAME_TOLD]) for name in new[:_NAMES_TOLD])
+            told = f"{names}{f' and {len(new) - _NAMES_TOLD} more' * (len(new) > _NAMES_TOLD)}"
             self._log.info("columns of the log are not in the reference: fit it again to watch them", columns=told)
         self._health.set("ml_exporter_source_up", labels, 1.0)
         self._health.set("ml_exporter_source_last_success_timestamp_seconds", labels, self._clock.now())

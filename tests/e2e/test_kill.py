@@ -66,7 +66,7 @@ def rows_of(count: int, seed: int, now: float) -> tuple[list[Any], list[Any]]:
             "id": f"i{n}",
             "version": draw.choice(["v1", "v1", "v2"]),
             "carrier": draw.choice(["AA", "UA", "DL", "XX", None]),
-            "hour": str(n % 24),
+            "hour": str(n % 12),
             "x": draw.choice([round(draw.gauss(10, 3), 3), None, "bad"]) if n % 5 == 0 else round(draw.gauss(10, 3), 3),
             "p": score,
             "late": int(score > 0.5),
