@@ -12,7 +12,7 @@ POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell comm
 .PHONY: help setup servers demo test check lint types bench bench-docs bench-peers soak kill fuzz generate golden e2e clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) servers ## virtual environment, pinned dependencies, Prometheus, Alertmanager, Postgres
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "ml-exporter": typer.main.get_command(cli),
     "python -m demo": typer.main.get_command(demo_commands),
 }
-TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def without_code(text: str) -> str:
