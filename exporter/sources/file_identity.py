@@ -1,6 +1,7 @@
 """Which file is which, whatever it is called and however it was copied: by inode, else by what stands in it."""
 
 import contextlib
+import itertools
 import os
 import re
 from collections import defaultdict
@@ -72,7 +73,9 @@ class Relations:
         for mark in living:
             self._by_name[_name(mark.path)].append(mark)
         self._living = _Heads(living)
-        self._unread = list(unread)
+        self._unread: defaultdict[str, list[Mark]] = defaultdict(list)
+        for mark in unread:
+            self._unread[_name(mark.path)].append(mark)
         self._unread_heads: _Heads | None = None
 
     def heir(self, file: LogFile) -> Mark | None:
@@ -99,12 +102,13 @@ class Relations:
             OSError, BrokenContent: the file cannot be read.
         """
         name = _name(file.path)
-        named = [mark for length in range(1, len(name)) for mark in self._by_name.get(name[:length], ())]
+        stems = [name[:length] for length in range(1, len(name))]
+        named = [mark for stem in stems for mark in self._by_name.get(stem, ())]
         if file.compression is None:
             return any(
                 _same_until(file, mark, file.size) or (mark.offset > PRINT_BYTES and same_content(file, mark))
                 for mark in named
-            ) or any(_within(file, mark) for mark in self._unread if stems_from(file.path, mark.path))
+            ) or any(_within(file, mark) for stem in stems for mark in self._unread.get(stem, ()))
         alike = [mark for mark in self._living.alike(file) if not mark.of_parquet]
         return (
             any(_same_until(file, mark, mark.offset) for mark in named)
@@ -120,7 +124,7 @@ class Relations:
         """Marks of unread files that begin as this one does; all of them are opened the first time this is asked."""
         if self._unread_heads is None:
             found = []
-            for mark in self._unread:
+            for mark in itertools.chain.from_iterable(self._unread.values()):
                 with contextlib.suppress(OSError):
                     head = _beginning(mark.path, None)
                     found.append(replace(mark, head=digest(head), head_bytes=len(head), offset=len(head)))

@@ -45,10 +45,14 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What variables of the same windows have in common: how alike neighbours are at least, how calm they are at most.
+    """What variables of the same windows have in common.
 
     In few windows some variable always looks as if one day had nothing to do with the next, or as if there were no
     storms. But all of them are of the same days, and together they tell.
+
+    Attributes:
+        likeness: autocorrelation of neighbours, half a standard deviation above the variables' mean; 0: nothing known.
+        calmness: the variables' mean.
     """
 
     likeness: float = 0.0
@@ -75,6 +79,7 @@ _ALIKE = 2.5
 _SPELLS = 1.0
 """Standard errors that the likeness of neighbours is taken higher than seen."""
 _FEWEST_TELLING = 3
+"""Variables that differ by more than chance, at least, and a quarter of all: fewer do so by chance."""
 _FEW_WINDOWS = 45
 """Windows of the reference from which a variable's own count for more than what those of the others show."""
 _NEGLIGIBLE = 0.02
