@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.sources import file_reader
 from tests.exporters import BINARY, DAY, HOUR, NOW, Exporter, reference_rows
 from tests.states import state_of
 
@@ -73,11 +75,19 @@ def started(folder: Path, references: dict[str, bytes], **changes: Any) -> Expor
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(predictions=PREDICTIONS, labels=LABELS, cuts=CUTS, conflict=st.sampled_from(["first", "last"]))
+@given(
+    predictions=PREDICTIONS,
+    labels=LABELS,
+    cuts=CUTS,
+    conflict=st.sampled_from(["first", "last"]),
+    block=st.sampled_from([64, 400, 8 << 20]),
+)
 def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
-    tmp_path_factory, references, predictions, labels, cuts, conflict
+    tmp_path_factory, references, predictions, labels, cuts, conflict, block
 ) -> None:
-    """Rows out of order, duplicates, conflicts, early and late labels, two versions with bins of their own."""
+    """Rows out of order, duplicates, conflicts, early and late labels, two versions with bins of their own; read in
+    blocks of any size.
+    """
     logs = {"logs": [prediction(each) for each in predictions], "labels": [label(each) for each in labels]}
     settings_of_labels = {**BINARY["labels"], "conflict": conflict}
     whole = started(tmp_path_factory.mktemp("whole"), references, labels=settings_of_labels)
@@ -88,6 +98,19 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
     whole.close()
 
     cut = started(tmp_path_factory.mktemp("cut"), references, labels=settings_of_labels)
+    with pytest.MonkeyPatch.context() as reader:
+        for limit in ("BLOCK_BYTES", "_SMALLEST_BLOCK"):
+            reader.setattr(file_reader, limit, min(block, getattr(file_reader, limit)))
+        _read_in_cuts(cut, logs, cuts)
+    assert state_of(cut, END) == expected
+    cut.restart()
+    cut.worker.finish_waits()
+    assert state_of(cut, END)["windows"] == expected["windows"]
+    cut.close()
+
+
+def _read_in_cuts(cut: Exporter, logs: Mapping[str, list[dict[str, Any]]], cuts: list[tuple[Any, ...]]) -> None:
+    """Both logs are written and read bit by bit, until nothing is left of them."""
     for name in logs:
         cut.write(f"{name}/a.jsonl", [])
     rest = {name: list(rows) for name, rows in logs.items()}
@@ -114,11 +137,6 @@ def test_state_does_not_depend_on_the_cut(  # noqa: PLR0917 - fixtures and draws
             cut.restart()
         files[name] += next_file
     cut.read()
-    assert state_of(cut, END) == expected
-    cut.restart()
-    cut.worker.finish_waits()
-    assert state_of(cut, END)["windows"] == expected["windows"]
-    cut.close()
 
 
 @settings(max_examples=20, deadline=None)
