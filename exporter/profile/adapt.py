@@ -20,12 +20,14 @@ _BINNED = {
     "score": "score_bins",
     "score_actual": "ranked_bins",
     "score_ranks": "score_bins",
+    "score_positive": "score_bins",
     "prediction": "prediction_bins",
     "error_cells": "error_bins",
     "actual": "actual_bins",
     "latency": "latency_bounds",
     "label_delay": "label_delay_bounds",
     "class_score_actual": "classes",
+    "class_score": "classes",
 }
 
 

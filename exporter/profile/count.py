@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from exporter.profile.bins import FIRST_CELL, INVALID, Floats, NumericBins, to_unit
 from exporter.profile.cells import Names
 from exporter.profile.counts import Counts
-from exporter.profile.layout import Layout
+from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
 from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
 from exporter.profile.scattered import Scattered, ScatteredTable
-from exporter.profile.truth import PROBABILITY_UNIT, cell_codes, count_truth
+from exporter.profile.truth import PROBABILITY_UNIT, cell_codes, class_score_cells, count_truth
 from exporter.profile.vocabulary import Vocabulary
 
 SECONDS_UNIT = 2.0**-20
@@ -286,7 +286,16 @@ def _count_outputs(table: _Table, rows: Rows) -> None:
         table.add("prediction_sum", zero, values=np.where(given, rows.prediction, 0), unit=unit, keep=given)
     if layout.score_bins is not None and layout.has("score"):
         known = ~np.isnan(rows.score)
-        table.add("score", cell_codes(layout.score_bins, rows.score), keep=known)
+        cells = cell_codes(layout.score_bins, rows.score)
+        table.add("score", cells, keep=known)
+        if layout.has("score_positive"):
+            table.add("score_positive", cells, keep=known & (rows.prediction == 1))
         table.add("score_sum", zero, values=np.where(known, rows.score, 0), unit=PROBABILITY_UNIT, keep=known)
         failed = rows.error.codes >= 0
         table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
+    if rows.scores is not None and layout.has("class_score"):
+        known = ~np.isnan(rows.scores).any(axis=1)
+        cells = class_score_cells(np.where(known[:, None], rows.scores, 0.0))
+        for index in range(len(layout.classes)):
+            place = (index * CLASS_SCORE_CELLS + cells[:, index]) * 2 + (rows.prediction == index)
+            table.add("class_score", place, keep=known)

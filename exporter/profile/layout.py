@@ -14,7 +14,9 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     score·               (Ks,)       binary: cells of the score; codes without missing and invalid, see score_bad
     score_bad·           (2,)        scores missing, invalid
     score_sum·           (1,)        Σ score
+    score_positive       (Ks,)       binary: cells of the score, of rows predicted positive alone
     predicted·           (C+1,)      classification: predicted class, last is *other*
+    class_score          (C, 64, 2)  multiclass: score cell × is that class predicted, of rows with all scores
     prediction·          (Kp,)       regression: cells of the predicted value
     prediction_sum·      (1,)        regression: Σ prediction
 
@@ -50,12 +52,15 @@ from exporter.profile.ranking import rank_edges, ranked_bins
 
 Task = Literal["binary", "multiclass", "regression"]
 
-LAYOUT_VERSION = 3
-"""Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`."""
+LAYOUT_VERSION = 4
+"""Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`; 3 none
+of what causes and estimates are read from: `score_positive`, `class_score`."""
 OLDEST_VERSION = 2
 """Layouts from here on are read: they count what they did until the reference is fitted again."""
 _FINE = 3
 """The version that brought `score_ranks` and `relative_terms`."""
+_CAUSES = 4
+"""The version that brought what causes and estimates are read from."""
 ERROR_SLOTS = 16
 """Error classes told apart, *other* among them."""
 CLASS_SCORE_CELLS = 64
@@ -182,8 +187,12 @@ class Layout:
             ]
             if self.version >= _FINE and self.rank_edges is not None:
                 parts.append(Part("score_ranks", (len(self.rank_edges) + 1, 2), sliced=False))
+            if self.version >= _CAUSES:
+                parts.append(Part("score_positive", (cells,), sliced=False))
         if self.class_scores:
             parts.append(Part("class_score_actual", (len(self.classes), CLASS_SCORE_CELLS, 2), sliced=False))
+            if self.version >= _CAUSES:
+                parts.append(Part("class_score", (len(self.classes), CLASS_SCORE_CELLS, 2), sliced=False))
         return tuple(parts)
 
     @cached_property

@@ -44,6 +44,11 @@ def cell_codes(bins: NumericBins, values: Floats) -> Ints:
     return np.maximum(bins.codes(values).astype(np.int64) - 2, 0)
 
 
+def class_score_cells(scores: Floats) -> Ints:
+    """Cells of scores in [0, 1] of classes, all of the same width."""
+    return np.minimum((scores * CLASS_SCORE_CELLS).astype(np.int64), CLASS_SCORE_CELLS - 1)
+
+
 def count_truth(table: Table, outcomes: Outcomes) -> None:
     """Adds all that is counted of predictions whose truth is known."""
     zero = np.zeros(len(outcomes), dtype=np.int64)
@@ -83,7 +88,7 @@ def _count_classes(table: Table, outcomes: Outcomes) -> None:
         filled = np.where(usable[:, None], scores, 0.0)
         truth = np.minimum(true, len(layout.classes) - 1)
         hit = truth[:, None] == np.arange(len(layout.classes))
-        bucket = np.minimum((filled * CLASS_SCORE_CELLS).astype(np.int64), CLASS_SCORE_CELLS - 1)
+        bucket = class_score_cells(filled)
         for index in range(len(layout.classes)):
             place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
             table.add("class_score_actual", place, keep=usable)

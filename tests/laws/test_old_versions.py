@@ -19,8 +19,12 @@ from exporter.profile.reference import Reference
 from tests.laws.rows import TASKS, layout, same, total
 
 OLD = Path(__file__).parent / "old"
-NEW_PARTS = {"binary": {"score_ranks"}, "multiclass": set(), "regression": {"relative_terms"}}
-"""What version 3 brought."""
+NEW_PARTS = {
+    "binary": {"score_ranks", "score_positive"},
+    "multiclass": {"class_score"},
+    "regression": {"relative_terms"},
+}
+"""What later versions brought."""
 
 
 def log_of(task):

@@ -24,6 +24,7 @@ def fill(layout: Layout, into: Mapping[str, np.ndarray], **rows: np.ndarray) -> 
     fill_features(layout, into, rows)
     n = len(next(iter(rows.values())))
     into["rows"][0] += n
+    _outputs(layout, into, rows)
     if "actual" not in rows:
         return
     into["labels"][0] += n
@@ -48,6 +49,16 @@ def fill_features(layout: Layout, into: Mapping[str, np.ndarray], rows: Mapping[
             if isinstance(bins, NumericBins):
                 finite = np.where(np.isfinite(values), values, 0.0)
                 into["feature_sums"][span] += np.bincount(codes, weights=finite, minlength=bins.width)
+
+
+def _outputs(layout, into, rows):
+    """What is counted of every prediction, whether its truth is known or not."""
+    if "score" in rows and "predicted" in rows and "score_positive" in into:
+        np.add.at(into["score_positive"], cells(layout.score_bins, rows["score"])[rows["predicted"] == 1], 1)
+    if "scores" in rows and "class_score" in into:
+        at = np.clip((rows["scores"] * CLASS_SCORE_CELLS).astype(int), 0, CLASS_SCORE_CELLS - 1)
+        for k in range(len(layout.classes)):
+            np.add.at(into["class_score"], (k, at[:, k], (rows["predicted"] == k).astype(int)), 1)
 
 
 def _binary_scores(layout, into, score, actual):
