@@ -466,3 +466,25 @@ def test_very_many_values(started: Any, column: str) -> None:
     book = exporter.book
     assert sum(map(len, book.vocabulary.names.values())) <= 100
     assert len(book.versions.last) <= 101
+
+
+def test_a_million_categories(started: Any) -> None:
+    """Every row has a category, a slice value, an error class and an id of its own: peak memory of it all is bounded."""
+    n = 1_000_000
+    exporter = started("parquet", slices=["carrier"])
+    names = pa.array([f"value-{i}" for i in range(n)])
+    rows = {"ts": pa.array(np.full(n, NOW - 60)), "id": names, "carrier": names, "error": names}
+    pq.write_table(pa.table(rows), exporter.folder / "logs/a.parquet", row_group_size=1 << 17)
+    with Path("/proc/self/clear_refs").open("w") as peak:
+        peak.write("5")  # the peak is of what follows
+    before = _status_bytes("VmRSS")
+    exporter.read()
+    told_in_lines(exporter)
+    assert (counted(exporter), exporter.rejected()) == (n, {})
+    assert _status_bytes("VmHWM") - before < 500e6
+    assert sum(map(len, exporter.book.vocabulary.names.values())) <= 200
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
