@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from exporter.config.features import feature_faults
+from exporter.config.flow import flow
 from exporter.config.model import ModelSection
 from exporter.config.objectives import objective_faults, threshold_faults
 from exporter.config.roles import label_faults, role_faults, sql_faults, task_faults
@@ -96,13 +97,14 @@ def _retention_faults(model: ModelSection) -> Iterator[Fault]:
 
 
 def _slice_faults(model: ModelSection) -> Iterator[Fault]:
-    for dimension in model.slices:
+    for dimension, section in model.slices.items():
+        columns = section.column
         if dimension in RESERVED_DIMENSIONS:
             yield (
                 ("slices", dimension),
                 (
                     f"`{dimension}` is taken by ml-exporter itself; name it otherwise, such as "
-                    f"`slices: {{{dimension}_kind: {model.slices[dimension].column}}}`"
+                    f"`slices: {{{dimension}_kind: {flow(columns[0] if len(columns) == 1 else columns)}}}`"
                 ),
             )
 

@@ -206,7 +206,12 @@ def _latency(columns: Columns, sample: Sample) -> Iterator[Finding]:
 
 def _optional(model: ModelPlan, columns: Columns, sample: Sample) -> Iterator[Finding]:
     named = {"error": columns.error, "version": columns.version, "replica": columns.replica, "weight": columns.weight}
-    named |= {f"slice {dimension}": column for dimension, column in columns.slices.items()}
+    # Of combinations each column is looked at by itself.
+    named |= {
+        f"slice {dimension}" if len(several) == 1 else f"slice {dimension}: {column}": column
+        for dimension, several in columns.slices.items()
+        for column in several
+    }
     for role, name in named.items():
         if name is None:
             continue

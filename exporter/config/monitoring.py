@@ -9,18 +9,24 @@ from exporter.config.values import Dimension, Duration, FineDuration, Name, Name
 
 
 class SliceSection(Section):
-    column: Text = Field(description="Column of the prediction log that holds the value.", examples=["origin"])
+    column: Names = Field(
+        description="Column of the prediction log that holds the value; two or three of them, `[carrier, origin]`: "
+        "each combination of theirs is a value.",
+        min_length=1,
+        max_length=3,
+        examples=["origin"],
+    )
     max_values: int = Field(
         default=20, ge=2, le=200, description="How many values are told apart; the rest is `other`.", examples=[20]
     )
 
 
 def normal_slices(value: Any) -> Any:
-    """`[a, b]`, `{a: column}` and `{a: {column: …}}` all in the last form."""
+    """`[a, b]`, `[a, [a, b]]`, `{a: column}`, `{a: [a, b]}` and `{a: {column: …}}` all in the last form."""
     if isinstance(value, str):
         return {value: {"column": value}}
     if isinstance(value, list):
-        return {str(each): {"column": each} for each in value}
+        return {"_".join(map(str, each)) if isinstance(each, list) else str(each): {"column": each} for each in value}
     if isinstance(value, dict):
         return {key: each if isinstance(each, dict) else {"column": each} for key, each in value.items()}
     return value

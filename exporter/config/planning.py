@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def _columns(model: ModelSection, roles: PredictionColumns, timezone: str) -> Co
         weight=roles.weight,
         label=roles.label,
         label_time=roles.label_time,
-        slices={dimension: each.column for dimension, each in model.slices.items()},
+        slices={dimension: tuple(each.column) for dimension, each in model.slices.items()},
         features=None
         if features.include is None
         else {name: features.columns.get(name, name) for name in features.include},
@@ -179,7 +180,7 @@ def needed_columns(columns: Columns) -> tuple[str, ...] | None:
         columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error, columns.version,
         columns.replica, columns.weight, columns.label, columns.label_time,
     )  # fmt: skip
-    named = [*single, *columns.scores.values(), *columns.slices.values(), *columns.features.values()]
+    named = [*single, *columns.scores.values(), *chain(*columns.slices.values()), *columns.features.values()]
     needed: dict[str, None] = {}
     for name in named:
         if name is not None:

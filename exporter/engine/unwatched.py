@@ -1,6 +1,7 @@
 """Columns of a prediction log that nobody watches: they have no role, and no reference knows them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final
 
 from exporter.batch import Batch
@@ -23,7 +24,7 @@ class Unwatched:
             columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error,
             columns.version, columns.replica, columns.weight, columns.label, columns.label_time, truth,
         )  # fmt: skip
-        named = {*roles, *columns.scores.values(), *columns.slices.values(), *plan.excluded_features, *features}
+        named = {*roles, *columns.scores.values(), *chain(*columns.slices.values()), *plan.excluded_features, *features}
         known = {name for name in (*named, *(plan.feature_columns.get(each, each) for each in features)) if name}
         # A dot may reach into an object: then the object is known.
         self._seen = known | {name.split(".", 1)[0] for name in known}

@@ -309,6 +309,19 @@ def name_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def joint_names(columns: Sequence[Names]) -> Names:
+    """Names of columns of the same rows together, as in `AA × JFK`; none where one of them has none."""
+    first, *others = columns
+    for other in others:
+        wide = max(len(other.names), 1)
+        joint = np.where((first.codes < 0) | (other.codes < 0), -1, first.codes * wide + other.codes)
+        used, codes = np.unique(joint, return_inverse=True)
+        none = int(len(used) > 0 and used[0] < 0)
+        names = [f"{first.names[code // wide]} × {other.names[code % wide]}" for code in used[none:].tolist()]
+        first = Names(codes.astype(np.int64) - none, tuple(names))
+    return first
+
+
 def _without_empty(codes: NDArray[np.int64], names: list[str]) -> Names:
     if "" not in names and len(set(names)) == len(names):
         return Names(codes, tuple(names))

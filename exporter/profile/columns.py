@@ -22,7 +22,7 @@ class Columns:
         latency: duration of the prediction, in `latency_unit`.
         error: not null and not empty where the prediction failed: the class of error.
         label, label_time: the truth, where it stands in the prediction's own row or in the label log.
-        slices: dimension → column.
+        slices: dimension → column, or columns whose combinations are its values.
         features: feature → column; None = all that the reference has, under their own names.
         weight: how many predictions a sampled row stands for.
         timezone: IANA name; where times have no offset they are taken to be of this zone.
@@ -41,6 +41,6 @@ class Columns:
     weight: str | None = None
     label: str | None = None
     label_time: str | None = None
-    slices: Mapping[str, str] = field(default_factory=dict)
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     features: Mapping[str, str] | None = None
     timezone: str = "UTC"

@@ -19,6 +19,7 @@ from exporter.profile.cells import (
     Names,
     constant,
     find_column,
+    joint_names,
     read_names,
     read_numbers,
     read_times,
@@ -157,7 +158,7 @@ def decode_labels(batch: Batch, reading: Reading) -> tuple[LabelRows, Refused]:
 
 
 Decoded = TypeVar("Decoded", Rows, LabelRows)
-_NO_ROWS = pa.RecordBatch.from_struct_array(pa.array([], pa.struct([])))
+_NO_ROWS = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 """Without columns: one that cannot be read cannot be read where it has no rows either."""
 
 
@@ -213,7 +214,7 @@ def _decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, Refused]:
         prediction=_prediction(rows, reading, score, n),
         place=np.arange(n),
         scores=_class_scores(rows, columns, layout, n),
-        slices={dimension: _names(rows, column, n) for dimension, column in columns.slices.items()},
+        slices={name: joint_names([_names(rows, each, n) for each in named]) for name, named in columns.slices.items()},
         features={name: _feature(rows, columns, name, bins, n) for name, bins in layout.features.items()},
         weight=_weight(rows, columns.weight),
     )

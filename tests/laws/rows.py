@@ -23,7 +23,7 @@ TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 COLUMNS = Columns(
     time="ts", prediction="prediction", score="score", scores={"a": "p_a", "b": "p_b"}, latency="latency",
-    error="error", version="version", weight="weight", label="label", label_time="known", slices={"site": "site"},
+    error="error", version="version", weight="weight", label="label", label_time="known", slices={"site": ("site",)},
 )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def test_predictions_and_labels_in_files_of_their_own(tmp_path: Path) -> None:
     assert (columns.latency, columns.latency_unit, columns.version) == ("latency_ms", "ms", "model_version")
     assert columns.weight is None
     assert columns.features == {"carrier": "carrier", "distance": "inputs.distance", "weight": "inputs.weight"}
-    assert columns.slices == {"carrier": "carrier"}
+    assert columns.slices == {"carrier": ("carrier",)}
     assert model.labels is not None
     assert model.labels.stream is not None
     theirs = model.labels.stream.columns
@@ -254,7 +254,7 @@ def test_a_slice_never_takes_a_name_of_the_exporter_itself(tmp_path: Path) -> No
     model, _ = proposed(
         write(tmp_path / "flights.jsonl", [flights(row) | {"error": row % 3 == 0} for row in range(ROWS)])
     )
-    assert model.predictions.columns.slices == {"carrier": "carrier"}
+    assert model.predictions.columns.slices == {"carrier": ("carrier",)}
 
 
 def test_relative_paths_start_where_the_configuration_will_stand(

@@ -77,7 +77,11 @@ def test_names_stay_as_they_were_written() -> None:
     both = models("good-multiclass.yml")
     assert both["animal"].classes == ("no", "1.10", "007", "2024-01-01")
     assert both["animal"].predictions.columns.scores["1.10"] == "p_1"
-    assert both["animal"].predictions.columns.slices == {"region": "geo.region", "tier": "tier"}
+    assert both["animal"].predictions.columns.slices == {
+        "region": ("geo.region",),
+        "tier": ("tier",),
+        "both": ("geo.region", "tier"),
+    }
     assert both["animal"].labels is not None
     assert both["animal"].labels.stream is None
 

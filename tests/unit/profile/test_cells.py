@@ -7,7 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from exporter.profile.cells import NO_TIME, find_column, read_names, read_numbers, read_times, recode
+from exporter.profile.cells import (
+    NO_TIME,
+    Names,
+    find_column,
+    joint_names,
+    read_names,
+    read_numbers,
+    read_times,
+    recode,
+)
 
 MOMENT = 1_704_164_645_123_456
 """2024-01-02 03:04:05.123456 UTC."""
@@ -159,6 +168,21 @@ def names(column: pa.Array) -> list[str | None]:
 def test_names_of_every_type(column: pa.Array, expected: list[str | None]) -> None:
     assert names(column) == expected
     assert names(column.slice(0, 0)) == []
+
+
+def test_joint_names_are_the_combinations_there_are() -> None:
+    first, second = read_names(pa.array(["b", "a", None, "b", "a"])), read_names(pa.array([1, 2, 1, None, 2]))
+    joint = joint_names([first, second])
+    assert [None if code < 0 else joint.names[code] for code in joint.codes] == ["b × 1", "a × 2", None, None, "a × 2"]
+    thrice = joint_names([first, second, read_names(pa.array(["x"] * 5))])
+    assert set(thrice.names) == {"b × 1 × x", "a × 2 × x"}
+    assert joint_names([first]) is first
+
+
+def test_joint_names_of_a_column_that_is_not_there() -> None:
+    absent = Names(np.full(2, -1, dtype=np.int64), ())
+    joint = joint_names([read_names(pa.array(["a", "b"])), absent])
+    assert (joint.codes.tolist(), joint.names) == ([-1, -1], ())
 
 
 def test_recode() -> None:
