@@ -27,6 +27,8 @@ less a standard error of γ, within 0 (what varies persists: nothing averages ou
 Where the reference has no time, or too little of it, there is sampling error alone, and z is widened by `SAFETY`.
 """
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +37,8 @@ from scipy.special import stdtrit
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance.estimate import Estimate, Z
 from exporter.metrics.performance.metric import PerformanceMetric
-from exporter.metrics.performance.parts import of_counts, of_windows
+from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
@@ -46,6 +49,8 @@ _LEAST_MARGIN = 2.0
 _MOST = 0.8
 SAFETY = 1.5
 """Widens the band where only sampling error is known: labels in clusters vary by more than that."""
+_AT_ONCE = 256
+"""Windows that are computed side by side: what they take stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +89,110 @@ class Variation:
 UNKNOWN = Variation(value=np.nan, bias=0.0, of_label=np.nan, between=_Between())
 
 
-def variation(reference: Reference, metric: PerformanceMetric, seconds: int, thresholds: Thresholds) -> Variation:
-    """How `metric` varies over the reference in windows of `seconds`; learned once for a reference."""
+def variations(reference: Reference, seconds: int, thresholds: Thresholds) -> Mapping[str, Variation]:
+    """How each metric of the task varies over the reference in windows of `seconds`; learned once for a reference."""
     least, blocks = thresholds.min_labels, thresholds.min_blocks
-    key = ("performance", metric.name, seconds, least, blocks)
-    return reference.once(key, lambda learned_from: _learn(learned_from, metric, seconds, least, blocks))
+    key = ("performance", seconds, least, blocks)
+    return reference.once(key, lambda learned_from: _Learner(learned_from, least, blocks).learn(seconds))
 
 
-def _learn(reference: Reference, metric: PerformanceMetric, seconds: int, least: int, blocks: int) -> Variation:
-    parts = of_counts(reference.total)
-    try:
-        whole = metric.compute(parts)
-    except NoData:
-        return UNKNOWN
-    value, labels = float(whole.value[0]), float(parts.labels[0])
-    if not np.isfinite(value):
-        return UNKNOWN
-    bias, of_label = float(whole.bias[0]), float(whole.variance[0]) * labels
-    return Variation(value, bias, of_label, _over_time(reference, metric, whole, seconds, least=least, blocks=blocks))
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Windows of one length that have enough labels: (m,) `labels`, and each metric's (m,) values and their biases."""
+
+    labels: Floats
+    values: Mapping[str, tuple[Floats, Floats]]
 
 
-def _over_time(
-    reference: Reference, metric: PerformanceMetric, whole: Estimate, seconds: int, *, least: int, blocks: int
-) -> _Between:
-    """Variance between windows of `seconds`, or what shorter windows say of it."""
-    length = seconds
-    while reference.block_seconds is not None and length >= reference.block_seconds:
-        found = _between(reference, metric, whole, length, least)
-        if found is not None and found.windows >= blocks:
-            if length == seconds:
-                return found
-            shorter = _between(reference, metric, whole, length // 4, least)
-            return _averaged(found, shorter, length / seconds)
-        length //= 2
-    return _Between()
+class _Learner:
+    """Learns of all metrics together, which are computed from the same windows."""
+
+    def __init__(self, reference: Reference, least: int, blocks: int) -> None:
+        self._reference = reference
+        self._least = least
+        self._blocks = blocks
+        self._computed: dict[int, _Windows] = {}
+        self._whole = _computed(of_counts(reference.total), BY_TASK[reference.layout.task])
+
+    def learn(self, seconds: int) -> dict[str, Variation]:
+        labels = float(self._reference.total.labels)
+        learned = {}
+        for metric in BY_TASK[self._reference.layout.task]:
+            whole = self._whole.get(metric.name)
+            if whole is None or not np.isfinite(whole.value[0]):
+                learned[metric.name] = UNKNOWN
+                continue
+            of_label, between = float(whole.variance[0]) * labels, self._over_time(metric.name, whole, seconds)
+            learned[metric.name] = Variation(float(whole.value[0]), float(whole.bias[0]), of_label, between)
+        return learned
+
+    def _over_time(self, name: str, whole: Estimate, seconds: int) -> _Between:
+        """Variance between windows of `seconds`, or what shorter windows say of it."""
+        block = self._reference.block_seconds
+        length = seconds
+        while block is not None and length >= block:
+            found = self._between(name, whole, length)
+            if found is not None and found.windows >= self._blocks:
+                if length == seconds:
+                    return found
+                return _averaged(found, self._between(name, whole, length // 4), length / seconds)
+            length //= 2
+        return _Between()
+
+    def _between(self, name: str, whole: Estimate, seconds: int) -> _Between | None:
+        """What windows of `seconds` say of a metric that have enough labels; None if there are not even two."""
+        windows = self._windows(seconds)
+        if name not in windows.values:
+            return None
+        value, bias = windows.values[name]
+        use = np.isfinite(value)
+        if use.sum() <= 1:
+            return None
+        labels = windows.labels[use]
+        off = value[use] - bias[use] - (whole.value[0] - whole.bias[0])
+        sampling = np.nan_to_num(whole.variance[0] * float(self._reference.total.labels) / labels)
+        below, above = off < 0, off > 0
+        both = _excess(off, sampling)
+        return _Between(
+            below=max(both, _excess(off[below], sampling[below])),
+            above=max(both, _excess(off[above], sampling[above])),
+            windows=len(off),
+            labels=float(np.median(labels)),
+        )
+
+    def _windows(self, seconds: int) -> _Windows:
+        if seconds not in self._computed:
+            self._computed[seconds] = self._compute(seconds)
+        return self._computed[seconds]
+
+    def _compute(self, seconds: int) -> _Windows:
+        layout, windows = self._reference.layout, self._reference.windows(seconds)
+        labels = self._reference.part(windows, "labels")[:, 0]
+        # Most windows of an hour may have too few: nothing is computed of them.
+        kept = np.flatnonzero(labels >= self._least)
+        if len(kept) <= 1:
+            return _Windows(labels[kept], {})
+        metrics = [metric for metric in BY_TASK[layout.task] if metric.name in self._whole]
+        found: dict[str, list[Estimate]] = {metric.name: [] for metric in metrics}
+        for start in range(0, len(kept), _AT_ONCE):
+            some = np.zeros(len(labels), dtype=np.bool_)
+            some[kept[start : start + _AT_ONCE]] = True
+            for name, estimate in _computed(of_vectors(layout, windows.rows(some)), metrics).items():
+                found[name].append(estimate)
+        values = {
+            name: (np.concatenate([each.value for each in parts]), np.concatenate([each.bias for each in parts]))
+            for name, parts in found.items()
+        }
+        return _Windows(labels[kept], values)
+
+
+def _computed(parts: Parts, metrics: Sequence[PerformanceMetric]) -> dict[str, Estimate]:
+    """Metric → its values; without those that these counts cannot tell."""
+    found = {}
+    for metric in metrics:
+        with suppress(NoData):
+            found[metric.name] = metric.compute(parts)
+    return found
 
 
 def _averaged(found: _Between, shorter: _Between | None, share: float) -> _Between:
@@ -133,32 +208,6 @@ def _averaged(found: _Between, shorter: _Between | None, share: float) -> _Betwe
         return now * float(share**exponent)
 
     return replace(found, below=scaled(found.below, shorter.below), above=scaled(found.above, shorter.above))
-
-
-def _between(
-    reference: Reference, metric: PerformanceMetric, whole: Estimate, seconds: int, least: int
-) -> _Between | None:
-    """What windows of `seconds` say that have at least `least` labels; None if there are not even two."""
-    windows = of_windows(reference, seconds)
-    # Most windows of an hour may have too few: nothing is computed of them.
-    windows = windows.rows(windows.labels >= least)
-    labels = windows.labels
-    if len(labels) <= 1:
-        return None
-    estimates = metric.compute(windows)
-    use = np.isfinite(estimates.value)
-    if use.sum() <= 1:
-        return None
-    off = estimates.value[use] - estimates.bias[use] - (whole.value[0] - whole.bias[0])
-    sampling = np.nan_to_num(whole.variance[0] * float(reference.total.labels) / labels[use])
-    below, above = off < 0, off > 0
-    both = _excess(off, sampling)
-    return _Between(
-        below=max(both, _excess(off[below], sampling[below])),
-        above=max(both, _excess(off[above], sampling[above])),
-        windows=len(off),
-        labels=float(np.median(labels[use])),
-    )
 
 
 def _excess(off: Floats, sampling: Floats) -> float:

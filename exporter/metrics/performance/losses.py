@@ -37,7 +37,7 @@ def _variance(parts: Parts, value: Floats, n: Floats, loss: Callable[[Floats], F
     The spread's size is rescaled by (mean loss / mean loss over cells)²: cells know a score to their width only, and
     with several classes only the true one's score, which drives the rest of the loss.
     """
-    rows, miss = _misses(parts)
+    rows, miss = parts.once("misses", _misses)
     each = loss(miss)
     mean = divide((rows * each).sum(axis=1), rows.sum(axis=1))
     squares = divide((rows * each * each).sum(axis=1), rows.sum(axis=1))

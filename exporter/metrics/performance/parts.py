@@ -1,16 +1,18 @@
 """Counts of labelled predictions, stacked: all rows, the values of a dimension, or the windows of a reference alike."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,19 @@ class Parts:
     Attributes:
         layout: says which parts there are.
         read: part's name → (m, *shape) counts.
+        memo: what several metrics share, computed once: use `once`.
     """
 
     layout: Layout
     read: Callable[[str], Floats]
+    memo: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, key: str, compute: Callable[["Parts"], T]) -> T:
+        """`compute(self)`, computed the first time only."""
+        if key not in self.memo:
+            self.memo[key] = compute(self)
+        result: T = self.memo[key]
+        return result
 
     def __getitem__(self, part: str) -> Floats:
         """(m, *shape) counts of a part.
@@ -33,17 +44,13 @@ class Parts:
         """
         if not self.layout.has(part):
             raise NoData
-        return self.read(part)
+        return self.once(f"part {part}", lambda parts: parts.read(part))
 
     @property
     def labels(self) -> Floats:
         """(m,) labelled predictions."""
         labels: Floats = self.read("labels")[:, 0]
         return labels
-
-    def rows(self, kept: NDArray[np.bool_]) -> "Parts":
-        """Those profiles of the m that are `kept`."""
-        return Parts(self.layout, lambda part: self.read(part)[kept])
 
 
 def of_counts(counts: Counts) -> Parts:
@@ -63,10 +70,9 @@ def of_slices(counts: Counts, dimension: str) -> Parts:
     return Parts(layout, read)
 
 
-def of_windows(reference: Reference, seconds: int) -> Parts:
-    """Windows of a reference that are `seconds` long: m = K' of `Reference.windows`."""
-    windows = reference.windows(seconds)
-    return Parts(reference.layout, lambda part: reference.part(windows, part))
+def of_vectors(layout: Layout, vectors: Vectors) -> Parts:
+    """Profiles (m, layout.width), such as windows of a reference."""
+    return Parts(layout, lambda part: vectors.columns(layout.spans[part]).reshape(len(vectors), *layout.shapes[part]))
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:

@@ -1,13 +1,14 @@
 """Every metric of a window beside its reference and its band: what all gauges of this family show a part of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.performance.band import UNKNOWN, learned_band, variation
+from exporter.metrics.evaluation import Evaluation, Thresholds
+from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
 from exporter.metrics.performance.metric import PerformanceMetric
-from exporter.metrics.performance.parts import of_counts
+from exporter.metrics.performance.parts import Parts, of_counts
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.spec import NoData
 
@@ -38,18 +39,20 @@ def results(evaluation: Evaluation) -> tuple[Result, ...]:
 
 
 def _results(evaluation: Evaluation) -> tuple[Result, ...]:
-    found = (_result(evaluation, metric) for metric in BY_TASK[evaluation.layout.task])
+    parts, reference = of_counts(evaluation.counts), evaluation.reference
+    known: Mapping[str, Variation] = {}
+    if reference is not None:
+        known = variations(reference, evaluation.window.seconds, evaluation.thresholds)
+    metrics = BY_TASK[evaluation.layout.task]
+    found = (_result(parts, metric, known.get(metric.name, UNKNOWN), evaluation.thresholds) for metric in metrics)
     return tuple(result for result in found if result is not None)
 
 
-def _result(evaluation: Evaluation, metric: PerformanceMetric) -> Result | None:
-    parts = of_counts(evaluation.counts)
+def _result(parts: Parts, metric: PerformanceMetric, known: Variation, thresholds: Thresholds) -> Result | None:
     try:
         estimate = metric.compute(parts)
     except NoData:
         return None
-    thresholds, reference = evaluation.thresholds, evaluation.reference
-    known = UNKNOWN if reference is None else variation(reference, metric, evaluation.window.seconds, thresholds)
     labels = float(parts.labels[0])
     enough = labels >= thresholds.min_labels and labels > 0 and np.isfinite(estimate.value[0])
     learned = learned_band(metric, known, labels, float(estimate.bias[0])) if enough else (np.nan, np.nan)

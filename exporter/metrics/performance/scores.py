@@ -42,6 +42,10 @@ def scores(parts: Parts) -> Scores:
     A cell's typical score is floor + λ · width, with one λ in [0, 1] for all cells of a profile, chosen such that the
     scores add up to their exact sum: about ½ where scores are spread, 1 where each cell holds just its upper edge.
     """
+    return parts.once("scores", _scores)
+
+
+def _scores(parts: Parts) -> Scores:
     cells, edges = _cells(parts)
     sums = parts["score_moments"][..., 0]
     bounds = np.clip(np.concatenate(([0.0], edges, [1.0])), 0.0, 1.0)
