@@ -20,23 +20,28 @@ def calibration_error(parts: Parts) -> Estimate:
     interval is lowered. Variance: Σ_b (n_b / n)² v_b.
     """
     found = scores(parts)
-    rows = found.negatives + found.positives
+    value, variance, bias = gap(found.negatives + found.positives, found.positives, found.typical)
+    half = Z * np.sqrt(variance)
+    lower, upper = np.clip(value - np.minimum(bias, value) - half, 0, 1), np.clip(value + half, 0, 1)
+    return Estimate(value, variance, lower, upper, bias)
+
+
+def gap(rows: Floats, positives: Floats, said: Floats) -> tuple[Floats, Floats, Floats]:
+    """Error, its variance and its bias of cells (m, K) for whose rows `said` names a probability."""
     n = rows.sum(axis=1)
     middle = divide(np.cumsum(rows, axis=1) - rows / 2, n[:, None])
     number = np.nan_to_num(np.minimum(np.floor(middle * BINS), BINS - 1)).astype(np.intp)
     member = (number[..., None] == np.arange(BINS)).astype(np.float64)
     count = _merge(rows, member)
-    mean = divide(_merge(rows * found.typical, member), count)
-    share = divide(_merge(found.positives, member), count)
+    mean = divide(_merge(rows * said, member), count)
+    share = divide(_merge(positives, member), count)
     weight = divide(count, n[:, None])
     value = np.where(n > 0, np.nan_to_num(weight * np.abs(mean - share)).sum(axis=1), np.nan)
-    smooth = divide(_merge(found.positives, member) + 1, count + 2)
+    smooth = divide(_merge(positives, member) + 1, count + 2)
     spread = np.nan_to_num(weight * np.sqrt(divide(smooth * (1 - smooth), count)))
     bias = np.where(n > 0, (spread * np.sqrt(2 / np.pi)).sum(axis=1), np.nan)
     variance = np.where(n > 0, (spread * spread).sum(axis=1), np.nan)
-    half = Z * np.sqrt(variance)
-    lower, upper = np.clip(value - np.minimum(bias, value) - half, 0, 1), np.clip(value + half, 0, 1)
-    return Estimate(value, variance, lower, upper, bias)
+    return value, variance, bias
 
 
 def _merge(cells: Floats, member: Floats) -> Floats:
