@@ -14,8 +14,11 @@ from exporter.profile.reference import Reference
 
 _PLAIN = (
     "rows", "errors", "labels", "latency_sum", "label_delay_sum", "predicted", "outcomes", "score_terms", "score_bad",
-    "score_sum", "score_moments", "prediction_sum", "error_terms", "relative_terms",
+    "score_sum", "score_moments", "prediction_sum", "error_terms", "relative_terms", "weight_squares",
+    "label_weight_squares",
 )  # fmt: skip
+_UNWEIGHTED = {"weight_squares": "rows", "label_weight_squares": "labels"}
+"""What older counts did not keep, and what it equals where rows have no weight: they are taken to have none."""
 _BINNED = {
     "score": "score_bins",
     "score_actual": "ranked_bins",
@@ -37,14 +40,14 @@ def adapt(counts: Counts, layout: Layout) -> Counts:
     if old.id == layout.id:
         return Counts(layout, counts.all.copy(), counts.by_slice.copy())
     result = Counts(layout, adapt_vectors(counts.all[None, :], old, layout)[0], Counts.zero(layout).by_slice)
-    shared = [part for part in _shared_parts(old, layout) if part in layout.slice_spans]
+    shared = [pair for pair in _shared_parts(old, layout) if pair[1] in layout.slice_spans]
     for dimension, slots in layout.slices.items():
         if dimension not in old.slices:
             continue
         source, target = counts.by_slice[old.slice_span[dimension]], result.by_slice[layout.slice_span[dimension]]
         places = adapt_slots(old.slices[dimension], slots)
-        for part in shared:
-            np.add.at(target[:, layout.slice_spans[part]], places, source[:, old.slice_spans[part]])
+        for part, as_part in shared:
+            np.add.at(target[:, layout.slice_spans[as_part]], places, source[:, old.slice_spans[part]])
     return result
 
 
@@ -57,8 +60,8 @@ def adapt_slots(old: int, new: int) -> NDArray[np.intp]:
 def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:
     """(K, old.width) → (K, layout.width)."""
     result = np.zeros((len(vectors), layout.width))
-    for part in _shared_parts(old, layout):
-        result[:, layout.spans[part]] = vectors[:, old.spans[part]]
+    for part, as_part in _shared_parts(old, layout):
+        result[:, layout.spans[as_part]] = vectors[:, old.spans[part]]
     for part in ("features", "feature_sums"):
         source, target = vectors[:, old.spans[part]], result[:, layout.spans[part]]
         for name, bins in layout.features.items():
@@ -81,14 +84,16 @@ def _copy_feature(source: Floats, target: Floats, old: FeatureBins, new: Feature
         target[:, -1] = source[:, -1]
 
 
-def _shared_parts(old: Layout, new: Layout) -> list[str]:
-    if old.task != new.task or old.classes != new.classes:
-        return ["rows", "errors", "labels", "latency_sum", "label_delay_sum"]
-    parts = [part for part in _PLAIN if old.has(part) and new.has(part)]
-    for part, attribute in _BINNED.items():
-        if old.has(part) and new.has(part) and same_bins(getattr(old, attribute), getattr(new, attribute)):
-            parts.append(part)
-    return parts
+def _shared_parts(old: Layout, new: Layout) -> list[tuple[str, str]]:
+    """Parts that mean the same as they are: as which part of `new` each part of `old` is read."""
+    parts = ["rows", "errors", "labels", "latency_sum", "label_delay_sum", *_UNWEIGHTED]
+    if old.task == new.task and old.classes == new.classes:
+        parts = list(_PLAIN)
+        parts += [part for part, bins in _BINNED.items() if same_bins(getattr(old, bins), getattr(new, bins))]
+    shared = [(part, part) for part in parts if old.has(part) and new.has(part)]
+    return shared + [
+        (part, squares) for squares, part in _UNWEIGHTED.items() if new.has(squares) and not old.has(squares)
+    ]
 
 
 def adapt_reference(reference: Reference, layout: Layout) -> Reference:

@@ -12,7 +12,7 @@ from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
 from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
 from exporter.profile.scattered import Scattered, ScatteredTable
-from exporter.profile.truth import PROBABILITY_UNIT, cell_codes, class_score_cells, count_truth
+from exporter.profile.truth import PROBABILITY_UNIT, SQUARED_WEIGHT_UNIT, cell_codes, class_score_cells, count_truth
 from exporter.profile.vocabulary import Vocabulary
 
 SECONDS_UNIT = 2.0**-20
@@ -240,6 +240,8 @@ def _bincount_picked(cell: Ints, code: NDArray[np.integer], cells: int, width: i
 def _count_traffic(table: _Table, rows: Rows, errors: Ints) -> None:
     zero = np.zeros(len(rows), dtype=np.int64)
     table.add("rows", zero)
+    if table.layout.has("weight_squares"):
+        table.add("weight_squares", zero, values=table.weight, unit=SQUARED_WEIGHT_UNIT)
     if (errors >= 0).any():
         table.add("errors", np.maximum(errors, 0), keep=errors >= 0)
     # How long a failure took says nothing of how fast answers are, and an objective must not count it twice.

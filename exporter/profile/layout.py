@@ -6,6 +6,7 @@ where is said by the layout alone; two profiles can be added if their layouts ha
 Parts (K = cells or classes, see bins.py), `·` marks those that slices have too:
 
     rows·                (1,)        predictions, errors included
+    weight_squares·      (1,)        Σ weight² of the rows; equals `rows` where rows have no weight
     errors·              (E,)        by error class: slots of the vocabulary `error`, the last one is *other*
     latency·             (L+1,)      histogram of answered predictions (no error), by upper bound; last is +Inf
     latency_sum·         (1,)        seconds
@@ -21,6 +22,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     prediction_sum·      (1,)        regression: Σ prediction
 
     labels·              (1,)        labels joined
+    label_weight_squares· (1,)       Σ weight² of their rows
     outcomes·            (C+1, C+1)  classification: predicted × actual, last is *other*
     score_actual·        (Kr, 2)     binary: cell of `ranked_bins` × actual (0 negative, 1 positive)
     class_score_actual   (C, 64, 2)  multiclass: score cell (equal width on [0, 1]) × is it that class
@@ -54,7 +56,8 @@ Task = Literal["binary", "multiclass", "regression"]
 
 LAYOUT_VERSION = 4
 """Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`; 3 none
-of what causes and estimates are read from: `score_positive`, `class_score`."""
+of what causes and estimates are read from: `weight_squares`, `label_weight_squares`, `score_positive`, `class_score`.
+"""
 OLDEST_VERSION = 2
 """Layouts from here on are read: they count what they did until the reference is fitted again."""
 _FINE = 3
@@ -159,6 +162,8 @@ class Layout:
             Part("label_delay", (len(self.label_delay_bounds) + 1,), sliced=False),
             Part("label_delay_sum", (1,), sliced=False),
         ]
+        if self.version >= _CAUSES:
+            parts += [Part("weight_squares", (1,), sliced=True), Part("label_weight_squares", (1,), sliced=True)]
         if self.task == "regression":
             if self.prediction_bins is not None:
                 parts.append(Part("prediction", (self.prediction_bins.cells,), sliced=True))

@@ -11,6 +11,8 @@ from exporter.profile.outcomes import Ints, Outcomes
 
 PROBABILITY_UNIT = 2.0**-30
 """Sums of scores, squared errors of scores and log losses are kept in multiples of this: exact for 8 million rows."""
+SQUARED_WEIGHT_UNIT = 2.0**-16
+"""Squares of weights: 14 million rows of weight 100 stay exact, and weights of 0.1 are told to 0.1 %."""
 DELAY_UNIT = 2.0**-8
 """Seconds from a prediction to its label: a month, 8 million times, stays exact."""
 _LOG_FLOOR = float(np.finfo(np.float64).eps)
@@ -53,6 +55,8 @@ def count_truth(table: Table, outcomes: Outcomes) -> None:
     """Adds all that is counted of predictions whose truth is known."""
     zero = np.zeros(len(outcomes), dtype=np.int64)
     table.add("labels", zero)
+    if table.layout.has("label_weight_squares"):
+        table.add("label_weight_squares", zero, values=np.abs(outcomes.sign), unit=SQUARED_WEIGHT_UNIT)
     known = np.isfinite(outcomes.delay)
     bounds = np.array(table.layout.label_delay_bounds)
     table.add("label_delay", np.searchsorted(bounds, outcomes.delay, side="left"), keep=known)

@@ -104,16 +104,13 @@ class Vectors:
 
     def moved(self, sources: Places) -> "Vectors":
         """(K, len(sources)): column j is what column `sources[j]` was, zero where that is negative."""
-        targets = np.full(self.shape[1], _ABSENT, dtype=np.intp)
-        present = np.flatnonzero(sources >= 0)
-        targets[sources[present]] = present
         groups = []
-        for group in self.groups:
-            places = targets[group.places]
-            kept = np.flatnonzero(places != _ABSENT)
-            order = kept[np.argsort(places[kept])]
-            same = len(order) == len(places) and bool((np.diff(order) > 0).all())
-            groups.append(Group(places[order], group.data if same else group.data[order]))
+        held = np.where(sources >= 0, self._group[sources], _ABSENT)
+        for number, group in enumerate(self.groups):
+            places = np.flatnonzero(held == number)
+            rows = self._row[sources[places]]
+            same = np.array_equal(rows, np.arange(len(group.places)))
+            groups.append(Group(places, group.data if same else group.data[rows]))
         return Vectors(self.shape[0], len(sources), groups)
 
 
