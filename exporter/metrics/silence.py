@@ -79,7 +79,7 @@ def _drift(evaluation: Evaluation, *, labelled: bool) -> Iterator[tuple[str, str
 
 
 def _untested(evaluation: Evaluation, found: Verdicts, place: int) -> str:
-    values, least, windows = found.full.n[place], found.least, found.windows[place]
+    values, least, windows = found.size[place], found.least, found.windows[place]
     if values < least:
         return f"{values:,.0f} of {least:,} values"
     if not found.comparable[place]:
@@ -96,7 +96,8 @@ def _untested(evaluation: Evaluation, found: Verdicts, place: int) -> str:
 
 def _performance(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
     """(question, metric, why) of each that has no verdict."""
-    least, labels = max(evaluation.thresholds.min_labels, 1), evaluation.counts.labels
+    least = max(evaluation.thresholds.min_labels, 1)
+    labels = evaluation.counts.labels * evaluation.counts.worth("labels")
     if labels < least:
         yield "performance", "", f"{labels:,.0f} of {least:,} labels"
         return

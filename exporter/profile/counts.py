@@ -2,12 +2,26 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from exporter.errors import ProfileMismatch
 from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
+
+Counted = Literal["rows", "labels"]
+_SQUARES: dict[Counted, str] = {"rows": "weight_squares", "labels": "label_weight_squares"}
+
+
+def worth(weights: Floats, squares: Floats) -> Floats:
+    """How many independent rows each unit of a sum of weights Σw is worth, Σw / Σw²: together (Σw)² / Σw².
+
+    That many rows of weight 1 tell a share as well as these do. It is 1 where rows have no weight, and where nothing
+    is known. Source: Kish, Survey Sampling, 1965.
+    """
+    known = (weights > 0) & (squares > 0)
+    return np.divide(weights, squares, out=np.ones_like(weights), where=known)
 
 
 @dataclass(slots=True)
@@ -57,6 +71,17 @@ class Counts:
     @property
     def labels(self) -> float:
         return float(self["labels"][0])
+
+    def worth(self, of: Counted = "rows") -> float:
+        """Independent rows (or labels) that one counted is worth: n is multiplied by it where it drives a test."""
+        squares = self.get(_SQUARES[of])
+        return 1.0 if squares is None else float(worth(self[of], squares)[0])
+
+    def slice_worth(self, dimension: str, of: Counted = "rows") -> Floats:
+        """(slots,) `worth` of each value of a slice dimension."""
+        counted = self.sliced(dimension, of)[:, 0]
+        squares = _SQUARES[of]
+        return worth(counted, self.sliced(dimension, squares)[:, 0] if self.layout.has(squares) else counted)
 
     def add(self, other: "Counts") -> None:
         """Adds `other` in place.

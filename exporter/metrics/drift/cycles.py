@@ -13,7 +13,7 @@ from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import merge, merged
 from exporter.metrics.drift.pair import Mask
 from exporter.metrics.drift.sparse import UNIT
-from exporter.metrics.drift.variables import Kind, Variables
+from exporter.metrics.drift.variables import Kind, Variables, counted_as
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
@@ -28,13 +28,14 @@ _EPOCH_WEEKDAY = 4
 def untestable(reference: Reference, kind: Kind, variables: Variables, seconds: int) -> Mask:
     """(F,) True for variables whose daily or weekly cycle is longer than windows of `seconds`."""
     result = np.zeros(len(variables.names), dtype=bool)
+    worth = reference.total.worth(counted_as(kind))
     for cycle in (DAY, WEEK):
         if seconds < cycle:
-            result |= remember(reference, ("cycle", kind, cycle), lambda: cyclic(reference, variables, cycle))  # noqa: B023 - called at once
+            result |= remember(reference, ("cycle", kind, cycle), lambda: cyclic(reference, variables, cycle, worth))  # noqa: B023 - called at once
     return result
 
 
-def cyclic(reference: Reference, variables: Variables, cycle: int) -> Mask:
+def cyclic(reference: Reference, variables: Variables, cycle: int, worth: float = 1.0) -> Mask:
     """(F,) True for variables of which the place in `cycle` explains LEAST_SHARE of what differs between blocks.
 
     Blocks must be a quarter of the cycle at most; for a week they are added up to days first. Places are of UTC.
@@ -47,7 +48,7 @@ def cyclic(reference: Reference, variables: Variables, cycle: int) -> Mask:
     phase = (stretch * unit % DAY) // unit if cycle == DAY else (stretch * unit // DAY + _EPOCH_WEEKDAY) % 7
     for number in range(len(variables.names)):
         # Blocks rise in time: those of one stretch stand side by side.
-        counts = np.add.reduceat(variables.counts_of(number, reference.blocks), first, axis=0)
+        counts = np.add.reduceat(variables.counts_of(number, reference.blocks), first, axis=0) * worth
         result[number] = _explained(counts, phase, ordered=bool(variables.ordered[number])) >= LEAST_SHARE
     return result
 

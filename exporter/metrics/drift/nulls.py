@@ -10,7 +10,7 @@ from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import Groups, merge, merged
 from exporter.metrics.drift.null import NullMoments
 from exporter.metrics.drift.pair import PSEUDO_COUNT, Mask
-from exporter.metrics.drift.variables import Kind, Variables, variables_of
+from exporter.metrics.drift.variables import Kind, Variables, counted_as, variables_of
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 from exporter.profile.vectors import Vectors
@@ -62,6 +62,7 @@ class Nulls:
         untestable: (F,) cycles longer than the window.
         limit: (F,) the size at which groups are chosen at most: the reference must fill them too.
         company: what the features of these windows have in common.
+        worth: independent rows that one counted is worth.
     """
 
     variables: Variables
@@ -71,6 +72,7 @@ class Nulls:
     untestable: Mask
     limit: Floats
     company: Company = ALONE
+    worth: float = 1.0
     _columns: dict[tuple[int, int], _Column] = field(default_factory=dict)
     _tables: dict[tuple[int, ...], Prepared] = field(default_factory=dict)
 
@@ -91,7 +93,7 @@ class Nulls:
         used = np.arange(max(widths)) < np.array(widths)[:, None]
         reference = np.zeros(used.shape)
         reference[used] = np.concatenate([column.reference for column in columns])
-        smoothed = np.where(used, reference + PSEUDO_COUNT, 0.0)
+        smoothed = np.where(used, reference * self.worth + PSEUDO_COUNT, 0.0)
         spreads = [column.between for column in columns]
         return Prepared(
             places=np.concatenate([column.groups + row * used.shape[1] for row, column in enumerate(columns)]),
@@ -114,22 +116,25 @@ class Nulls:
         if known is None:
             counts = self.counts[number, : self.variables.cells[number]]
             groups = _groups(self.variables, number, counts, 2.0 ** (step / _STEPS))
-            blocks = merged(self.variables.counts_of(number, self.windows), groups) if self.timed else None
+            blocks = merged(self._windows_of(number), groups) if self.timed else None
             spread = NONE if blocks is None else between(blocks, self.company) or NONE
             known = self._columns[number, step] = _Column(groups, merged(counts, groups), spread)
         return known
+
+    def _windows_of(self, number: int) -> Floats:
+        return self.variables.counts_of(number, self.windows) * self.worth
 
 
 def _groups(variables: Variables, number: int, counts: Floats, size: float) -> Groups:
     return merge(counts / max(float(counts.sum()), 1.0) * size, ordered=bool(variables.ordered[number]))
 
 
-def _limit(variables: Variables, counts: Floats, windows: Vectors) -> Floats:
+def _limit(variables: Variables, counts: Floats, windows: Vectors, worth: float) -> Floats:
     limit: Floats = counts.sum(axis=1)
     if len(windows):
         sizes = [np.median(variables.counts_of(row, windows).sum(axis=1)) for row in range(len(counts))]
         limit = np.minimum(limit, np.array(sizes))
-    return limit
+    return limit * worth
 
 
 def _company(reference: Reference, seconds: int) -> Company:
@@ -139,12 +144,12 @@ def _company(reference: Reference, seconds: int) -> Company:
         variables, windows = variables_of(reference, "features"), reference.windows(seconds)
         if variables is None or not len(windows):
             return ALONE
-        counts = variables.counts(reference.total.all)
-        limit = np.maximum(_limit(variables, counts, windows), 1.0)
+        counts, worth = variables.counts(reference.total.all), reference.total.worth()
+        limit = np.maximum(_limit(variables, counts, windows, worth), 1.0)
         found = []
         for number, cells in enumerate(variables.cells):
             groups = _groups(variables, number, counts[number, :cells], limit[number])
-            found.append(between(merged(variables.counts_of(number, windows), groups)) or NONE)
+            found.append(between(merged(variables.counts_of(number, windows) * worth, groups)) or NONE)
         return Company.of(found)
 
     return remember(reference, ("company", seconds), met)
@@ -155,15 +160,16 @@ def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: in
 
     def prepare() -> Nulls:
         counts = variables.counts(reference.total.all)
-        windows = reference.windows(seconds)
+        windows, worth = reference.windows(seconds), reference.total.worth(counted_as(kind))
         return Nulls(
             variables=variables,
             counts=counts,
             windows=windows,
             timed=reference.block_seconds is not None,
             untestable=cycles.untestable(reference, kind, variables, seconds),
-            limit=_limit(variables, counts, windows),
+            limit=_limit(variables, counts, windows, worth),
             company=_company(reference, seconds),
+            worth=worth,
         )
 
     return remember(reference, ("nulls", kind, seconds), prepare)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.pair import Mask, Pair, bounds_of
 from exporter.profile.bins import FIRST_CELL, FeatureBins, Floats, NumericBins
-from exporter.profile.counts import Counts
+from exporter.profile.counts import Counted, Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
 from exporter.profile.vectors import Vectors
@@ -75,6 +75,11 @@ class Variables:
         p, q = self.counts(window.all), self.counts(reference.all)
         at = self.at(window.all, p), self.at(reference.all, q)
         return Pair(p, q, self.used, self.ordered, *at, self.deviation, self.bounds)
+
+
+def counted_as(kind: Kind) -> Counted:
+    """What the counts of a kind are counts of."""
+    return "labels" if kind == "labels" else "rows"
 
 
 def variables_of(reference: Reference, kind: Kind) -> Variables | None:

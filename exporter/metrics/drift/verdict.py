@@ -25,7 +25,7 @@ from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import FLOOR_QUANTILE, null
 from exporter.metrics.drift.nulls import Nulls, nulls_of
 from exporter.metrics.drift.pair import Mask, Pair
-from exporter.metrics.drift.variables import Kind, Variables, variables_of
+from exporter.metrics.drift.variables import Kind, Variables, counted_as, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
@@ -41,6 +41,7 @@ class Verdicts:
     Attributes:
         pair: both sides in the groups of the verdict; rows without enough data are empty.
         full: both sides in all cells.
+        size: (F,) values in the window; of weighted rows how many independent ones they are worth.
         effect: (F,) bias-corrected Jensen-Shannon distance.
         noise_floor: (F,) plug-in distance that calm windows of this size stay under in 99 of 100 cases.
         threshold: (F,) least effect that counts.
@@ -54,6 +55,7 @@ class Verdicts:
     variables: Variables
     pair: Pair
     full: Pair
+    size: Floats
     effect: Floats
     noise_floor: Floats
     threshold: Floats
@@ -85,7 +87,8 @@ def lacking(evaluation: Evaluation, kind: Kind) -> str:
         return "there is no reference; name `reference` and `reference_data`, then `ml-exporter reference fit`"
     if reference.id != evaluation.layout.id:
         return "counted in other bins than those of the reference"
-    rows, least = (evaluation.counts.labels if kind == "labels" else evaluation.counts.rows), _least(evaluation, kind)
+    counts, counted, least = evaluation.counts, counted_as(kind), _least(evaluation, kind)
+    rows = float(counts[counted][0]) * counts.worth(counted)
     return f"{rows:,.0f} of {least:,} {'labels' if kind == 'labels' else 'rows'}" if rows < least else ""
 
 
@@ -102,13 +105,20 @@ def _judge(evaluation: Evaluation, kind: Kind) -> Verdicts | None:
         return None
     nulls = nulls_of(reference, kind, variables, evaluation.window.seconds)
     full = variables.pair(evaluation.counts, reference.total)
-    return judge(variables, full, nulls, evaluation.thresholds, least=max(_least(evaluation, kind), 1))
+    worth = evaluation.counts.worth(counted_as(kind))
+    return judge(variables, full, nulls, evaluation.thresholds, least=max(_least(evaluation, kind), 1), worth=worth)
 
 
-def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds, *, least: int) -> Verdicts:
-    """The verdicts on `full`; variables with less than `least` values in the window have none."""
-    enough = (full.n >= least) & (full.m > 0)
-    n, m = np.maximum(full.n, least), np.maximum(full.m, 1.0)
+def judge(
+    variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds, *, least: int, worth: float = 1.0
+) -> Verdicts:
+    """The verdicts on `full`; variables with less than `least` values in the window have none.
+
+    `worth`: independent rows that one counted in the window is worth, see `profile.counts.worth`.
+    """
+    size = full.n * worth
+    enough = (size >= least) & (full.m > 0)
+    n, m = np.maximum(size, least), np.maximum(full.m * nulls.worth, 1.0)
     prepared = nulls.at(n)
     window = np.where(enough[:, None], prepared.merge(full.window, variables.used), 0.0)
     pair = Pair(window, prepared.reference, prepared.used, variables.ordered)
@@ -126,6 +136,7 @@ def judge(variables: Variables, full: Pair, nulls: Nulls, thresholds: Thresholds
         variables=variables,
         pair=pair,
         full=full,
+        size=size,
         effect=effect,
         noise_floor=np.where(tested, expected.floor(FLOOR_QUANTILE), np.nan),
         threshold=threshold,

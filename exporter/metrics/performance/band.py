@@ -112,10 +112,12 @@ class _Learner:
         self._least = least
         self._blocks = blocks
         self._computed: dict[int, _Windows] = {}
-        self._whole = _computed(of_counts(reference.total), BY_TASK[reference.layout.task])
+        whole = of_counts(reference.total)
+        self._labels = float(whole.labels[0])
+        self._whole = _computed(whole, BY_TASK[reference.layout.task])
 
     def learn(self, seconds: int) -> dict[str, Variation]:
-        labels = float(self._reference.total.labels)
+        labels = self._labels
         learned = {}
         for metric in BY_TASK[self._reference.layout.task]:
             whole = self._whole.get(metric.name)
@@ -150,7 +152,7 @@ class _Learner:
             return None
         labels = windows.labels[use]
         off = value[use] - bias[use] - (whole.value[0] - whole.bias[0])
-        sampling = np.nan_to_num(whole.variance[0] * float(self._reference.total.labels) / labels)
+        sampling = np.nan_to_num(whole.variance[0] * self._labels / labels)
         below, above = off < 0, off > 0
         both = _excess(off, sampling)
         return _Between(
@@ -167,7 +169,7 @@ class _Learner:
 
     def _compute(self, seconds: int) -> _Windows:
         layout, windows = self._reference.layout, self._reference.windows(seconds)
-        labels = self._reference.part(windows, "labels")[:, 0]
+        labels = of_vectors(layout, windows).labels
         # Most windows of an hour may have too few: nothing is computed of them.
         kept = np.flatnonzero(labels >= self._least)
         if len(kept) <= 1:

@@ -1,4 +1,8 @@
-"""Counts of labelled predictions, stacked: all rows, the values of a dimension, or the windows of a reference alike."""
+"""Counts of labelled predictions, stacked: all rows, the values of a dimension, or the windows of a reference alike.
+
+Labels of weighted rows are counted for what they are worth (`profile.counts.worth`): every metric is a quotient of
+counts and stays what it is, intervals are those of so many independent labels.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +12,7 @@ import numpy as np
 
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
-from exporter.profile.counts import Counts
+from exporter.profile.counts import Counts, worth
 from exporter.profile.layout import Layout
 from exporter.profile.vectors import Vectors
 
@@ -48,14 +52,14 @@ class Parts:
 
     @property
     def labels(self) -> Floats:
-        """(m,) labelled predictions."""
+        """(m,) labelled predictions; of weighted rows how many independent ones they are worth."""
         labels: Floats = self.read("labels")[:, 0]
         return labels
 
 
 def of_counts(counts: Counts) -> Parts:
     """One profile: m = 1."""
-    return Parts(counts.layout, lambda part: counts[part][None])
+    return _worth(counts.layout, lambda part: counts[part][None])
 
 
 def of_slices(counts: Counts, dimension: str) -> Parts:
@@ -67,12 +71,26 @@ def of_slices(counts: Counts, dimension: str) -> Parts:
             raise NoData
         return counts.sliced(dimension, part)
 
-    return Parts(layout, read)
+    return _worth(layout, read)
 
 
 def of_vectors(layout: Layout, vectors: Vectors) -> Parts:
     """Profiles (m, layout.width), such as windows of a reference."""
-    return Parts(layout, lambda part: vectors.columns(layout.spans[part]).reshape(len(vectors), *layout.shapes[part]))
+    return _worth(layout, lambda part: vectors.columns(layout.spans[part]).reshape(len(vectors), *layout.shapes[part]))
+
+
+def _worth(layout: Layout, counted: Callable[[str], Floats]) -> Parts:
+    if not layout.has("label_weight_squares"):
+        return Parts(layout, counted)
+    factor = worth(counted("labels")[:, 0], counted("label_weight_squares")[:, 0])
+    if (factor == 1.0).all():
+        return Parts(layout, counted)
+
+    def read(part: str) -> Floats:
+        found = counted(part)
+        return found * factor.reshape(-1, *(1,) * (found.ndim - 1))
+
+    return Parts(layout, read)
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:

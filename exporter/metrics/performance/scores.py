@@ -68,7 +68,7 @@ def _cells(parts: Parts) -> tuple[Floats, Floats]:
     except NoData:  # slices, and references of an older version
         return cells, bins.edges
     # Counts taken over from an older version's lack some rows.
-    whole = np.array_equal(fine.sum(axis=(1, 2)), cells.sum(axis=(1, 2)))
+    whole = np.allclose(fine.sum(axis=(1, 2)), cells.sum(axis=(1, 2)), rtol=1e-9, atol=0.0)
     return (fine, edges) if whole else (cells, bins.edges)
 
 

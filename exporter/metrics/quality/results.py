@@ -49,7 +49,7 @@ def _window_rates(evaluation: Evaluation) -> tuple[Table, Rates]:
     if not evaluation.layout.features or evaluation.counts.rows <= 0:
         raise NoData
     table = _table(evaluation)
-    return table, table.rates(evaluation.counts["features"][None])
+    return table, table.rates(evaluation.counts["features"][None] * evaluation.counts.worth())
 
 
 def _table(evaluation: Evaluation) -> Table:
@@ -78,7 +78,8 @@ def _verdicts(evaluation: Evaluation) -> Verdicts:
     expectation = expected(reference, table, seconds, thresholds.min_blocks)
     p = p_values(rates, expectation)
     p[rates.rows[0] < thresholds.min_rows] = np.nan
-    features, sums = evaluation.counts["features"], evaluation.counts["feature_sums"]
+    worth = evaluation.counts.worth()
+    features, sums = evaluation.counts["features"] * worth, evaluation.counts["feature_sums"] * worth
     rise = rates.ratio[0] - expectation.ratio
     enough = (np.nan_to_num(rise, nan=0.0) >= thresholds.quality_ratio) & (rates.bad[0] >= _LEAST_BAD)
     bad = discoveries(p, thresholds.false_discovery_rate) & enough

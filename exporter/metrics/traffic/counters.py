@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from exporter.metrics.evaluation import Facts
 from exporter.metrics.spec import FactMetric, NoData, Sample
-from exporter.metrics.traffic.names import by_class, by_outcome, named
+from exporter.metrics.traffic.names import by_class, by_outcome, named, shown_rows
 from exporter.profile.bins import INVALID, MISSING, CategoryBins, FeatureBins, Floats
 
 _ABSOLUTE, _SQUARED = 1, 2
@@ -22,7 +22,7 @@ def _errors(facts: Facts) -> Iterator[Sample]:
 
 def _slice_predictions(facts: Facts) -> Iterator[Sample]:
     for dimension in facts.total.layout.slices:
-        rows = facts.total.sliced(dimension, "rows")[:, 0]
+        rows = shown_rows(facts.total, dimension, facts.thresholds.min_slice)
         for value, count in named(facts.vocabulary, dimension, rows, facts.thresholds.min_slice):
             yield (dimension, value), count
 

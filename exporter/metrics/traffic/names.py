@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exporter.profile.bins import Floats
+from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.vocabulary import OTHER, Vocabulary
 
@@ -19,6 +22,12 @@ def named(vocabulary: Vocabulary, kind: str, counts: Floats, least: float = 0.0)
     for name, count in zip(vocabulary.labels(kind), counts.tolist(), strict=True):
         if name and count >= least:
             yield name, count
+
+
+def shown_rows(counts: Counts, dimension: str, least: float) -> Floats:
+    """(slots,) rows by value of a dimension; 0 where they are worth less than `least`: few may weigh much."""
+    rows = counts.sliced(dimension, "rows")[:, 0]
+    return np.where(rows * counts.slice_worth(dimension) >= least, rows, 0.0)
 
 
 def by_class(layout: Layout, counts: Floats) -> Iterator[tuple[tuple[str], float]]:

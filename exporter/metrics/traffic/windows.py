@@ -6,7 +6,7 @@ import numpy as np
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.spec import NoData, Sample, WindowMetric
-from exporter.metrics.traffic.names import by_outcome, named
+from exporter.metrics.traffic.names import by_outcome, named, shown_rows
 
 
 def _predictions(evaluation: Evaluation) -> Iterator[Sample]:
@@ -32,7 +32,7 @@ def _outcomes(evaluation: Evaluation) -> Iterator[Sample]:
 def _slice_predictions(evaluation: Evaluation) -> Iterator[Sample]:
     least = evaluation.thresholds.min_slice
     for dimension in evaluation.layout.slices:
-        rows = evaluation.counts.sliced(dimension, "rows")[:, 0]
+        rows = shown_rows(evaluation.counts, dimension, least)
         for value, count in named(evaluation.vocabulary, dimension, rows, least):
             yield (dimension, value), count
 
