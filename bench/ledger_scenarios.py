@@ -1,0 +1,307 @@
+"""Rows of a model whose world is known, with shifts planted one by one: what the shift ledger is measured on.
+
+A world draws features, tells the truth of a row from all of them, and has a model that knows the truth badly. A shift
+changes what a window draws: where a feature lies (covariate), what is true of features (concept), how often the
+positive class comes (prior, with P(x | y) as it was), or what is logged of features and seen by the model (quality).
+Its effect on a metric is that of many rows with and without it, all else equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from exporter.batch import Batch
+from exporter.metrics.evaluation import Evaluation, Thresholds, Window
+from exporter.profile.columns import Columns
+from exporter.profile.count import count_outcomes, count_rows, slice_slots
+from exporter.profile.counts import Counts
+from exporter.profile.fit import FitSpec, fit
+from exporter.profile.layout import ERROR_SLOTS
+from exporter.profile.outcomes import row_outcomes
+from exporter.profile.reference import Reference
+from exporter.profile.rows import Reading, decode_predictions
+from exporter.profile.vocabulary import Vocabulary
+
+DAY = 86_400
+NUMBERS = tuple(f"x{i}" for i in range(7))
+DISTANCE, REGION, PLAN = "distance", "region", "plan"
+REGIONS, PLANS = ("north", "south", "east", "west"), ("basic", "plus", "pro")
+FEATURES = (*NUMBERS, DISTANCE, REGION, PLAN)
+COLUMNS = Columns(time="ts", prediction="prediction", score="score", label="y")
+Rows = Mapping[str, np.ndarray]
+Task = Literal["binary", "regression"]
+CAUSES = ("quality", "prior", "covariate", "concept")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is different in a window.
+
+    Attributes:
+        moved: feature → by how many standard deviations; a category: share that becomes its rarest value.
+        concept: name of a change of what is true; see `_logit` and `_mean`.
+        prior: share of the positive class; None as it was.
+        broken: feature → share of its values that turn bad, and how.
+        scaled: factor of the feature `distance`.
+    """
+
+    moved: Mapping[str, float] = field(default_factory=dict)
+    concept: str = ""
+    prior: float | None = None
+    broken: Mapping[str, tuple[float, Literal["missing", "invalid", "unseen"]]] = field(default_factory=dict)
+    scaled: float = 1.0
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        present = (bool(self.broken) or self.scaled != 1, self.prior is not None, bool(self.moved), bool(self.concept))
+        return tuple(cause for cause, here in zip(CAUSES, present, strict=True) if here)
+
+    def without(self, cause: str) -> "Planted":
+        """All of it but one cause."""
+        gone = {
+            "quality": {"broken": {}, "scaled": 1.0},
+            "prior": {"prior": None},
+            "covariate": {"moved": {}},
+            "concept": {"concept": ""},
+        }
+        return replace(self, **gone[cause])
+
+
+CALM = Planted()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    task: Task
+    planted: Planted
+
+
+def _pure() -> dict[str, Planted]:
+    return {
+        "covariate: x0 + 0.8 σ": Planted(moved={"x0": 0.8}),
+        "covariate: x1 + 0.7 σ, x2 - 0.5 σ": Planted(moved={"x1": 0.7, "x2": -0.5}),
+        "covariate: region": Planted(moved={REGION: 0.4}),
+        "concept: x2": Planted(concept="x2"),
+        "concept: region": Planted(concept="region"),
+        "concept: level": Planted(concept="level"),
+        "quality: x0 missing in 15 %": Planted(broken={"x0": (0.15, "missing")}),
+        "quality: x2 invalid in 20 %": Planted(broken={"x2": (0.2, "invalid")}),
+        "quality: region unseen in 30 %": Planted(broken={REGION: (0.3, "unseen")}),
+        "quality: distance in km": Planted(scaled=1.609344),
+    }
+
+
+def _mixed() -> dict[str, Planted]:
+    gone = {"x2": (0.15, "missing")}
+    return {
+        "covariate and concept": Planted(moved={"x0": 0.6}, concept="region"),
+        "covariate and quality": Planted(moved={"x0": 0.6}, broken=gone),
+        "concept and quality": Planted(concept="region", broken=gone),
+        "covariate, concept and quality": Planted(moved={"x0": 0.6}, concept="region", broken=gone),
+    }
+
+
+def scenarios() -> list[Scenario]:
+    """Pure shifts of each kind, then mixtures."""
+    tasks: tuple[Task, ...] = ("binary", "regression")
+    found = [Scenario(name, task, planted) for task in tasks for name, planted in _pure().items()]
+    priors = {"prior: 25 % → 40 %": 0.4, "prior: 25 % → 12 %": 0.12}
+    found += [Scenario(name, "binary", Planted(prior=share)) for name, share in priors.items()]
+    found += [Scenario(name, task, planted) for task in tasks for name, planted in _mixed().items()]
+    mixed = Planted(prior=0.4, broken={"x2": (0.1, "missing")})
+    return [*found, Scenario("prior and quality", "binary", mixed)]
+
+
+def draw(rng: np.random.Generator, n: int, planted: Planted = CALM, weather: float = 0.0) -> dict[str, np.ndarray]:
+    """Features as they are; `weather` moves all of them by so many standard deviations."""
+    common = rng.normal(size=n)
+    rows = {name: 0.4 * common + np.sqrt(1 - 0.16) * rng.normal(size=n) + weather for name in NUMBERS}
+    for name, by in planted.moved.items():
+        if name in rows:
+            rows[name] = rows[name] + by
+    rows[DISTANCE] = np.exp(6.2 + 0.7 * (0.3 * common + np.sqrt(0.91) * rng.normal(size=n)))
+    rows[REGION] = rng.choice(4, n, p=(0.4, 0.3, 0.2, 0.1))
+    rows[PLAN] = rng.choice(3, n, p=(0.6, 0.3, 0.1))
+    if REGION in planted.moved:
+        rows[REGION] = np.where(rng.random(n) < planted.moved[REGION], 3, rows[REGION])
+    return rows
+
+
+def _slopes(concept: str) -> tuple[float, np.ndarray, float]:
+    """Slope of x2, effects of regions, level: what changes of concept change."""
+    return (
+        0.9 if concept == "x2" else -0.7,
+        np.array([0.0, 0.3, -0.2, 0.8]) + (np.array([0.0, 1.6, 0.0, 0.0]) if concept == "region" else 0.0),
+        1.0 if concept == "level" else 0.0,
+    )
+
+
+def signal(rows: Rows, concept: str = "") -> np.ndarray:
+    """What is true of rows: log-odds, or the mean's signal."""
+    slope, region, level = _slopes(concept)
+    hinge, both = np.maximum(rows["x1"], 0.0), rows["x3"] * rows["x4"]
+    plans = np.array([0.0, 0.2, -0.4])[rows[PLAN]]
+    far = 0.8 * (rows[DISTANCE] - 600.0) / 500.0
+    return (
+        1.1 * rows["x0"] + 0.9 * hinge + slope * rows["x2"] + 0.4 * both + region[rows[REGION]] + plans + far
+        + 0.3 * rows["x5"] + level
+    )  # fmt: skip
+
+
+def believed(rows: Rows) -> np.ndarray:
+    """What the model takes the signal to be: no hinge, half an interaction, and a filler for what it cannot read."""
+    x = {name: np.where(np.isfinite(rows[name]), rows[name], _FILLER) for name in NUMBERS}
+    region = np.array([0.0, 0.3, -0.2, 0.8, _FILLER])[rows[REGION]]
+    plans = np.array([0.0, 0.2, -0.4, 0.0])[rows[PLAN]]
+    return (
+        1.0 * x["x0"] + 0.45 * x["x1"] + 0.3 - 0.65 * x["x2"] + 0.2 * x["x3"] * x["x4"] + region + plans
+        + 0.8 * (rows[DISTANCE] - 600.0) / 500.0 + 0.3 * x["x5"]
+    )  # fmt: skip
+
+
+_FILLER = 2.0
+_LEVEL = -2.2
+"""Log-odds at a signal of 0: the positive class comes in about one of five."""
+
+
+def spread(rows: Rows) -> np.ndarray:
+    """Regression: standard deviation of the noise."""
+    return 0.8 + 0.5 * np.exp(0.4 * rows["x1"] + 0.3 * rows["x0"]) + (rows[REGION] == 3)
+
+
+def outcomes(rng: np.random.Generator, task: Task, rows: Rows, concept: str) -> np.ndarray:
+    if task == "regression":
+        return 10 + 2 * signal(rows, concept) + spread(rows) * rng.normal(size=len(rows["x0"]))
+    return (rng.random(len(rows["x0"])) < _odds(signal(rows, concept) + _LEVEL)).astype(np.int64)
+
+
+def _odds(logit: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logit))
+
+
+def logged(rng: np.random.Generator, rows: Rows, planted: Planted) -> dict[str, np.ndarray]:
+    """Features as the model sees them: NaN missing, an infinity invalid, a code beyond the last an unseen category."""
+    seen = {name: np.array(values, copy=True) for name, values in rows.items()}
+    seen[DISTANCE] = seen[DISTANCE] * planted.scaled
+    for name, (share, how) in planted.broken.items():
+        hit = rng.random(len(seen[name])) < share
+        if how == "unseen":
+            seen[name] = np.where(hit, len(REGIONS), seen[name])
+        else:
+            seen[name] = np.where(hit, np.nan if how == "missing" else np.inf, seen[name])
+    return seen
+
+
+def answers(task: Task, seen: Rows) -> dict[str, np.ndarray]:
+    if task == "regression":
+        return {"prediction": 10 + 2 * believed(seen)}
+    score = _odds(believed(seen) + _LEVEL)
+    return {"score": score, "prediction": (score > 0.5).astype(np.int64)}
+
+
+def window(
+    rng: np.random.Generator, task: Task, n: int, planted: Planted = CALM, weather: float = 0.0
+) -> dict[str, np.ndarray]:
+    """Labelled rows as logged."""
+    rows = draw(rng, n, planted, weather)
+    y = outcomes(rng, task, rows, planted.concept)
+    if planted.prior is not None:
+        rows, y = _with_prior(rng, n, planted, y, rows)
+    seen = logged(rng, rows, planted)
+    return {**seen, **answers(task, seen), "y": y}
+
+
+def _with_prior(
+    rng: np.random.Generator, n: int, planted: Planted, y: np.ndarray, rows: Rows
+) -> tuple[Rows, np.ndarray]:
+    """As many rows, drawn anew until both classes are there, with another share of the positive class."""
+    wanted = rng.random(n) < planted.prior
+    parts, labels = [rows], [y]
+    while min((np.concatenate(labels) == k).sum() - (wanted == k).sum() for k in (0, 1)) < 0:
+        more = draw(rng, n, planted)
+        parts.append(more)
+        labels.append(outcomes(rng, "binary", more, planted.concept))
+    pool, known = {name: np.concatenate([part[name] for part in parts]) for name in rows}, np.concatenate(labels)
+    order = np.empty(n, dtype=np.int64)
+    for k in (0, 1):
+        order[wanted == k] = np.flatnonzero(known == k)[: (wanted == k).sum()]
+    return {name: values[order] for name, values in pool.items()}, known[order]
+
+
+def losses(task: Task, rows: Rows) -> dict[str, float]:
+    """Metric → value, as exposed."""
+    if task == "regression":
+        e = rows["prediction"] - rows["y"]
+        return {
+            "mean_absolute_error": float(np.abs(e).mean()),
+            "root_mean_squared_error": float(np.sqrt((e * e).mean())),
+            "mean_error": float(e.mean()),
+        }
+    true = np.clip(np.where(rows["y"] == 1, rows["score"], 1 - rows["score"]), 1e-12, 1)
+    return {"accuracy": float((rows["prediction"] == rows["y"]).mean()), "log_loss": float(-np.log(true).mean())}
+
+
+def effects(task: Task, planted: Planted, n: int = 400_000, seed: int = 7) -> dict[str, dict[str, float]]:
+    """Cause → metric → what it does on top of those told apart after it.
+
+    That is the ledger's convention: quality on rows as the window has them, concept on its features, too.
+    """
+    now, found = losses(task, window(np.random.default_rng(seed), task, n, planted)), {}
+    for cause in ("quality", "concept", "covariate", "prior"):
+        if cause in planted.causes:
+            planted = planted.without(cause)
+            then = losses(task, window(np.random.default_rng(seed), task, n, planted))
+            found[cause] = {name: now[name] - then[name] for name in now}
+            now = then
+    return found
+
+
+def table(rows: Rows, start: float = 0.0, seconds: float = DAY) -> pa.Table:
+    """Rows as a log holds them, spread over a stretch of time."""
+    n = len(rows["y"])
+    names = {REGION: np.array([*REGIONS, "nowhere"]), PLAN: np.array([*PLANS, "none"])}
+    columns = {name: names[name][rows[name]] if name in names else rows[name] for name in FEATURES}
+    columns |= {name: rows[name] for name in ("score", "prediction", "y") if name in rows}
+    return pa.table({"ts": start + (np.arange(n) + 0.5) * (seconds / n), **columns})
+
+
+def reference_of(task: Task, days: int = 30, rows: int = 2000, weather: float = 0.05, seed: int = 1) -> Reference:
+    """A fitted reference of so many days, each with a weather of its own."""
+    rng = np.random.default_rng(seed)
+    parts = [window(rng, task, rows, weather=float(weather * rng.normal())) for _ in range(days)]
+    whole = pa.concat_tables([table(part, start=day * DAY) for day, part in enumerate(parts)])
+    columns = COLUMNS if task == "binary" else replace(COLUMNS, score=None)
+    spec = FitSpec(
+        model="m", task=task, columns=columns, include=FEATURES, classes=("0", "1") if task == "binary" else (),
+        block_seconds=DAY,
+    )  # fmt: skip
+    return fit(
+        lambda: [Batch(part, "bench", 1) for part in whole.to_batches(max_chunksize=50_000)], spec, 0.0
+    ).reference
+
+
+def counted(reference: Reference, rows: Rows) -> Counts:
+    """What the program counts of rows."""
+    layout = reference.layout
+    columns = COLUMNS if layout.task == "binary" else replace(COLUMNS, score=None)
+    words, total = Vocabulary({"error": ERROR_SLOTS}), Counts.zero(layout)
+    for part in table(rows).to_batches(max_chunksize=50_000):
+        decoded, refused = decode_predictions(Batch(part, "bench", 1), Reading(columns, layout))
+        assert not refused.tally
+        slots = slice_slots(decoded, layout, words)
+        known = row_outcomes(decoded, slots)
+        assert known is not None
+        for groups in (count_rows(decoded, slots, layout, words, DAY), count_outcomes(known, layout, DAY)):
+            for group in groups:
+                for each in group.values():
+                    total.add(each)
+    return total
+
+
+def evaluation(reference: Reference, counts: Counts, thresholds: Thresholds | None = None) -> Evaluation:
+    window = Window("24h", DAY, 0, DAY)
+    return Evaluation("m", "1", window, counts, reference, thresholds or Thresholds(), Vocabulary({}))
