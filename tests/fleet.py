@@ -116,7 +116,8 @@ def write(folder: Path) -> Path:
     leaf = list(leaf_rows(random.Random(5), after, 2 * DAY + 10 * HOUR))
     write_csv(folder / "logs/leaf.csv", [without(row, "truth", "told_at") for row in leaf])
     write_csv(folder / "logs/leaf_labels.csv", [only(row, "id", "truth", "told_at") for row in leaf[:-60]])
-    write_parquet(folder / "logs/price.parquet", list(price_rows(random.Random(6), after, 2 * DAY + 10 * HOUR)))
+    price = list(price_rows(random.Random(6), after, 2 * DAY + 10 * HOUR, too_high=15.0))
+    write_parquet(folder / "logs/price.parquet", price)
     path = folder / "ml-exporter.yml"
     path.write_text(CONFIG)
     return path
@@ -170,8 +171,8 @@ def leaf_rows(draw: random.Random, start: int, seconds: int) -> Iterator[Row]:
         }
 
 
-def price_rows(draw: random.Random, start: int, seconds: int) -> Iterator[Row]:
-    """Houses and what they were sold for."""
+def price_rows(draw: random.Random, start: int, seconds: int, too_high: float = 0.0) -> Iterator[Row]:
+    """Houses and what they were sold for; in town bb estimates are `too_high`."""
     for at in _times(start, seconds):
         area = round(40 + 160 * draw.random(), 1)
         town = ("aa", "bb")[int(draw.random() * 2)]
@@ -181,7 +182,7 @@ def price_rows(draw: random.Random, start: int, seconds: int) -> Iterator[Row]:
             "area": area,
             "rooms": int(area // 30),
             "town": town,
-            "estimate": round(2 * area + 45 + 20 * draw.random(), 1),
+            "estimate": round(2 * area + 45 + 20 * draw.random() + (too_high if town == "bb" else 0.0), 1),
             "seconds": round(0.01 + 0.05 * draw.random(), 4),
             "paid": paid,
             "sold_at": datetime.fromtimestamp(at + 5 * HOUR, UTC),

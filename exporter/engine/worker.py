@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from exporter.batch import REJECT_REASONS, Poll, Reject
 from exporter.clock import Clock
@@ -102,6 +103,7 @@ class Worker:
         self._changed = True
         self._evaluated_at: int | None = None
         self._samples: list[MetricSamples] = []
+        self._memory: dict[tuple[str, str], dict[str, Any]] = {}
         self.silences: Sequence[Silence] = ()
         """Why verdicts are unknown, as of the last evaluation."""
         return book
@@ -232,6 +234,7 @@ class Worker:
             book.panes.forget_version(version)
         windows = () if end is None else self.plan.windows.items()
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
+        self._memory = {(each.version, each.window.name): each.memory for each in evaluations}
         self._samples = self._evaluator.run(evaluations, [self._facts(book, version, wall) for version in versions])
         self.silences = self._evaluator.silences(evaluations, labelled=self.plan.labels is not None)
         self._changed, self._evaluated_at = False, end
@@ -248,6 +251,7 @@ class Worker:
             thresholds=self.plan.thresholds,
             vocabulary=book.vocabulary,
             decided_at=float(book.timeline.now(self._clock.now()) or end),
+            memory=self._memory.get((version, name), {}),
         )
 
     def _facts(self, book: Book, version: str, wall: float) -> Facts:

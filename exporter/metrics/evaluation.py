@@ -73,6 +73,7 @@ class Evaluation:
         decided_at: event time of the evaluation (the window's end before alignment), Unix seconds.
         vocabulary: names of slice slots (by dimension) and of error slots (`error`).
         memo: results that several metrics share, computed once: use `once`.
+        memory: what metrics keep for this window's evaluation a cycle later, so that series do not come and go.
     """
 
     model: str
@@ -84,6 +85,7 @@ class Evaluation:
     vocabulary: Vocabulary
     decided_at: float = 0.0
     memo: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
