@@ -10,6 +10,7 @@ from exporter.batch import Batch
 from exporter.metrics.drift import DRIFT
 from exporter.metrics.drift.distances import BY_NAME
 from exporter.metrics.drift.variables import variables_of
+from exporter.metrics.estimated import ESTIMATED
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance import PERFORMANCE
 from exporter.profile.columns import Columns
@@ -71,7 +72,9 @@ class Fitted:
     def samples(self, table: pa.Table, *methods: str) -> dict[str, dict[tuple[str, ...], float]]:
         """What is exposed of a window that holds the table's rows."""
         thresholds = Thresholds(methods=methods or ("jensen_shannon",))
-        return samples((*DRIFT, *PERFORMANCE), evaluation_of(self.count(table), self.reference, thresholds=thresholds))
+        return samples(
+            (*DRIFT, *PERFORMANCE, *ESTIMATED), evaluation_of(self.count(table), self.reference, thresholds=thresholds)
+        )
 
     def distance(self, method: str, table: pa.Table) -> dict[str, float]:
         """Feature → distance of the table's rows on all bins there are."""

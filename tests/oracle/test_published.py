@@ -31,6 +31,20 @@ DRIFTING = {"car_value", "salary_range", "loan_length", "repaid_loan_on_prev_car
 
 ROC_AUC = (0.970962, 0.970248, 0.976282, 0.967721, 0.969886, 0.96005, 0.95853, 0.959041, 0.963094, 0.957556)
 ACCURACY = (0.9422, 0.9422, 0.9502, 0.9436, 0.941, 0.9146, 0.9156, 0.9144, 0.9224, 0.9122)
+ESTIMATED = {
+    "roc_auc": (0.970744, 0.971011, 0.971407, 0.971091, 0.971123, 0.96109, 0.961825, 0.961073, 0.962533, 0.961316),
+    "f1": (0.94303, 0.941324, 0.943574, 0.943159, 0.944204, 0.911753, 0.911766, 0.911661, 0.913763, 0.914751),
+    "accuracy": (0.941792, 0.943321, 0.945492, 0.944816, 0.944645, 0.910714, 0.911149, 0.911193, 0.914389, 0.911731),
+    "precision": (0.957786, 0.957956, 0.958275, 0.956998, 0.958208, 0.941318, 0.941868, 0.939413, 0.943347, 0.941133),
+    "recall": (0.928723, 0.925261, 0.929317, 0.929713, 0.930604, 0.88399, 0.883528, 0.885501, 0.885978, 0.889808),
+    "specificity": (0.955879, 0.960769, 0.961058, 0.959469, 0.958873, 0.939872, 0.941023, 0.938748, 0.94419, 0.936675),
+    "average_precision": (
+        0.963957, 0.962436, 0.962764, 0.962618, 0.963348, 0.955732, 0.956164, 0.955189, 0.956093, 0.956911,
+    ),
+}  # fmt: skip
+"""By confidence-based performance estimation."""
+ESTIMATE_ALARMS = {"roc_auc": (0.963317, 0.978660), "f1": (0.934660, 0.950850), "accuracy": (0.935859, 0.951421)}
+"""Mean ± 3 standard deviations of the measured values of the reference's chunks."""
 KOLMOGOROV = (0.01308, 0.01106, 0.01662, 0.01434, 0.01116, 0.4353, 0.43028, 0.43772, 0.43602, 0.43838)
 WASSERSTEIN = (348.369, 242.931, 248.161, 490.135, 464.275, 18733.6, 19416.5, 19169.8, 19401.5, 19061.6)
 WASSERSTEIN_ALARM = 401.010
@@ -87,6 +101,23 @@ def test_realized_performance(exposed: Any) -> None:
     found = [samples["ml_performance"] for samples in exposed[1]]
     assert pytest.approx([each[("accuracy",)] for each in found], abs=1e-12) == ACCURACY
     assert pytest.approx([each[("roc_auc",)] for each in found], abs=DIGITS) == ROC_AUC
+
+
+@pytest.mark.parametrize("metric", ESTIMATED)
+def test_estimated_performance(exposed: Any, metric: str) -> None:
+    """Within 0.001 of what is published: a reference's estimates are moved to what was measured there."""
+    found = [samples["ml_performance_estimated"][(metric,)] for samples in exposed[1]]
+    assert pytest.approx(found, abs=0.001) == ESTIMATED[metric]
+    if metric in ESTIMATE_ALARMS:
+        low, high = ESTIMATE_ALARMS[metric]
+        assert [not low <= value <= high for value in found] == [number in DRIFTED for number in CHUNKS]
+
+
+def test_estimated_verdicts(exposed: Any) -> None:
+    """By learned thresholds the drifted chunks are called degraded without any label, and no metric of a calm one is."""
+    for number, samples in enumerate(exposed[1]):
+        verdicts = {metric for (metric,), bad in samples["ml_performance_estimated_degraded"].items() if bad}
+        assert verdicts >= {"accuracy", "f1", "recall", "brier_score"} if number in DRIFTED else not verdicts
 
 
 def test_default_bins_alarm_where_the_data_drifted_and_nowhere_else(exposed: Any) -> None:

@@ -56,20 +56,22 @@ def _result(parts: Parts, metric: PerformanceMetric, known: Variation, threshold
     labels = float(parts.labels[0])
     enough = labels >= thresholds.min_labels and labels > 0 and np.isfinite(estimate.value[0])
     learned = learned_band(metric, known, labels, float(estimate.bias[0])) if enough else (np.nan, np.nan)
-    threshold = _configured(thresholds.performance.get(metric.name), learned)
+    threshold = configured_band(thresholds.performance.get(metric.name), learned)
     told = (estimate.value, estimate.lower, estimate.upper)
     value, lower, upper = (float(each[0]) if enough else np.nan for each in told)
-    return Result(metric, value, lower, upper, known.value, threshold, _degraded(value, lower, upper, threshold))
+    return Result(metric, value, lower, upper, known.value, threshold, beyond(value, lower, upper, threshold))
 
 
-def _configured(given: tuple[float | None, float | None] | None, learned: tuple[float, float]) -> tuple[float, float]:
+def configured_band(
+    given: tuple[float | None, float | None] | None, learned: tuple[float, float]
+) -> tuple[float, float]:
     """What the configuration says; what was learned only where it says nothing of the metric at all."""
     if given is None:
         return learned
     return tuple(np.nan if bound is None else bound for bound in given)  # type: ignore[return-value] # two in, two out
 
 
-def _degraded(value: float, lower: float, upper: float, threshold: tuple[float, float]) -> bool | None:
+def beyond(value: float, lower: float, upper: float, threshold: tuple[float, float]) -> bool | None:
     """True where the value lies beyond a threshold, and the near end of its interval, where it has one, does too."""
     if np.isnan(value) or np.isnan(threshold).all():
         return None

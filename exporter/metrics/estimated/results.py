@@ -1,0 +1,101 @@
+"""What every metric of a window is expected to be, beside its threshold: what all gauges of this family show a part of.
+
+The threshold is that of measured performance (performance/band.py), for as many labels as there are rows: estimated
+and measured values stand on one scale, and what a reference's windows do by themselves is no news in either. The
+interval that is shown holds what will be measured. The verdict asks something else, whether performance is to be
+expected beyond the threshold, so the near end is that of an interval without the chance of outcomes: what the reference
+knows too little of, and the mix of rows, whose variance is that of a measured value less that of outcomes.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import numpy as np
+
+from exporter.metrics.estimated import binary, classes
+from exporter.metrics.estimated.estimator import Estimator, Expectation, Learned
+from exporter.metrics.estimated.support import MOST_OUTSIDE, outside
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
+from exporter.metrics.performance.estimate import fisher, logistic, normal, positive
+from exporter.metrics.performance.metric import PerformanceMetric
+from exporter.metrics.performance.parts import of_counts
+from exporter.metrics.performance.registry import BY_TASK
+from exporter.metrics.performance.results import Result, beyond, configured_band
+from exporter.metrics.spec import NoData
+from exporter.profile.layout import Task
+from exporter.profile.reference import Reference
+
+ESTIMATORS: Mapping[Task, Estimator] = {
+    "binary": Estimator(binary.learn, binary.estimate, binary.rows),
+    "multiclass": Estimator(classes.learn, classes.estimate, classes.rows),
+}
+_NOTHING = Expectation(np.nan, np.nan, np.nan)
+
+
+def estimates(evaluation: Evaluation) -> tuple[Result, ...]:
+    """Estimated results of all metrics that can be, computed once an evaluation; none where nothing can be said."""
+    return evaluation.once("estimated", _estimates)
+
+
+def _estimates(evaluation: Evaluation) -> tuple[Result, ...]:
+    reference, task = evaluation.reference, evaluation.layout.task
+    estimator = ESTIMATORS.get(task)
+    if reference is None or estimator is None:
+        return ()
+    rows = estimator.rows(evaluation.counts)
+    learned = reference.once("estimated", lambda known: _learn(estimator, known))
+    if learned is None or rows < max(evaluation.thresholds.min_rows, 1):
+        return ()
+    known = variations(reference, evaluation.window.seconds, evaluation.thresholds)
+    found = estimator.estimate(learned.model, evaluation.counts)
+    results = []
+    for metric in BY_TASK[task]:
+        if metric.name in learned.offsets and metric.name in found:
+            told = found[metric.name]._replace(value=found[metric.name].value + learned.offsets[metric.name])
+            if np.isfinite(told.value):
+                results.append(_result(evaluation, metric, told, known.get(metric.name, UNKNOWN), rows))
+    return tuple(results)
+
+
+def _learn(estimator: Estimator, reference: Reference) -> Learned | None:
+    """What the reference teaches, and how far off its own measured values the estimates of its own rows are."""
+    model = estimator.learn(reference)
+    if model is None:
+        return None
+    estimated, measured = estimator.estimate(model, reference.total), of_counts(reference.total)
+    offsets = {}
+    for metric in BY_TASK[reference.layout.task]:
+        with suppress(NoData):
+            offset = float(metric.compute(measured).value[0]) - estimated.get(metric.name, _NOTHING).value
+            if np.isfinite(offset):
+                offsets[metric.name] = offset
+    return Learned(model, offsets)
+
+
+def _result(
+    evaluation: Evaluation, metric: PerformanceMetric, told: Expectation, known: Variation, rows: float
+) -> Result:
+    threshold = configured_band(
+        evaluation.thresholds.performance.get(metric.name), learned_band(metric, known, rows, 0.0)
+    )
+    value, lower, upper = _interval(metric, told.value, told.chance + told.noise, rows)
+    verdict = None
+    if outside(evaluation) <= MOST_OUTSIDE:
+        # Labels to come are no part of what is expected; the rows that happened to come are.
+        mix = max(np.nan_to_num(known.of_label) / rows - told.chance, 0.0)
+        verdict = beyond(*_interval(metric, told.value, told.noise + mix, rows), threshold)
+    return Result(metric, value, lower, upper, known.value, threshold, verdict)
+
+
+def _interval(metric: PerformanceMetric, value: float, variance: float, rows: float) -> tuple[float, float, float]:
+    """The value, kept within the metric's range, and the ends of its 95 % interval on a scale that suits that range."""
+    low, high = -np.inf if metric.low is None else metric.low, np.inf if metric.high is None else metric.high
+    at, spread = np.array([np.clip(value, low, high)]), np.array([variance])
+    if (low, high) == (0.0, 1.0):
+        found = logistic(at, spread, (at * rows + 0.5) / (rows + 1))
+    elif (low, high) == (-1.0, 1.0):
+        found = fisher(at, spread, at * rows / (rows + 1))
+    else:
+        found = positive(at, spread) if low == 0.0 else normal(at, spread, low, high)
+    return float(found.value[0]), float(found.lower[0]), float(found.upper[0])
