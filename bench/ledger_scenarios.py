@@ -207,12 +207,19 @@ def window(
     rng: np.random.Generator, task: Task, n: int, planted: Planted = CALM, weather: float = 0.0
 ) -> dict[str, np.ndarray]:
     """Labelled rows as logged."""
+    return true_and_logged(rng, task, n, planted, weather)[1]
+
+
+def true_and_logged(
+    rng: np.random.Generator, task: Task, n: int, planted: Planted = CALM, weather: float = 0.0
+) -> tuple[Rows, dict[str, np.ndarray]]:
+    """Rows as they are, and as logged, with what the model answered and what came true."""
     rows = draw(rng, n, planted, weather)
     y = outcomes(rng, task, rows, planted.concept)
     if planted.prior is not None:
         rows, y = _with_prior(rng, n, planted, y, rows)
     seen = logged(rng, rows, planted)
-    return {**seen, **answers(task, seen), "y": y}
+    return rows, {**seen, **answers(task, seen), "y": y}
 
 
 def _with_prior(
