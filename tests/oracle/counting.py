@@ -32,7 +32,6 @@ def fill(layout: Layout, into: Mapping[str, np.ndarray], **rows: np.ndarray) -> 
         _regression(layout, into, rows["prediction"], rows["actual"])
         return
     np.add.at(into["outcomes"], (rows["predicted"], rows["actual"]), 1)
-    np.add.at(into["predicted"], rows["predicted"], 1)
     if "score" in rows:
         _binary_scores(layout, into, rows["score"], rows["actual"])
     if "scores" in rows:
@@ -53,8 +52,16 @@ def fill_features(layout: Layout, into: Mapping[str, np.ndarray], rows: Mapping[
 
 def _outputs(layout, into, rows):
     """What is counted of every prediction, whether its truth is known or not."""
-    if "score" in rows and "predicted" in rows and "score_positive" in into:
-        np.add.at(into["score_positive"], cells(layout.score_bins, rows["score"])[rows["predicted"] == 1], 1)
+    if layout.task == "regression":
+        return
+    if "predicted" in rows:
+        np.add.at(into["predicted"], rows["predicted"], 1)
+    if "score" in rows:
+        at = cells(layout.score_bins, rows["score"])
+        np.add.at(into["score"], at, 1)
+        into["score_sum"][0] += rows["score"].sum()
+        if "score_positive" in into and "predicted" in rows:
+            np.add.at(into["score_positive"], at[rows["predicted"] == 1], 1)
     if "scores" in rows and "class_score" in into:
         at = np.clip((rows["scores"] * CLASS_SCORE_CELLS).astype(int), 0, CLASS_SCORE_CELLS - 1)
         for k in range(len(layout.classes)):
@@ -64,11 +71,8 @@ def _outputs(layout, into, rows):
 def _binary_scores(layout, into, score, actual):
     known = actual < 2
     score, actual = score[known], actual[known]
-    at = cells(layout.score_bins, score)
-    np.add.at(into["score"], at, 1)
     np.add.at(into["score_actual"], (cells(layout.ranked_bins, score), actual), 1)
     np.add.at(into["score_ranks"], (np.searchsorted(layout.rank_edges, score), actual), 1)
-    into["score_sum"][0] += score.sum()
     for k in (0, 1):
         into["score_moments"][k] += score[actual == k].sum(), (score[actual == k] ** 2).sum()
     clipped = np.clip(score, CLIP, 1 - CLIP)
