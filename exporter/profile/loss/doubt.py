@@ -1,0 +1,111 @@
+"""How wrong a loss model is where the data moved, learned from held-out rows of the reference weighted anew.
+
+Held-out rows weighted by a smooth function of their codes are a window in which covariates shifted and nothing else:
+the model's error there is its own. Weights are drawn: up or down along a random direction of the variables' ranks, or
+drawn together along one or two (so that variables that had nothing to do with each other go hand in hand), or both.
+
+The error's variance grows with the shift as that of a regression on one-hot columns does, in proportion to
+
+    D = Σ_v Σ_c (p_vc - q_vc)² / q_vc       p, q: shares of coarse code c of variable v in the window, in the reference
+
+and `doubt` is the factor: Σ (error² - chance) / Σ D over all drawn weights, or where that is less what the residual
+variance over all fitted rows gives, as for any regression.
+"""
+
+import numpy as np
+
+from exporter.profile.bins import Floats
+from exporter.profile.loss.boost import Ints, Term
+
+TILTS = 60
+_STRENGTH = (0.1, 1.2)
+_SHARE = 0.6
+"""Of the variables that take part in a direction."""
+
+
+def standard_ranks(variables: list[Term]) -> Floats:
+    """(n, V) ranks of the codes, mean 0 and variance 1."""
+    columns = []
+    for term in variables:
+        rows = np.bincount(term.codes, minlength=term.width)
+        rank = (np.cumsum(rows) - rows / 2) / rows.sum() - 0.5
+        spread = np.sqrt((rows @ (rank * rank)) / rows.sum())
+        columns.append((rank / max(float(spread), 1e-9))[term.codes].astype(np.float32))
+    return np.stack(columns, axis=1)
+
+
+def draw_weights(ranks: Floats, random: np.random.Generator, count: int = TILTS) -> Floats:
+    """(count, n) weights that add up to 1 each."""
+    variables = ranks.shape[1]
+    drawn = []
+    for number in range(count):
+        strength = random.uniform(*_STRENGTH)
+        exponent = np.zeros(len(ranks))
+        if number % 3 != 1:
+            exponent += strength * _along(ranks, random, variables)
+        if number % 3 != 0:
+            for _ in range(1 + number % 2):
+                exponent -= strength * _along(ranks, random, variables) ** 2
+        weights = np.exp(exponent - exponent.max())
+        drawn.append(weights / weights.sum())
+    return np.stack(drawn)
+
+
+def _along(ranks: Floats, random: np.random.Generator, variables: int) -> Floats:
+    """(n,) a random direction, mean 0 and variance 1."""
+    direction = random.normal(size=variables) * (random.random(variables) < _SHARE)
+    if not direction.any():
+        direction[random.integers(variables)] = 1.0
+    along: Floats = (ranks @ direction.astype(np.float32)).astype(np.float64)
+    return along / max(float(along.std()), 1e-9)
+
+
+def errors(weights: Floats, left: Floats) -> Floats:
+    """(count, L) of the held-out residuals `left` (n, L): by how much the weighted mean was missed."""
+    missed: Floats = weights @ left
+    return missed
+
+
+def chance(weights: Floats, left: Floats) -> Floats:
+    """(count, L) variance that `errors` would have if nothing but chance were in the residuals."""
+    centred = weights - 1.0 / weights.shape[1]
+    variance: Floats = (centred * centred) @ (left * left)
+    return variance
+
+
+def shift(p: Floats, q: Floats, n: float) -> float:
+    """Σ_c (p_c - q_c)² / q_c of one variable, less what `n` rows bring by chance; may be below 0."""
+    seen = q > 0
+    return float(((p - q)[seen] ** 2 / q[seen]).sum()) - (int(seen.sum()) - 1) / max(n, 1.0)
+
+
+def shares(rows: Floats) -> Floats:
+    """Rows by code → shares; half a row where there was none, as no share is known to be 0."""
+    filled = np.maximum(rows, 0.5)
+    total: Floats = filled / filled.sum()
+    return total
+
+
+def weighted_shifts(weights: Floats, variables: list[Term]) -> Floats:
+    """(count,) D of each set of weights."""
+    total = np.zeros(len(weights))
+    for term in variables:
+        rows = np.bincount(term.codes, minlength=term.width).astype(np.float64)
+        seen = rows > 0
+        q = rows[seen] / rows.sum()
+        for number, weight in enumerate(weights):
+            p: Floats = np.bincount(term.codes, weight, minlength=term.width)[seen].astype(np.float64)
+            total[number] += shift(p, q, 1.0 / max(float(weight @ weight) - 1.0 / len(weight), 1e-12))
+    return np.maximum(total, 0.0)
+
+
+def learn_doubt(missed: Floats, by_chance: Floats, shifts: Floats, residual: Floats, rows: int) -> Floats:
+    """(L,) variance of the model's error for each unit of D."""
+    excess = (missed * missed - by_chance).sum(axis=0) / max(float(shifts.sum()), 1e-9)
+    doubt: Floats = np.maximum(excess, residual / rows)
+    return doubt
+
+
+def chunks(rows: int, count: int) -> Ints:
+    """(rows,) number of the chunk of time each of some rows in order belongs to."""
+    return np.arange(rows, dtype=np.int64) * count // max(rows, 1)

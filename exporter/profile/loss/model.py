@@ -1,0 +1,104 @@
+"""A fitted loss model as plain values: tables to look a code's part of the expected loss up in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exporter.profile.bins import Floats
+
+REGRESSION_LOSSES = ("absolute_error", "squared_error", "error", "relative_error")
+CLASS_LOSSES = ("wrong", "log_loss")
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class LossModel:
+    """E[loss | row] = base + Σ_v tables[v][code of v] + Σ_p pair term p, for L losses at once.
+
+    Variables are the layout's features in their order and, last, the output (see output.py). Every table has mean 0
+    over the rows it was fitted to, so that a window's mean of a term is the change of the loss that the term brings.
+    What of a pair depends on the row is in the layout (`Pairs`), as it is counted.
+
+    Attributes:
+        losses: names, L of them.
+        base: (L,) mean losses of the fitted rows.
+        tables: (width, L) a variable, in the order of the variables.
+        pair_units: (L,) what one unit of a pair's counted sums is; (0,) without pairs.
+        pair_means: (P, L) mean of each pair's term over the fitted rows, in units.
+        residual: (L,) variance of what the model leaves of one row's loss, on held-out rows.
+        doubt: (L,) variance of the model's own error for each unit of shift, see doubt.py.
+        rows: how many it was fitted to.
+    """
+
+    losses: tuple[str, ...]
+    base: Floats
+    tables: tuple[Floats, ...]
+    pair_units: Floats
+    pair_means: Floats
+    residual: Floats
+    doubt: Floats
+    rows: int
+
+    def place(self, loss: str) -> int | None:
+        """Which of the losses it is; None if the model does not tell it."""
+        return self.losses.index(loss) if loss in self.losses else None
+
+    @cached_property
+    def used(self) -> tuple[bool, ...]:
+        """By variable, whether its table says anything."""
+        return tuple(bool(table.any()) for table in self.tables)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` builds an equal model, to six digits."""
+        return {
+            "losses": list(self.losses),
+            "base": _rounded(self.base),
+            "tables": [_rounded(table) for table in self.tables],
+            "pair_units": self.pair_units.tolist(),
+            "pair_means": _rounded(self.pair_means),
+            "residual": _rounded(self.residual),
+            "doubt": _rounded(self.doubt),
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LossModel":
+        """The model that `to_json` described.
+
+        Raises:
+            ValueError: not a loss model.
+        """
+        losses = tuple(data["losses"])
+        model = cls(
+            losses=losses,
+            base=_floats(data["base"], -1),
+            tables=tuple(_floats(table, -1, len(losses)) for table in data["tables"]),
+            pair_units=_floats(data["pair_units"], -1),
+            pair_means=_floats(data["pair_means"], len(data["pair_means"]), len(data["pair_units"])),
+            residual=_floats(data["residual"], -1),
+            doubt=_floats(data["doubt"], -1),
+            rows=int(data["rows"]),
+        )
+        if {len(each) for each in (model.base, model.residual, model.doubt)} != {len(losses)}:
+            msg = "the loss model's parts do not fit together"
+            raise ValueError(msg)
+        return model
+
+
+def _rounded(values: Floats) -> list[Any]:
+    """Values to six digits, as nested lists."""
+    with np.errstate(divide="ignore"):
+        magnitude = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
+    scale = 10.0 ** (_DIGITS - 1 - magnitude)
+    return (np.round(values * scale) / scale).tolist()  # type: ignore[no-any-return] # numpy says Any
+
+
+def _floats(values: Any, *shape: int) -> Floats:
+    found = np.array(values, dtype=np.float64).reshape(shape)
+    if not np.isfinite(found).all():
+        msg = "the loss model holds what is no number"
+        raise ValueError(msg)
+    return found

@@ -1,0 +1,40 @@
+"""What a model put out, as one more feature: its codes by row, and their counts in a profile."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import FIRST_CELL, MISSING, CategoryBins, FeatureBins, Floats
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from exporter.profile.rows import Rows
+
+
+def output_bins(layout: Layout) -> FeatureBins | None:
+    """Bins of the prediction (regression), the score (binary with scores) or the predicted class; None without any."""
+    if layout.task == "regression":
+        return layout.prediction_bins
+    if layout.score_bins is not None and layout.has("score"):
+        return layout.score_bins
+    return CategoryBins(layout.classes)
+
+
+def output_codes(layout: Layout, rows: Rows) -> NDArray[np.uint8]:
+    """(n,) codes of `output_bins`; MISSING where there is no prediction (or score)."""
+    bins = output_bins(layout)
+    if bins is None:
+        return np.full(len(rows), MISSING, dtype=np.uint8)
+    if not isinstance(bins, CategoryBins):
+        return bins.codes(rows.prediction if layout.task == "regression" else rows.score)
+    given = ~np.isnan(rows.prediction)
+    return np.where(given, np.where(given, rows.prediction, 0) + FIRST_CELL, MISSING).astype(np.uint8)
+
+
+def output_counts(counts: Counts) -> Floats:
+    """(width,) counts by code of `output_bins`; what is missing is not counted here. (0,) without bins."""
+    layout = counts.layout
+    bins = output_bins(layout)
+    if bins is None:
+        return np.empty(0)
+    part = "prediction" if layout.task == "regression" else "predicted"
+    cells = counts[part if isinstance(bins, CategoryBins) or layout.task == "regression" else "score"]
+    return np.concatenate((np.zeros(FIRST_CELL), cells, np.zeros(bins.width - FIRST_CELL - len(cells))))
