@@ -1,7 +1,7 @@
 """One model at work: poll, count, join, commit; then evaluate. Everything in memory can be rebuilt from the state."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -234,6 +234,8 @@ class Worker:
             book.panes.forget_version(version)
         windows = () if end is None else self.plan.windows.items()
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
+        for each in evaluations:
+            each.older = _older(each, evaluations, book.versions.first)
         self._memory = {(each.version, each.window.name): each.memory for each in evaluations}
         self._samples = self._evaluator.run(evaluations, [self._facts(book, version, wall) for version in versions])
         self.silences = self._evaluator.silences(evaluations, labelled=self.plan.labels is not None)
@@ -251,6 +253,7 @@ class Worker:
             thresholds=self.plan.thresholds,
             vocabulary=book.vocabulary,
             decided_at=float(book.timeline.now(self._clock.now()) or end),
+            objectives=self.plan.objectives,
             memory=self._memory.get((version, name), {}),
         )
 
@@ -361,3 +364,16 @@ def _rows_at_once(stream: Stream) -> int:
 
 def _newest(taken: Taken, before: float | None) -> float | None:
     return max((time for time in (before, taken.newest) if time is not None), default=None)
+
+
+def _older(
+    evaluation: Evaluation, evaluations: Sequence[Evaluation], first: Mapping[str, float]
+) -> tuple[Evaluation, ...]:
+    """Evaluations of the same window of versions that came before this one, the newest first."""
+    begun = first.get(evaluation.version, 0.0)
+    others = [
+        other
+        for other in evaluations
+        if other.window.name == evaluation.window.name and first.get(other.version, begun) < begun
+    ]
+    return tuple(sorted(others, key=lambda other: -first[other.version]))

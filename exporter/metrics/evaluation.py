@@ -72,6 +72,8 @@ class Evaluation:
         counts: the window's sum of panes; `counts.layout is reference.layout` where there is a reference.
         decided_at: event time of the evaluation (the window's end before alignment), Unix seconds.
         vocabulary: names of slice slots (by dimension) and of error slots (`error`).
+        objectives: service-level objectives of the model.
+        older: evaluations of the same window of versions that were first seen before this one, the newest first.
         memo: results that several metrics share, computed once: use `once`.
         memory: what metrics keep for this window's evaluation a cycle later, so that series do not come and go.
     """
@@ -84,6 +86,8 @@ class Evaluation:
     thresholds: Thresholds
     vocabulary: Vocabulary
     decided_at: float = 0.0
+    objectives: tuple[Objective, ...] = ()
+    older: "tuple[Evaluation, ...]" = ()
     memo: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
 

@@ -1,5 +1,6 @@
 """All metrics that are computed from counts: the one place that names them."""
 
+from exporter.metrics.advice import ADVICE
 from exporter.metrics.drift import DRIFT
 from exporter.metrics.estimated import ESTIMATED
 from exporter.metrics.labels import LABELS_METRICS
@@ -9,7 +10,7 @@ from exporter.metrics.slices import SLICES
 from exporter.metrics.spec import FactMetric, Metric, WindowMetric
 from exporter.metrics.traffic import TRAFFIC
 
-METRICS: tuple[Metric, ...] = (*TRAFFIC, *DRIFT, *QUALITY, *PERFORMANCE, *ESTIMATED, *LABELS_METRICS, *SLICES)
+METRICS: tuple[Metric, ...] = (*TRAFFIC, *DRIFT, *QUALITY, *PERFORMANCE, *ESTIMATED, *LABELS_METRICS, *SLICES, *ADVICE)
 
 WINDOW_METRICS: tuple[WindowMetric, ...] = tuple(metric for metric in METRICS if isinstance(metric, WindowMetric))
 FACT_METRICS: tuple[FactMetric, ...] = tuple(metric for metric in METRICS if isinstance(metric, FactMetric))

@@ -96,7 +96,10 @@ LABELS: Mapping[str, str] = {
     "tier": "how important the model is, in the configuration's words",
     "task": "`binary`, `multiclass` or `regression`",
     "source": "log of a model: `predictions` or `labels`",
-    "reason": "why a row was not counted (listed below); why series were left out: `budget` or `duplicate`",
+    "reason": "why a row was not counted (listed below); why series were left out: `budget` or `duplicate`; why "
+    "something is recommended",
+    "action": "what is recommended, see [advice.md](advice.md)",
+    "subject": "what a recommendation is about: a feature, `dimension=value`, a version, an objective, or nothing",
     "collector": "part of the exporter that is read at scrape time",
     "python": "Python's version",
 }

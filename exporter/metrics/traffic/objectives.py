@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from exporter.metrics.evaluation import Facts, Objective
 from exporter.metrics.spec import FactMetric, Sample
+from exporter.profile.counts import Counts
 
 
-def events(facts: Facts, objective: Objective) -> tuple[float, float] | None:
+def events(counts: Counts, objective: Objective) -> tuple[float, float] | None:
     """(all, bad) events of `objective`; None where they cannot be told.
 
     Availability: every prediction is an event, a failed one is bad. Latency: an event is a failed prediction or one
@@ -14,11 +15,11 @@ def events(facts: Facts, objective: Objective) -> tuple[float, float] | None:
     predictions only and has the threshold among its bounds; where it has not (counted under an older configuration),
     or where no latency was ever logged, there is nothing to tell.
     """
-    errors = float(facts.total["errors"].sum())
+    errors = float(counts["errors"].sum())
     if objective.latency_seconds is None:
-        return facts.total.rows, errors
-    bounds, latency = facts.total.layout.latency_bounds, facts.total["latency"]
-    if objective.latency_seconds not in bounds or (facts.total.rows > errors and not latency.any()):
+        return counts.rows, errors
+    bounds, latency = counts.layout.latency_bounds, counts["latency"]
+    if objective.latency_seconds not in bounds or (counts.rows > errors and not latency.any()):
         return None
     slow = float(latency[bounds.index(objective.latency_seconds) + 1 :].sum())
     return errors + float(latency.sum()), errors + slow
@@ -26,13 +27,13 @@ def events(facts: Facts, objective: Objective) -> tuple[float, float] | None:
 
 def _all(facts: Facts) -> Iterator[Sample]:
     for objective in facts.objectives:
-        if (found := events(facts, objective)) is not None:
+        if (found := events(facts.total, objective)) is not None:
             yield (objective.name,), found[0]
 
 
 def _bad(facts: Facts) -> Iterator[Sample]:
     for objective in facts.objectives:
-        if (found := events(facts, objective)) is not None:
+        if (found := events(facts.total, objective)) is not None:
             yield (objective.name,), found[1]
 
 

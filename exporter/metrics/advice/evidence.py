@@ -1,0 +1,187 @@
+"""What speaks for one action or another, gathered from what the other metrics found in the same window."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from exporter.metrics.drift.verdict import verdicts as drift_verdicts
+from exporter.metrics.estimated.results import estimates
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.labels.coverage import expected_coverage
+from exporter.metrics.performance.estimate import wilson
+from exporter.metrics.performance.results import Result, results
+from exporter.metrics.quality.results import CHECKS, window_rates
+from exporter.metrics.quality.results import verdicts as quality_verdicts
+from exporter.metrics.slices.gauges import worst_slices
+from exporter.metrics.slices.segments import METRIC
+from exporter.metrics.slices.worst import WorstSlice
+from exporter.metrics.spec import NoData
+from exporter.metrics.traffic.objectives import events
+
+T = TypeVar("T")
+
+HEADLINE = frozenset(METRIC.values())
+"""The metric that stands for a task: what a version is compared by."""
+SCALE = frozenset({"log_loss", "brier_score", "calibration_error"})
+"""Metrics of scores as probabilities: they can be bad where every decision is right."""
+_SIGMAS = 3.0
+"""Standard errors from which a difference is taken to be more than chance."""
+_IN_TIME = 0.8
+"""Least part of the labels that are due which is there where labels are in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A feature whose values are bad, and the check that says so."""
+
+    feature: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found in one window. What was not found and what could not be asked look alike.
+
+    Attributes:
+        problems: bad values that were detected; the feature with most bad rows first.
+        failing, slow: objectives, of availability and of latency, whose budget the window's errors overspend.
+        degraded, expected: measured and estimated metrics beyond their thresholds.
+        measured: whether any measured metric has a verdict.
+        drifted: features that drifted, the furthest first.
+        causes: cause → by how much it made the headline metric worse, where the ledger can tell.
+        guilty: cause → the feature that did most of it.
+        worst: slices that do worse than the others and worse than they used to, the costliest first.
+        better: an older version that does better at the same time.
+        late: labels that should be there are not.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    failing: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+    degraded: tuple[Result, ...] = ()
+    expected: tuple[Result, ...] = ()
+    measured: bool = False
+    drifted: tuple[str, ...] = ()
+    causes: Mapping[str, float] = field(default_factory=dict)
+    guilty: Mapping[str, str] = field(default_factory=dict)
+    worst: tuple[WorstSlice, ...] = ()
+    better: str = ""
+    late: bool = False
+
+    @property
+    def only_scale(self) -> bool:
+        """Scores are off as probabilities, and nothing else is."""
+        return bool(self.degraded) and all(each.metric.name in SCALE for each in self.degraded)
+
+    @property
+    def main_cause(self) -> str:
+        """The cause that did most of the harm; "" where none did, or none can be told."""
+        cause = max(self.causes, key=lambda each: self.causes[each], default="")
+        return cause if cause and self.causes[cause] > 0 else ""
+
+
+def gather(evaluation: Evaluation) -> Evidence:
+    """All evidence of one window, computed once an evaluation."""
+    return evaluation.once("evidence", _gather)
+
+
+def _gather(evaluation: Evaluation) -> Evidence:
+    measured = results(evaluation)
+    failing, slow = _overspent(evaluation)
+    return Evidence(
+        problems=tuple(_asked(_problems, evaluation)),
+        failing=failing,
+        slow=slow,
+        degraded=tuple(each for each in measured if each.degraded),
+        expected=tuple(each for each in estimates(evaluation) if each.degraded),
+        measured=any(each.degraded is not None for each in measured),
+        drifted=tuple(_asked(_drifted, evaluation)),
+        worst=tuple(each for each in _asked(worst_slices, evaluation) if _is_news(each)),
+        better=_better(evaluation),
+        late=_late(evaluation),
+    )
+
+
+def _asked(question: Callable[[Evaluation], Iterator[T] | list[T]], evaluation: Evaluation) -> list[T]:
+    """The answers; none where the question cannot be asked of the window."""
+    try:
+        return list(question(evaluation))
+    except NoData:
+        return []
+
+
+def _problems(evaluation: Evaluation) -> Iterator[Problem]:
+    table, rates = window_rates(evaluation)
+    detected = quality_verdicts(evaluation).detected
+    bad = rates.bad[0].sum(axis=1)
+    for feature in np.argsort(-bad, kind="stable").tolist():
+        for check in np.flatnonzero(detected[feature] == 1).tolist():
+            yield Problem(table.names[feature], CHECKS[check])
+
+
+def _drifted(evaluation: Evaluation) -> Iterator[str]:
+    found = drift_verdicts(evaluation, "features")
+    for place in np.argsort(-np.nan_to_num(found.effect), kind="stable").tolist():
+        if found.detected[place] == 1:
+            yield found.variables.names[place]
+
+
+def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Objectives of availability and of latency that the window misses by more than chance."""
+    failing: list[str] = []
+    slow: list[str] = []
+    for objective in evaluation.objectives:
+        found = events(evaluation.counts, objective)
+        if found is None or found[0] <= 0:
+            continue
+        lower = wilson(np.array([found[1] / found[0]]), np.array([found[0]]))[0][0]
+        if lower > 1 - objective.objective:
+            (failing if objective.latency_seconds is None else slow).append(objective.name)
+    return tuple(failing), tuple(slow)
+
+
+def _is_news(slice_: WorstSlice) -> bool:
+    """Whether the slice does worse than it did in the reference, as far as that is known."""
+    return bool(np.isnan(slice_.reference_gap) or slice_.lower > max(slice_.reference_gap, 0.0))
+
+
+def _better(evaluation: Evaluation) -> str:
+    """The version that was first seen before this one, serves now, and does better beyond chance."""
+    mine = _headline(evaluation)
+    if mine is None or mine.degraded is not True:
+        return ""
+    for other in evaluation.older:
+        theirs = _headline(other)
+        if theirs is None or np.isnan(theirs.value):
+            continue
+        sign = 1.0 if mine.metric.better == "higher" else -1.0
+        error = np.hypot(_error(mine), _error(theirs))
+        if sign * (theirs.value - mine.value) > _SIGMAS * error:
+            return other.version
+    return ""
+
+
+def _headline(evaluation: Evaluation) -> Result | None:
+    return next((each for each in results(evaluation) if each.metric.name in HEADLINE), None)
+
+
+def _error(result: Result) -> float:
+    """Standard error, from the 95 % interval."""
+    return (result.upper - result.lower) / (2 * 1.96)
+
+
+def _late(evaluation: Evaluation) -> bool:
+    """Fewer labels than the reference's delays promise, by a fifth and more than chance."""
+    counts, reference = evaluation.counts, evaluation.reference
+    answered = counts.rows - float(counts["errors"].sum())
+    if reference is None or answered < max(evaluation.thresholds.min_rows, 1):
+        return False
+    lag = max(evaluation.decided_at - evaluation.window.end, 0.0)
+    try:
+        due = expected_coverage(reference, lag, lag + evaluation.window.seconds)
+    except NoData:
+        return False
+    error = np.sqrt(max(due * (1 - due), 0.0) / answered)
+    return bool(counts.labels / answered < due * _IN_TIME - _SIGMAS * error)

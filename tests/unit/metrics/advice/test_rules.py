@@ -1,0 +1,81 @@
+"""One action, the first whose rule applies, with its reason and what it is about."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporter.metrics.advice.evidence import Evidence, Problem
+from exporter.metrics.advice.rules import ACTIONS, RULES, Advice, advise
+from exporter.metrics.performance.registry import BY_TASK
+from exporter.metrics.performance.results import Result
+from exporter.metrics.slices.worst import WorstSlice
+
+METRICS = {metric.name: metric for metric in BY_TASK["binary"]}
+BAD_SLICE = WorstSlice(("carrier", "UA"), 0.3, 0.2, 0.4, 0.5, 0.0)
+
+
+def bad(name: str) -> Result:
+    return Result(METRICS[name], 0.5, 0.45, 0.55, 0.8, (0.75, np.nan), True)
+
+
+DEGRADED = Evidence(degraded=(bad("accuracy"),), measured=True)
+
+CASES = [
+    (Evidence(), None),
+    (Evidence(measured=True), Advice("none", "well", "")),
+    (Evidence(measured=True, drifted=("x",)), Advice("none", "drift_without_harm", "x")),
+    (Evidence(drifted=("x",)), Advice("wait_for_labels", "drift", "x")),
+    (Evidence(drifted=("x",), expected=(bad("accuracy"),)), Advice("retrain", "estimated", "x")),
+    (Evidence(measured=True, expected=(bad("accuracy"),)), Advice("none", "well", "")),
+    (Evidence(late=True, measured=True), Advice("wait_for_labels", "labels_late", "")),
+    (Evidence(measured=True, worst=(BAD_SLICE,)), Advice("review_slice", "slice", "carrier=UA")),
+    (
+        Evidence(problems=(Problem("x", "missing"), Problem("y", "missing"))),
+        Advice("fix_data_pipeline", "missing", "x"),
+    ),
+    (
+        Evidence(problems=(Problem("x", "out_of_range"), Problem("y", "unit_change"))),
+        Advice("fix_data_pipeline", "unit_change", "y"),
+    ),
+    (replace(DEGRADED, problems=(Problem("x", "unseen"),)), Advice("fix_data_pipeline", "unseen", "x")),
+    (Evidence(failing=("availability",), slow=("latency",)), Advice("fix_serving", "errors", "availability")),
+    (Evidence(slow=("latency",), measured=True), Advice("scale_out", "latency", "latency")),
+    (replace(DEGRADED, better="v1", drifted=("x",)), Advice("roll_back_version", "version", "v1")),
+    (
+        Evidence(degraded=(bad("log_loss"), bad("calibration_error")), measured=True, drifted=("x",)),
+        Advice("recalibrate", "calibration", ""),
+    ),
+    (DEGRADED, Advice("rebuild", "unexplained", "")),
+    (replace(DEGRADED, drifted=("x",)), Advice("retrain", "drift", "x")),
+    (replace(DEGRADED, worst=(BAD_SLICE,)), Advice("review_slice", "slice", "carrier=UA")),
+    (
+        replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.2, "covariate": 0.01}),
+        Advice("review_slice", "slice", "carrier=UA"),
+    ),
+    (
+        replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.4}, guilty={"concept": "x"}),
+        Advice("rebuild", "concept", "x"),
+    ),
+    (replace(DEGRADED, causes={"prior": 0.2, "concept": -0.3}), Advice("adjust_threshold", "prior", "")),
+    (replace(DEGRADED, causes={"covariate": 0.2}, guilty={"covariate": "x"}), Advice("retrain", "covariate", "x")),
+    (
+        replace(DEGRADED, causes={"quality": 0.2, "covariate": 0.1}, guilty={"quality": "y"}),
+        Advice("fix_data_pipeline", "quality", "y"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("evidence", "advice"), CASES)
+def test_advice(evidence: Evidence, advice: Advice | None) -> None:
+    assert advise(evidence) == advice
+
+
+def test_every_rule_gives_advice_in_some_case() -> None:
+    given = {(each.action, each.reason) for evidence, _ in CASES if (each := advise(evidence)) is not None}
+    checks = {("fix_data_pipeline", check) for check in ("invalid", "constant", "out_of_range")}
+    assert {(rule.action, rule.reason) for rule in RULES} - given == checks
+
+
+def test_every_action_is_some_rule_s() -> None:
+    assert {rule.action for rule in RULES} == set(ACTIONS)
