@@ -91,7 +91,9 @@ def scenarios() -> list[Swings]:
         Swings("log-normal rates, one day like the next", spells(0.3), days, group="quality_days")
         for days in (20, 30, 90)
     ]
-    found += [Swings("dark for a part of one day in ten", failing(), days) for days in (20, 30, 90)]
+    found += [
+        Swings("dark for a part of one day in ten", failing(), days, group="quality_days") for days in (20, 30, 90)
+    ]
     power = [Swings("the same rate always", steady(), None, m=m) for m in (5000, 10_000, 50_000)]
     power += [Swings("the same rate every day", steady(), days) for days in (20, 30, 90)]
     found += [Swings(each.name, each.rates, each.days, each.n, each.m, True, "missing", 40) for each in power]

@@ -63,10 +63,18 @@ def quality(name, *, days, broken):
         for each in quality_simulation.scenarios()
         if (each.name, each.days, each.broken, each.n) == (name, days, broken, 5000)
     ]
-    return quality_simulation.simulate(replace(found[0], references=5), SEED)
+    return quality_simulation.simulate(replace(found[0], references=10), SEED)
 
 
-@pytest.mark.parametrize(("name", "days"), [("the same rate always", None), ("rates swing by 60% from day to day", 30)])
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("the same rate always", None),
+        ("rates swing by 60% from day to day", 30),
+        ("log-normal rates, one day like the next", 20),
+        ("dark for a part of one day in ten", 20),
+    ],
+)
 def test_at_most_one_window_in_a_hundred_has_a_false_alarm_of_bad_values(name, days):
     found = quality(name, days=days, broken=False)
     assert found["detected"] <= 0.01 * found["windows"]

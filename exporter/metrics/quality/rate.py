@@ -5,12 +5,10 @@ reference's rate (X + ½) / (N + 1), so that a reference without a bad value sti
 
     (1 + 1/K) between + rate (1 - rate) / N
 
-with `between` the variance of the rates of the reference's K windows of this length in excess of binomial noise, by
-the method of moments: Σ nᵢ (rᵢ - r)² has the mean (K - 1) r (1 - r) + between (N - Σ nᵢ² / N). It is known the less
-the fewer windows there are: its upper 90 % bound is taken, between f / χ²(0.1; f), f = K - 1. Days like their
-neighbours count for less (as in drift/between.py; their autocorrelation is taken to fall geometrically). Where the
-reference has too few windows of the length, those half as long are asked, which vary at least as much; where there are
-too few of any length, or there is no time, rates are taken to vary by 15 % of themselves at least.
+with `between` the variance of the rates of the reference's K windows of this length in excess of binomial noise
+(quality/variation.py). Where the reference has too few windows of the length, those half as long are asked, which vary
+at least as much; where there are too few of any length, or there is no time, rates are taken to vary by 15 % of
+themselves at least.
 
 A Beta distribution has no storms (a sensor that is dark for a day). So p is at least what metrics/furthest.py allows a
 rate that is further above the mean than any of the reference's windows was.
@@ -22,18 +20,16 @@ get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Be
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincinv, chdtri
+from scipy.special import betainc, betaincinv
 
-from exporter.metrics.furthest import Furthest, calmness
+from exporter.metrics.furthest import Furthest
 from exporter.metrics.quality.table import Rates, Table
+from exporter.metrics.quality.variation import variation
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
 _UNKNOWN_VARIATION = 0.15
 """Relative standard deviation of a rate between windows where the reference cannot tell."""
-_CAUTION = 0.1
-"""The variance between windows is taken at the upper end of a one-sided interval that misses it so often."""
-_MOST_ALIKE = 0.95
 _LEVELS = np.concatenate(
     (np.linspace(1.0, 0.1, 10), 10.0 ** -np.arange(1.125, 4.0, 0.125), 10.0 ** -np.arange(4.0, 10.0, 0.25), [0.0])
 )
@@ -77,48 +73,13 @@ def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) ->
     rate = (bad + 0.5) / (rows + 1)
     between, furthest = np.zeros_like(rate), None
     if len(windows) > 2:  # noqa: PLR2004 - a variance of less means nothing
-        between, furthest = _variation(table.rates(reference.part(windows, "features")))
+        between, furthest = variation(table.rates(reference.part(windows, "features")))
     if not enough:
         between = np.maximum(between, (_UNKNOWN_VARIATION * rate) ** 2)
     variance = between + rate * (1 - rate) / (rows + 1)
     strength = np.maximum(rate * (1 - rate) / variance - 1, 1e-3)
     a, b = (rate * strength)[..., None], ((1 - rate) * strength)[..., None]
     return Expected(total.ratio[0], betaincinv(a, b, 1 - _MIDDLES), len(windows) if enough else 0, furthest)
-
-
-def _variation(windows: Rates) -> tuple[Floats, Furthest]:
-    """(F, 4) upper bound of a new window's variance in excess of binomial noise, and how far the rates came."""
-    number = len(windows.rows)
-    total = windows.rows.sum(axis=0)
-    rate = np.divide(windows.bad.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-    above = np.nan_to_num(windows.ratio - rate)
-    squares = above**2
-    whole = squares.sum(axis=0)
-    lagged = (above[1:] * above[:-1]).sum(axis=0)
-    # Centring lowers it by about 1/K, and few windows tell it badly: a standard error up.
-    alike = np.divide(lagged, whole, out=np.zeros_like(whole), where=whole > 0) + 1 / number + 1 / np.sqrt(number)
-    alike = np.clip(alike, 0.0, _MOST_ALIKE)
-    inertia, effective = (1 + alike) / (1 - alike), number * (1 - alike**2) / (1 + alike**2)
-    freedom = np.maximum(effective - 1, 1.0)
-    widen = (1 + inertia / number) / np.maximum(1 - (inertia - 1) / (number - 1), 0.25)
-    calm = calmness(squares.var(axis=0), 2 * (whole / number) ** 2)
-    between = _between(windows, rate)
-    # The part of the distance that is not of drawing rows: windows may hold more rows than the reference's.
-    drawn = rate * (1 - rate) * number / np.maximum(total, 1.0)
-    real = np.sqrt(np.divide(between, between + drawn, out=np.zeros_like(rate), where=between > 0))
-    furthest = Furthest.of(above.max(axis=0) * real, calm, np.full_like(rate, number), effective, normal_power=2.0)
-    return between * freedom / chdtri(freedom, 1 - _CAUTION) * widen, furthest
-
-
-def _between(windows: Rates, rate: Floats) -> Floats:
-    """(F, 4) variance of rates between windows around `rate`, in excess of binomial noise."""
-    total = windows.rows.sum(axis=0)
-    off = np.nan_to_num(windows.ratio - rate) ** 2 * windows.rows
-    used = (windows.rows > 0).sum(axis=0)
-    spread = off.sum(axis=0) - np.maximum(used - 1, 0) * rate * (1 - rate)
-    weight = total - np.divide((windows.rows**2).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-    between: Floats = np.divide(np.maximum(spread, 0), weight, out=np.zeros_like(total), where=weight > 0)
-    return between
 
 
 def p_values(window: Rates, expectation: Expected) -> Floats:

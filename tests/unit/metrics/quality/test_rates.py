@@ -74,6 +74,37 @@ def test_days_that_vary_as_the_references_do_are_no_fault(variation, n):
     assert sum(bool(detected(draw(rng, n, rates(rng, variation)), known)) for _ in range(100)) <= 2
 
 
+def dark(features: range, seed: int, days: int = 20) -> Reference:
+    """Each of `features` lacks a tenth of its values on a day of its own."""
+    rng = np.random.default_rng(seed)
+    missing = np.full((days, FEATURES), 0.01)
+    for feature in features:
+        missing[feature, feature] = 0.1
+    return reference_of([draw(rng, 5000, shares) for shares in missing])
+
+
+@pytest.mark.parametrize(("stormy", "found"), [(range(19), set()), (range(4), {("f19", "missing")})])
+def test_a_first_dark_day_is_no_news_where_most_features_had_one(stormy, found):
+    """Where few had one, each feature stands for itself."""
+    rng = np.random.default_rng(14)
+    missing = np.full(FEATURES, 0.01)
+    missing[19] = 0.1
+    assert detected(draw(rng, 5000, missing), dark(stormy, 13)) == found
+
+
+def test_a_feature_that_seemed_not_to_swing_is_held_to_swing_as_the_others_do():
+    """Nineteen swing by 60 %, the last one did not in twenty days: three times as much as usual is not called bad."""
+    rng = np.random.default_rng(15)
+    days = [rates(rng, 0.6) for _ in range(20)]
+    alone = [np.where(np.arange(FEATURES) == 19, 0.01, 0.02) for _ in days]
+    company = [np.where(np.arange(FEATURES) == 19, 0.01, shares) for shares in days]
+    tripled = np.full(FEATURES, 0.01)
+    tripled[19] = 0.03
+    counts = draw(rng, 5000, tripled)
+    assert detected(counts, reference_of([draw(rng, 5000, shares) for shares in alone])) == {("f19", "missing")}
+    assert detected(counts, reference_of([draw(rng, 5000, shares) for shares in company])) == set()
+
+
 def test_variation_of_the_reference_is_what_keeps_them_silent():
     """The same days against a reference whose rates do not vary: most windows would be called bad."""
     rng = np.random.default_rng(5)
