@@ -36,6 +36,11 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ('alertname=~"MLFeatureDrift|MLPredictionDrift"',),
     ),
     (
+        "The truth is known by now and says the same: what was expected is no news.",
+        ('alertname="MLPerformanceDegraded"',),
+        ('alertname="MLEstimatedPerformanceDegraded"',),
+    ),
+    (
         "Somebody is already up for this model; tickets of it can wait.",
         ('severity="critical"', 'model!=""'),
         ('severity=~"warning|info"', 'model!=""'),
