@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.metrics.drift.jensen_shannon import divergence
-from exporter.metrics.drift.sparse import UNIT, gains
+from exporter.metrics.drift.sparse import UNIT, mean_gain
 from exporter.metrics.furthest import calmness
 from exporter.profile.bins import Floats
 
@@ -104,56 +104,105 @@ def roots(counts: Floats) -> Floats:
     return centred
 
 
-def between(counts: Floats, company: Company = ALONE) -> Between | None:
-    """What lies between windows, from counts (K, G) in time order; None if less than 3 windows or 2 bins are left.
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How far K windows lie apart as they show it themselves, before the company that they are in is asked.
 
-    Neighbouring windows may be alike: their autocorrelation ρ widens the null (the reference's own mean is off by
-    Σρ/K, and windows lie closer to it than new ones will) and lowers the degrees of freedom (Bartlett: K/(1 + 2Σρ²)).
+    Attributes:
+        number, bins: K and G.
+        first, spread, furthest: mean, half the variance, and largest of their distances.
+        noise, within: what drawing rows adds to a distance, in a direction and in all.
+        variance: trace of the covariance of their roots.
+        shape: what `squares` needs of that covariance.
+        seen, differ: as `_seen` gives them.
     """
-    size = counts.sum(axis=1)
-    kept = size >= max(float(np.median(size)) / 2, 1.0)
-    counts, size = counts[kept], size[kept]
-    number, bins = counts.shape
-    if number < 3 or bins < 2:  # noqa: PLR2004 - a variance of less means nothing
-        return None
-    others = counts.sum(axis=0) - counts
-    distances = unbounded(divergence(counts / size[:, None], others / others.sum(axis=1, keepdims=True)))
-    distances = np.minimum(distances, unbounded(1 - 1 / (2 * size)))
-    noise, within = _noise(counts)
-    points = roots(counts)
-    variance = float((points**2).sum()) / (number - 1)
-    if variance <= 0 or distances.max() <= 0:  # a constant
-        return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
-    seen, differ = _seen(points, variance, noise, within)
-    clear = seen is not None or company.likeness > 0
-    trust = number / (number + _FEW_WINDOWS)
-    lags = np.empty(0) if seen is None else seen
-    if differ or company.likeness > 0:
-        lags = _lags(lags, number, company.likeness, trust)
-    inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
-    # The mean takes one degree of freedom, telling how alike neighbours are another one.
-    freedom = max(effective - (2 if len(lags) else 1), 1.0)
-    first, spread = float(distances.mean()), float(distances.var(ddof=1)) / 2
-    normal = squares(points, freedom) * (first / variance) ** 2
-    by_direction = normal * _two_errors_up(freedom)
-    # Two standard errors up, of the logarithm of a gamma's variance.
-    by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
-    widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
-    second = min(by_direction, by_distance)
-    doubt = (_CLEAR * np.sqrt(2 / (number - 1)) - 1) * _drawn(within, bins - 1, max(first - within, 0.0))
-    calm = float(calmness(np.array(spread + doubt), np.array(normal + doubt))) if clear else 1.0
-    return Between(
-        power_sums=_without(within, bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
-        freedom=freedom,
-        spread=2 * max(second, spread) / freedom * widen**2,
-        windows=number,
-        furthest=max(float(distances.max()) - within, 0.0),
-        calmness=min(calm, calm**trust * company.calmness ** (1 - trust)),
-        likeness=np.nan if seen is None else float(seen[0]) if len(seen) else 0.0,
-    )
+
+    number: int
+    bins: int
+    first: float
+    spread: float
+    furthest: float
+    within: float
+    variance: float
+    shape: "_Shape"
+    seen: Floats | None
+    differ: bool
+
+    @classmethod
+    def of(cls, counts: Floats) -> "Apart | None":
+        """From counts (K, G) in time order; None if less than 3 windows or 2 bins are left."""
+        size = counts.sum(axis=1)
+        kept = size >= max(float(np.median(size)) / 2, 1.0)
+        counts, size = counts[kept], size[kept]
+        number, bins = counts.shape
+        if number < 3 or bins < 2:  # noqa: PLR2004 - a variance of less means nothing
+            return None
+        others = counts.sum(axis=0) - counts
+        distances = unbounded(divergence(counts / size[:, None], others / others.sum(axis=1, keepdims=True)))
+        distances = np.minimum(distances, unbounded(1 - 1 / (2 * size)))
+        noise, within = _noise(counts)
+        points = roots(counts)
+        shape, variance = _Shape.of(points), float((points**2).sum()) / (number - 1)
+        constant = variance <= 0 or distances.max() <= 0
+        seen, differ = (None, False) if constant else _seen(points, shape, variance, noise, within)
+        return cls(
+            number=number,
+            bins=bins,
+            first=float(distances.mean()),
+            spread=float(distances.var(ddof=1)) / 2,
+            furthest=0.0 if constant else float(distances.max()),
+            within=within,
+            variance=variance,
+            shape=shape,
+            seen=seen,
+            differ=differ,
+        )
+
+    def between(self, company: "Company") -> Between:
+        """What lies between windows beyond chance.
+
+        Neighbouring windows may be alike: their autocorrelation ρ widens the null (the reference's own mean is off
+        by Σρ/K, and windows lie closer to it than new ones will) and lowers the degrees of freedom (Bartlett:
+        K/(1 + 2Σρ²)).
+        """
+        number, seen, within = self.number, self.seen, self.within
+        if self.furthest <= 0:  # a constant
+            return Between((0.0, 0.0, 0.0), number - 1.0, 0.0, number)
+        clear = seen is not None or company.likeness > 0
+        trust = number / (number + _FEW_WINDOWS)
+        lags = np.empty(0) if seen is None else seen
+        if self.differ or company.likeness > 0:
+            lags = _lags(lags, number, company.likeness, trust)
+        inertia, effective = 1 + 2 * float(lags.sum()), number / (1 + 2 * float((lags**2).sum()))
+        # The mean takes one degree of freedom, telling how alike neighbours are another one.
+        freedom = max(effective - (2 if len(lags) else 1), 1.0)
+        first, spread = self.first, self.spread
+        normal = self.shape.squares(freedom) * (first / self.variance) ** 2
+        by_direction = normal * _two_errors_up(freedom)
+        # Two standard errors up, of the logarithm of a gamma's variance.
+        by_distance = spread * float(np.exp(2 * np.sqrt((2 + 4 * spread / first**2) / effective)))
+        widen = (1 + inertia / number) / max(1 - (inertia - 1) / (number - 1), 0.25) * (1 - 1 / number)
+        second = min(by_direction, by_distance)
+        doubt = (_CLEAR * np.sqrt(2 / (number - 1)) - 1) * _drawn(within, self.bins - 1, max(first - within, 0.0))
+        calm = float(calmness(np.array(spread + doubt), np.array(normal + doubt))) if clear else 1.0
+        return Between(
+            power_sums=_without(within, self.bins - 1, (first, second, spread if clear else 0.0), freedom, widen),
+            freedom=freedom,
+            spread=2 * max(second, spread) / freedom * widen**2,
+            windows=number,
+            furthest=max(self.furthest - within, 0.0),
+            calmness=min(calm, calm**trust * company.calmness ** (1 - trust)),
+            likeness=np.nan if seen is None else float(seen[0]) if len(seen) else 0.0,
+        )
 
 
-def _seen(points: Floats, variance: float, noise: float, within: float) -> tuple[Floats | None, bool]:
+def between(counts: Floats, company: Company = ALONE) -> Between | None:
+    """What lies between windows, from counts (K, G) in time order; None if less than 3 windows or 2 bins are left."""
+    apart = Apart.of(counts)
+    return None if apart is None else apart.between(company)
+
+
+def _seen(points: Floats, shape: "_Shape", variance: float, noise: float, within: float) -> tuple[Floats | None, bool]:
     """How alike neighbours are, by lag; None where windows are not told from drawn at random from one mix.
 
     They are told by their variance (then True), or, where rows are few, by likeness of neighbours: noise has none.
@@ -163,7 +212,7 @@ def _seen(points: Floats, variance: float, noise: float, within: float) -> tuple
     if beyond > visible:
         return autocorrelation(points, beyond, within), True
     step = float((points[1:] * points[:-1]).sum()) / (number - 1) + variance / number
-    if step <= _ALIKE * np.sqrt(squares(points, number - 1.0) / (number - 1)):
+    if step <= _ALIKE * np.sqrt(shape.squares(number - 1.0) / (number - 1)):
         return None, False
     return autocorrelation(points, max(step, visible), within), False
 
@@ -186,21 +235,32 @@ def _noise(counts: Floats) -> tuple[float, float]:
     size = counts.sum(axis=1)
     share = counts.sum(axis=0) / size.sum()
     noise = UNIT * (1 / size + 1 / (size.sum() - size))
-    gain = gains(share * size[:, None])[0]
+    gain = mean_gain(share * size[:, None])
     return float(noise.mean()), float((noise[:, None] * (1 - share) * gain).sum(axis=1).mean())
 
 
-def squares(points: Floats, freedom: float) -> float:
-    """Σλ² of the covariance of centred `points` (K, G), without bias.
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Trace of a covariance of centred points (K, G), the sum of its squares, and G."""
 
-    Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005.
-    """
-    gram = points @ points.T if len(points) < points.shape[1] else points.T @ points
-    gram = gram / (len(points) - 1)
-    first, second = float(np.trace(gram)), float((gram**2).sum())
-    df = max(freedom, 3.0)
-    unbiased = df**2 / ((df - 1) * (df + 2)) * (second - first**2 / df)
-    return float(np.clip(unbiased, first**2 / points.shape[1], first**2))
+    first: float
+    second: float
+    bins: int
+
+    @classmethod
+    def of(cls, points: Floats) -> "_Shape":
+        gram = points @ points.T if len(points) < points.shape[1] else points.T @ points
+        gram = gram / (len(points) - 1)
+        return cls(float(np.trace(gram)), float((gram**2).sum()), points.shape[1])
+
+    def squares(self, freedom: float) -> float:
+        """Σλ² of the covariance, without bias.
+
+        Source: Srivastava, Some tests concerning the covariance matrix in high dimensional data, 2005.
+        """
+        df, first = max(freedom, 3.0), self.first
+        unbiased = df**2 / ((df - 1) * (df + 2)) * (self.second - first**2 / df)
+        return float(np.clip(unbiased, first**2 / self.bins, first**2))
 
 
 def _two_errors_up(freedom: float) -> float:

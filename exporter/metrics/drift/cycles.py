@@ -46,9 +46,10 @@ def cyclic(reference: Reference, variables: Variables, cycle: int, worth: float 
     unit = max(reference.block_seconds, HOUR if cycle == DAY else DAY)
     stretch, first = np.unique(reference.block_starts // unit, return_index=True)
     phase = (stretch * unit % DAY) // unit if cycle == DAY else (stretch * unit // DAY + _EPOCH_WEEKDAY) % 7
+    # Blocks rise in time: those of one stretch stand side by side.
+    stretches = reference.blocks.sums(first)
     for number in range(len(variables.names)):
-        # Blocks rise in time: those of one stretch stand side by side.
-        counts = np.add.reduceat(variables.counts_of(number, reference.blocks), first, axis=0) * worth
+        counts = variables.counts_of(number, stretches) * worth
         result[number] = _explained(counts, phase, ordered=bool(variables.ordered[number])) >= LEAST_SHARE
     return result
 

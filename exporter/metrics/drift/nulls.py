@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from exporter.metrics.drift import cycles
-from exporter.metrics.drift.between import ALONE, NONE, Between, Company, between
+from exporter.metrics.drift.between import ALONE, NONE, Apart, Between, Company
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.merging import Groups, merge, merged
 from exporter.metrics.drift.null import NullMoments
@@ -63,6 +63,7 @@ class Nulls:
         limit: (F,) the size at which groups are chosen at most: the reference must fill them too.
         company: what the features of these windows have in common.
         worth: independent rows that one counted is worth.
+        apart: (variable, groups) → how far the windows lie apart, as far as it is known.
     """
 
     variables: Variables
@@ -73,6 +74,7 @@ class Nulls:
     limit: Floats
     company: Company = ALONE
     worth: float = 1.0
+    apart: "_Known" = field(default_factory=dict)
     _columns: dict[tuple[int, int], _Column] = field(default_factory=dict)
     _tables: dict[tuple[int, ...], Prepared] = field(default_factory=dict)
 
@@ -116,13 +118,26 @@ class Nulls:
         if known is None:
             counts = self.counts[number, : self.variables.cells[number]]
             groups = _groups(self.variables, number, counts, 2.0 ** (step / _STEPS))
-            blocks = merged(self._windows_of(number), groups) if self.timed else None
-            spread = NONE if blocks is None else between(blocks, self.company) or NONE
+            apart = self._apart(number, groups) if self.timed else None
+            spread = NONE if apart is None else apart.between(self.company)
             known = self._columns[number, step] = _Column(groups, merged(counts, groups), spread)
         return known
 
-    def _windows_of(self, number: int) -> Floats:
-        return self.variables.counts_of(number, self.windows) * self.worth
+    def _apart(self, number: int, groups: Groups) -> Apart | None:
+        return _apart(self.variables, number, groups, windows=self.windows, worth=self.worth, known=self.apart)
+
+
+_Known = dict[tuple[int, bytes], Apart | None]
+
+
+def _apart(
+    variables: Variables, number: int, groups: Groups, *, windows: Vectors, worth: float, known: _Known
+) -> Apart | None:
+    """How far `windows` lie apart in a variable's groups; computed once, and kept in `known`."""
+    key = number, groups.tobytes()
+    if key not in known:
+        known[key] = Apart.of(merged(variables.counts_of(number, windows) * worth, groups))
+    return known[key]
 
 
 def _groups(variables: Variables, number: int, counts: Floats, size: float) -> Groups:
@@ -137,20 +152,22 @@ def _limit(variables: Variables, counts: Floats, windows: Vectors, worth: float)
     return limit * worth
 
 
-def _company(reference: Reference, seconds: int) -> Company:
-    """Of the features, which tells of predictions and labels too: they are of the same windows."""
+def _company(reference: Reference, seconds: int) -> tuple[Company, _Known]:
+    """Of the features, which tells of predictions and labels too: all are of the same windows; and what it rests on."""
 
-    def met() -> Company:
+    def met() -> tuple[Company, _Known]:
         variables, windows = variables_of(reference, "features"), reference.windows(seconds)
         if variables is None or not len(windows):
-            return ALONE
+            return ALONE, {}
         counts, worth = variables.counts(reference.total.all), reference.total.worth()
         limit = np.maximum(_limit(variables, counts, windows, worth), 1.0)
+        known: _Known = {}
         found = []
         for number, cells in enumerate(variables.cells):
             groups = _groups(variables, number, counts[number, :cells], limit[number])
-            found.append(between(merged(variables.counts_of(number, windows) * worth, groups)) or NONE)
-        return Company.of(found)
+            apart = _apart(variables, number, groups, windows=windows, worth=worth, known=known)
+            found.append(NONE if apart is None else apart.between(ALONE))
+        return Company.of(found), known
 
     return remember(reference, ("company", seconds), met)
 
@@ -161,6 +178,7 @@ def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: in
     def prepare() -> Nulls:
         counts = variables.counts(reference.total.all)
         windows, worth = reference.windows(seconds), reference.total.worth(counted_as(kind))
+        company, apart = _company(reference, seconds)
         return Nulls(
             variables=variables,
             counts=counts,
@@ -168,8 +186,9 @@ def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: in
             timed=reference.block_seconds is not None,
             untestable=cycles.untestable(reference, kind, variables, seconds),
             limit=_limit(variables, counts, windows, worth),
-            company=_company(reference, seconds),
+            company=company,
             worth=worth,
+            apart=apart if kind == "features" else {},
         )
 
     return remember(reference, ("nulls", kind, seconds), prepare)

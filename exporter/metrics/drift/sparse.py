@@ -37,3 +37,9 @@ def gains(expected: Floats) -> Floats:
     """(3, …) gains of mean, variance and third cumulant of JS² for bins with `expected` rows."""
     at = np.log(np.maximum(expected, 1e-9))
     return np.stack([np.interp(at, _LOG_RATES, table) for table in _tables()])
+
+
+def mean_gain(expected: Floats) -> Floats:
+    """(…) the first of `gains`."""
+    gain: Floats = np.interp(np.log(np.maximum(expected, 1e-9)), _LOG_RATES, _tables()[0])
+    return gain

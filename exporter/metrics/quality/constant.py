@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from exporter.metrics.quality.table import Table
 from exporter.profile.bins import FIRST_CELL, INVALID, MISSING, Floats, NumericBins
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 _CONTINUOUS = 40
 _SPREAD = 0.95
@@ -49,18 +50,27 @@ def varied(reference: Reference, table: Table, seconds: int, min_blocks: int) ->
 
 def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) -> Varied:
     narrow = _narrow(reference)
-    fullest, valid = _fullest(reference.total["features"][None], table, narrow)
-    chance = np.divide(fullest[0], valid[0], out=np.ones(len(table.names)), where=valid[0] > 0)
+    fullest, valid = _fullest(reference.total["features"], table, narrow)
+    chance = np.divide(fullest, valid, out=np.ones(len(table.names)), where=valid > 0)
     windows = reference.windows(seconds)
     while len(windows) < min_blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
         seconds //= 2
         windows = reference.windows(seconds)
     if len(windows) >= max(min_blocks, 2):
-        full, rows = _fullest(reference.part(windows, "features"), table, narrow)
-        varies = ~((full == rows) & (rows > 1)).any(axis=0)
+        spans = [reference.layout.feature_span[name] for name in table.names]
+        varies = np.array([not _ever_stuck(reference, windows, span, narrow) for span in spans], dtype=np.bool_)
     else:
         varies = np.array([_occupied(reference, name) >= _CONTINUOUS for name in table.names], dtype=np.bool_)
     return Varied(varies & (chance <= _SPREAD), chance, narrow)
+
+
+def _ever_stuck(reference: Reference, windows: Vectors, span: slice, narrow: Floats) -> bool:
+    """Whether all valid values of a feature, whose codes are `span`, lay in one narrow cell in one of the windows."""
+    start = reference.layout.spans["features"].start
+    cells = windows.columns(slice(start + span.start, start + span.stop))
+    rows = cells.sum(axis=1) - cells[:, MISSING] - cells[:, INVALID]
+    fullest = (cells * narrow[span]).max(axis=1)
+    return bool(((fullest == rows) & (rows > 1)).any())
 
 
 def _narrow(reference: Reference) -> Floats:
@@ -89,17 +99,17 @@ def _occupied(reference: Reference, name: str) -> int:
 
 
 def _fullest(features: Floats, table: Table, narrow: Floats) -> tuple[Floats, Floats]:
-    """(m, F) rows of the fullest cell that can stand for one value, and valid rows, of counts (m, ΣW)."""
+    """(F,) rows of the fullest cell that can stand for one value, and valid rows, of counts (ΣW,)."""
     if not table.names:
-        return np.zeros((len(features), 0)), np.zeros((len(features), 0))
-    valid = np.add.reduceat(features, table.starts, axis=1)
-    valid = valid - features[:, table.starts + MISSING] - features[:, table.starts + INVALID]
-    return np.maximum.reduceat(features * narrow, table.starts, axis=1), valid
+        return np.zeros(0), np.zeros(0)
+    valid = np.add.reduceat(features, table.starts)
+    valid = valid - features[table.starts + MISSING] - features[table.starts + INVALID]
+    return np.maximum.reduceat(features * narrow, table.starts), valid
 
 
 def stuck(features: Floats, table: Table, known: Varied, min_rows: int) -> Floats:
     """(F,) 1 where a feature of the window's counts (ΣW,) is stuck, 0 where not, NaN without a verdict."""
-    fullest, valid = _fullest(features[None], table, known.narrow)
-    chance = np.where(valid[0] > 0, known.chance ** np.minimum(valid[0], 1e6), 1.0)
-    found = (fullest[0] == valid[0]) & (chance < _BY_CHANCE)
-    return np.where(known.judged & (valid[0] >= max(min_rows, 2)), found.astype(np.float64), np.nan)
+    fullest, valid = _fullest(features, table, known.narrow)
+    chance = np.where(valid > 0, known.chance ** np.minimum(valid, 1e6), 1.0)
+    found = (fullest == valid) & (chance < _BY_CHANCE)
+    return np.where(known.judged & (valid >= max(min_rows, 2)), found.astype(np.float64), np.nan)

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from exporter.metrics.quality.shape import Shape
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 _FAR = 0.05
 _NEAR = 0.02
@@ -142,11 +143,18 @@ def _learn(reference: Reference, seconds: int, min_blocks: int) -> Known:
         windows = reference.windows(seconds)
     noise = np.full(len(cells), np.nan)
     if len(windows) >= max(min_blocks, 2):
-        counted = shape.cells(reference.part(windows, "features"))
-        noise = np.array([_distance(_shares(each), shape, mapped[:1])[0] for each in counted]).max(axis=0)
+        noise = np.array([_furthest(reference, windows, shape, row, mapped[:1]) for row in range(len(cells))])
     lowest, highest = shape.edges[:, 0], np.where(shape.real, shape.edges, -np.inf).max(axis=1)
     sensible = (lowest >= _RANGE[:, :1]) & (highest <= _RANGE[:, 1:])
     return Known(shape, low, high, share, mapped, mean, noise, sensible)
+
+
+def _furthest(reference: Reference, windows: Vectors, shape: Shape, row: int, unchanged: Floats) -> float:
+    """The largest D of no change that feature `row` shows in windows of the reference."""
+    one, edges = slice(row, row + 1), int(shape.real[row].sum())
+    alone = Shape(shape.places[one], shape.edges[one, :edges], shape.codes[one, : edges + 1], shape.real[one, :edges])
+    cells = windows.columns(alone.codes + reference.layout.spans["features"].start)
+    return float(_distance(_shares(cells), alone, unchanged[:, one, :edges]).max())
 
 
 def _supports(shape: Shape, cells: Floats, sums: Floats) -> tuple[Floats, Floats]:
@@ -179,13 +187,13 @@ def _cumulative(shape: Shape, low: Floats, high: Floats, share: Floats) -> Float
 
 
 def _distance(window: Floats, shape: Shape, mapped: Floats) -> Floats:
-    """(C, G) D of each map, from the window's shares (G, E+1)."""
-    below = np.cumsum(window, axis=1)[:, :-1]
+    """(C, G) D of each map (C, G, E), from the window's shares (G, E+1); or of one map from those of C windows."""
+    below = np.cumsum(window, axis=-1)[..., :-1]
     cell = np.diff(mapped, axis=2, prepend=0.0, append=1.0)
-    both = window[None] + cell
+    both = window + cell
     weight = np.where(shape.real, both[..., :-1] + both[..., 1:], 0.0)
     total = weight.sum(axis=2)
-    off = (np.abs(below[None] - mapped) * weight).sum(axis=2)
+    off = (np.abs(below - mapped) * weight).sum(axis=2)
     result: Floats = np.divide(off, total, out=np.zeros_like(off), where=total > 0)
     return result
 
