@@ -29,7 +29,7 @@ from exporter.profile.loss.doubt import (
     weighted_shifts,
 )
 from exporter.profile.loss.model import LossModel
-from exporter.profile.loss.pair_terms import LARGEST, Pairs
+from exporter.profile.loss.pair_terms import LARGEST, Pairs, Variable
 from exporter.profile.loss.pairs import choose_pairs
 
 MOST_PAIRS = 8
@@ -51,13 +51,15 @@ class Sample:
     """Rows whose truth is known, in the order of time.
 
     Attributes:
-        codes: (n, V) codes of every variable, the output last.
+        codes: (n, V) codes of every variable.
+        variables: the V variables; None is the output.
         losses: (n, L); NaN where a loss is not defined.
         names: of the losses.
         led: how many of the losses decide about pairs and rounds, the first ones.
     """
 
     codes: NDArray[np.uint8]
+    variables: tuple[Variable, ...]
     losses: Floats
     names: tuple[str, ...]
     led: int = 2
@@ -68,7 +70,7 @@ def fit_losses(
 ) -> tuple[LossModel, Pairs] | None:
     """A loss model and at most `most_pairs` pairs of a `sample`; None where it has too few rows.
 
-    `bins` are those of every variable, the output's last.
+    `bins` are those of the sample's variables.
     """
     rows = len(sample.codes)
     if rows < LEAST_ROWS:
@@ -87,11 +89,12 @@ def fit_losses(
     whole, judged = _judge(terms, rough, losses, random)
     tables = _boosted(terms, whole, judged.rounds)
     places = list(merged)
-    pairs, units, means = _whole([(places[i], places[j]) for i, j in chosen], tables[len(merged) :], codes, bins)
+    members = [(places[i], places[j]) for i, j in chosen]
+    pairs, units, means = _whole(members, tables[len(merged) :], sample.variables, codes, bins)
     model = LossModel(
         losses=sample.names,
         base=base,
-        tables=_centred(merged, tables, codes, bins),
+        tables=dict(zip(sample.variables, _centred(merged, tables, codes, bins), strict=True)),
         pair_units=units,
         pair_means=means,
         residual=judged.residual,
@@ -209,8 +212,9 @@ def _centred(
 
 
 def _whole(
-    members: list[tuple[int, int]], tables: list[Floats], codes: NDArray[np.uint8], bins: Sequence[FeatureBins]
-) -> tuple[Pairs, Floats, Floats]:
+    members: list[tuple[int, int]], tables: list[Floats], variables: tuple[Variable, ...], codes: NDArray[np.uint8],
+    bins: Sequence[FeatureBins],
+) -> tuple[Pairs, Floats, Floats]:  # fmt: skip
     """The pairs in whole numbers, (L,) what one of them is, and (P, L) their means over the rows."""
     losses = tables[0].shape[1] if tables else 0
     largest = np.max([np.abs(table).max(axis=0) for table in tables], axis=0) if tables else np.empty(0)
@@ -222,7 +226,8 @@ def _whole(
         whole = np.rint(filled / units).reshape(seen.size, -1)
         means.append(seen.reshape(-1) @ whole / len(codes))
         numbers.append(whole.astype(np.int64))
-    return Pairs.of(members, numbers, losses), units, np.array(means).reshape(len(members), losses)
+    named = [(variables[i], variables[j]) for i, j in members]
+    return Pairs.of(named, numbers, losses), units, np.array(means).reshape(len(members), losses)
 
 
 def _silent(bins: FeatureBins, seen: NDArray[np.integer]) -> NDArray[np.bool_]:

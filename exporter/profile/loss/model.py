@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from exporter.profile.bins import Floats
+from exporter.profile.loss.pair_terms import Variable
 
 REGRESSION_LOSSES = ("absolute_error", "squared_error", "error", "relative_error")
 CLASS_LOSSES = ("wrong", "log_loss")
@@ -18,14 +18,14 @@ _DIGITS = 6
 class LossModel:
     """E[loss | row] = base + Σ_v tables[v][code of v] + Σ_p pair term p, for L losses at once.
 
-    Variables are the layout's features in their order and, last, the output (see output.py). Every table has mean 0
-    over the rows it was fitted to, so that a window's mean of a term is the change of the loss that the term brings.
-    What of a pair depends on the row is in the layout (`Pairs`), as it is counted.
+    Variables are features by name and, as None, the output (see output.py). Every table has mean 0 over the rows it was
+    fitted to, so that a window's mean of a term is the change of the loss that the term brings. What of a pair depends
+    on the row is in the layout (`Pairs`), as it is counted.
 
     Attributes:
         losses: names, L of them.
         base: (L,) mean losses of the fitted rows.
-        tables: (width, L) a variable, in the order of the variables.
+        tables: (width, L) a variable.
         pair_units: (L,) what one unit of a pair's counted sums is; (0,) without pairs.
         pair_means: (P, L) mean of each pair's term over the fitted rows, in units.
         residual: (L,) variance of what the model leaves of one row's loss, on held-out rows.
@@ -35,7 +35,7 @@ class LossModel:
 
     losses: tuple[str, ...]
     base: Floats
-    tables: tuple[Floats, ...]
+    tables: Mapping[Variable, Floats]
     pair_units: Floats
     pair_means: Floats
     residual: Floats
@@ -46,17 +46,12 @@ class LossModel:
         """Which of the losses it is; None if the model does not tell it."""
         return self.losses.index(loss) if loss in self.losses else None
 
-    @cached_property
-    def used(self) -> tuple[bool, ...]:
-        """By variable, whether its table says anything."""
-        return tuple(bool(table.any()) for table in self.tables)
-
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` builds an equal model, to six digits."""
         return {
             "losses": list(self.losses),
             "base": _rounded(self.base),
-            "tables": [_rounded(table) for table in self.tables],
+            "tables": [[variable, _rounded(table)] for variable, table in self.tables.items()],
             "pair_units": self.pair_units.tolist(),
             "pair_means": _rounded(self.pair_means),
             "residual": _rounded(self.residual),
@@ -75,7 +70,7 @@ class LossModel:
         model = cls(
             losses=losses,
             base=_floats(data["base"], -1),
-            tables=tuple(_floats(table, -1, len(losses)) for table in data["tables"]),
+            tables={variable: _floats(table, -1, len(losses)) for variable, table in data["tables"]},
             pair_units=_floats(data["pair_units"], -1),
             pair_means=_floats(data["pair_means"], len(data["pair_means"]), len(data["pair_units"])),
             residual=_floats(data["residual"], -1),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Variable = str | None
+"""A feature by name, or None: the output."""
 LARGEST = 2**15
 """Of a table's values: units are made for it, and 2³⁷ rows add up exactly."""
 
@@ -17,12 +19,12 @@ class Pairs:
     """The pair terms of a layout.
 
     Attributes:
-        members: two variables a pair: places of features in the layout's order; the output comes after the last.
+        members: two variables a pair.
         values: a pair each, one loss after the other by code of the one · width of the other + code of the other.
         losses: how many losses there are.
     """
 
-    members: tuple[tuple[int, int], ...]
+    members: tuple[tuple[Variable, Variable], ...]
     values: tuple[tuple[int, ...], ...]
     losses: int
 
@@ -46,13 +48,15 @@ class Pairs:
     def from_json(cls, data: Mapping[str, Any]) -> "Pairs":
         """The pairs that `to_json` described."""
         return cls(
-            members=tuple((int(one), int(other)) for one, other in data["members"]),
+            members=tuple((one, other) for one, other in data["members"]),
             values=tuple(tuple(int(value) for value in each) for each in data["values"]),
             losses=int(data["losses"]),
         )
 
     @classmethod
-    def of(cls, members: Sequence[tuple[int, int]], tables: Sequence[NDArray[np.int64]], losses: int) -> "Pairs":
+    def of(
+        cls, members: Sequence[tuple[Variable, Variable]], tables: Sequence[NDArray[np.int64]], losses: int
+    ) -> "Pairs":
         """Pairs of whole-numbered `tables` (codes, L)."""
         values = tuple(tuple(table.T.reshape(-1).tolist()) for table in tables)
         return cls(tuple(members), values, losses)
