@@ -87,12 +87,12 @@ class Model:
 
     def expected(self, counts: Counts) -> Expected:
         """What is expected of the scored rows of `counts`."""
-        scored = counts["score"]
-        positive, predicted = counts.get("score_positive"), counts["predicted"]
+        scored, positive, predicted = counts["score"], counts.get("score_positive"), counts["predicted"]
         named = positive is not None and abs(predicted[:2].sum() - scored.sum()) <= _NAMELESS * scored.sum()
+        worth = counts.worth()
         return Expected(
-            rows=self.cells.spread(scored),
-            called=self.cells.called(scored, positive) if named and positive is not None else None,
+            rows=self.cells.spread(scored * worth),
+            called=self.cells.called(scored * worth, positive * worth) if named and positive is not None else None,
             positive=self.calibration.positive,
             typical=self.typical,
             tied=self.tied,
@@ -207,5 +207,5 @@ def estimate(model: Model, counts: Counts) -> dict[str, Expectation]:
 
 
 def rows(counts: Counts) -> float:
-    """Scored rows."""
-    return float(counts["score"].sum()) if counts.layout.has("score") else 0.0
+    """Scored rows; of weighted ones how many independent ones they are worth."""
+    return float(counts["score"].sum()) * counts.worth() if counts.layout.has("score") else 0.0

@@ -100,11 +100,11 @@ def isotonic(positives: Floats, rows: Floats, said: Floats) -> tuple[Floats, NDA
 
 def parts_of(reference: Reference, part: str) -> Floats:
     """(FOLDS, *shape): a part of the reference in stretches of time of as many blocks; drawn at random without time."""
-    blocks = len(reference.block_starts)
+    blocks, worth = len(reference.block_starts), reference.total.worth("labels")
     if blocks >= FOLDS:
         first = np.arange(FOLDS) * blocks // FOLDS
-        return reference.part(reference.blocks.sums(first), part)
-    whole = reference.total[part]
+        return reference.part(reference.blocks.sums(first), part) * worth
+    whole = reference.total[part] * worth
     drawn = np.random.default_rng(_SEED).multinomial(np.rint(whole).astype(np.int64), np.full(FOLDS, 1 / FOLDS))
     each = np.nan_to_num(divide(whole, np.rint(whole)))
     parts: Floats = np.stack([drawn[..., fold] * each for fold in range(FOLDS)])

@@ -17,7 +17,7 @@ import numpy as np
 
 from exporter.metrics.estimated.calibration import Calibration, calibrate, parts_of
 from exporter.metrics.estimated.estimator import Expectation
-from exporter.metrics.performance.parts import Parts, divide
+from exporter.metrics.performance.parts import Parts, divide, of_counts
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
@@ -39,7 +39,7 @@ class Model:
 
     def expected(self, counts: Counts) -> Parts:
         """The counts to expect where the truth of all scored rows is known."""
-        cells = counts["class_score"]
+        cells = counts["class_score"] * counts.worth()
         rows = cells.sum(axis=2)
         positive = np.stack([calibration.positive for calibration in self.calibrations])
         n = float(rows[0].sum())
@@ -61,7 +61,7 @@ def learn(reference: Reference) -> Model | None:
     layout = reference.layout
     if not (layout.has("class_score") and layout.has("class_score_actual")):
         return None
-    cells = reference.total["class_score_actual"]
+    cells = of_counts(reference.total)["class_score_actual"][0]
     if (cells.sum(axis=1) <= 0).any():
         return None
     folds = parts_of(reference, "class_score_actual")
@@ -102,5 +102,5 @@ def _table(hits: Floats, predicted: Floats, actual: Floats, n: float) -> Floats:
 
 
 def rows(counts: Counts) -> float:
-    """Rows with a score for every class."""
-    return float(counts["class_score"][0].sum()) if counts.layout.has("class_score") else 0.0
+    """Rows with a score for every class; of weighted ones how many independent ones they are worth."""
+    return float(counts["class_score"][0].sum()) * counts.worth() if counts.layout.has("class_score") else 0.0

@@ -180,3 +180,27 @@ def test_what_the_reference_does_not_know_is_told_and_not_judged(unseen, judged)
     assert unseen == pytest.approx(found["ml_performance_estimated_outside_ratio"][()])
     assert {metric for (metric,) in found["ml_performance_estimated"]} == BINARY
     assert judged == ("ml_performance_estimated_degraded" in found)
+
+
+@pytest.mark.parametrize("draw", [overconfident, three_classes])
+def test_weighted_rows_are_no_more_than_they_are(draw) -> None:
+    """A log of 1 % whose rows have weight 100 says what its rows say, with their uncertainty."""
+    rng = np.random.default_rng(9)
+    rows, later = draw(rng, 3000), draw(rng, 400, 0.5)
+    layout = layout_of(rows)
+
+    def weighted(counts: Counts, weight: float) -> Counts:
+        heavy = Counts(layout, counts.all * weight, counts.by_slice)
+        heavy["weight_squares"][:] = counts.rows * weight**2
+        heavy["label_weight_squares"][:] = counts.labels * weight**2
+        return heavy
+
+    plain = estimated(count(layout, **later), reference_of([count(layout, **rows)], None))
+    heavy = estimated(
+        weighted(count(layout, **later), 100.0), reference_of([weighted(count(layout, **rows), 100.0)], None)
+    )
+    assert set(plain) == set(heavy)
+    for name, result in plain.items():
+        assert (result.value, result.lower, result.upper) == pytest.approx(
+            (heavy[name].value, heavy[name].lower, heavy[name].upper), rel=1e-9
+        ), name
