@@ -2,12 +2,8 @@
 
 from typing import Final
 
-import numpy as np
-
-from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
-from exporter.profile.outcomes import Ints
-from exporter.profile.scattered import add_at, pack_places, unpack_places
+from exporter.profile.scattered import Addition, together
 from exporter.state.store import PaneKey, Store
 
 MOST_BYTES: Final = 8 << 20
@@ -35,10 +31,10 @@ class Additions:
     def __contains__(self, key: PaneKey) -> bool:
         return key in self._parts
 
-    def add(self, key: PaneKey, places: Ints, values: Floats) -> None:
+    def add(self, key: PaneKey, addition: Addition) -> None:
         """Keeps an addition to a pane that is in the state, or will be when this is written."""
         self._unwritten[self._number] = key
-        self._keep(self._number, key, pack_places(places, values))
+        self._keep(self._number, key, addition.pack())
         self._number += 1
 
     def _keep(self, number: int, key: PaneKey, packed: bytes) -> None:
@@ -48,9 +44,7 @@ class Additions:
 
     def add_to(self, pane: Counts, key: PaneKey) -> None:
         """Adds to the unpacked pane what is kept for it."""
-        parts = [unpack_places(packed, pane.layout) for packed in self._parts[key].values()]
-        places, values = zip(*parts, strict=True)
-        add_at(pane, np.concatenate(places), np.concatenate(values))
+        together([Addition.unpack(packed, pane.layout) for packed in self._parts[key].values()]).add_to(pane)
 
     def drop(self, key: PaneKey) -> None:
         """Forgets what is kept for a pane: it has it now, or is gone."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from exporter.batch import Batch, RejectReason
 from exporter.engine.classes import ClassNames
+from exporter.engine.codings import Codings
 from exporter.engine.decoding import Begun, Decoder, Piece, started
 from exporter.engine.ledger import Ledger, LedgerRules
 from exporter.engine.panes import Panes
@@ -119,6 +120,9 @@ class Book:
         ledger = Ledger(store, rules, len(plan.slice_values), facts.get("ledger", {}))
         ledger.versions = facts.get("versions", [])
         ledger.score_width = len(self._classes)
+        layouts = self._references.layouts.values()
+        widths = [len(layout.features) for layout in layouts if layout.has("feature_truth")]
+        ledger.codings = Codings(facts.get("codings", []), max(widths, default=0))
         dimensions = self.vocabulary.capacity
         then: dict[str, int] = dict(facts.get("dimensions", self._dimensions()))
         if list(then.items()) != self._dimensions():
@@ -363,6 +367,7 @@ class Book:
                 "last_label": self.versions.last_label,
                 "ledger": self.ledger.tallies,
                 "versions": self.ledger.versions,
+                "codings": self.ledger.codings.names,
                 "classes": self._classes.names,
                 "dimensions": self._dimensions(),
             }

@@ -79,7 +79,9 @@ class Decoder:
     def reading(self, columns: Columns, layout: Layout) -> Reading:
         if columns.features is None and self.plan.feature_columns:
             columns = replace(columns, features=dict(self.plan.feature_columns))
-        return Reading(columns, layout, self.plan.decision_threshold, self.key, self.keep_rows)
+        labels = self.plan.labels
+        awaited = labels is not None and labels.stream is not None
+        return Reading(columns, layout, self.plan.decision_threshold, self.key, self.keep_rows, awaited)
 
 
 def started(pool: Executor | None, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.engine.codings import Codings
 from exporter.engine.rulings import rule
 from exporter.engine.runs_of_before import Source, adapt_slots, make_joinable
 from exporter.engine.versions import OTHER
@@ -88,6 +89,7 @@ class Ledger:
         self.waiting = tallies.get("waiting", 0)
         self.unmatched = tallies.get("unmatched", 0)
         self.versions: list[str] = []
+        self.codings = Codings([], 0)
 
     @property
     def tallies(self) -> dict[str, int]:
@@ -167,7 +169,10 @@ class Ledger:
         }
         if rows.scores is not None:
             columns["scores"] = rows.scores[chosen]
-        return columns
+        coded = rows.coded
+        return columns | self.codings.columns(
+            coded.take(chosen) if coded is not None and not isinstance(chosen, slice) else coded
+        )
 
     def _version(self, name: str) -> int:
         if name not in self.versions and _FREE in self.versions:
@@ -181,9 +186,12 @@ class Ledger:
     def forget_versions(self, known: Collection[str]) -> None:
         """Frees the numbers of versions that are not `known` any more, where no row has them."""
         held: set[int] = set()
+        codings: set[int] = set()
         for run in self._shelf.runs("waiting", "settled"):
-            if "version" in run.names:
-                held.update(np.unique(run.columns["version"]).tolist())
+            for name, numbers in (("version", held), ("coding", codings)):
+                if name in run.names:
+                    numbers.update(np.unique(run.columns[name]).tolist())
+        self.codings.forget(codings)
         self.versions = [name if name in known or code in held else _FREE for code, name in enumerate(self.versions)]
 
     def _join_early_labels(self, ids: Hashes, columns: dict[str, NDArray[np.generic]]) -> Outcomes:
@@ -301,7 +309,7 @@ class Ledger:
         columns: dict[str, NDArray[np.generic]] = {}
         for run, place, rows in self._hits(ids, "waiting", "settled"):
             for name, stored in run.columns.items():
-                column = self._as_wide(stored) if name == "scores" else stored
+                column = {"scores": self._as_wide, "codes": self.codings.as_wide}.get(name, np.asarray)(stored)
                 if name not in columns:
                     columns |= nothing({name: column}, len(ids))
                 columns[name][rows] = column[place]
@@ -343,6 +351,7 @@ class Ledger:
         made = prediction["time"].astype(np.int64)
         known = time != NO_TIME
         delay = np.where(known, (np.where(known, np.maximum(time, made), made) - made) / _MICRO, np.nan)
+        coded = self.codings.coded(prediction)
         return Outcomes(
             versions=tuple(self.versions),
             version=prediction["version"].astype(np.int64)[good],
@@ -354,6 +363,7 @@ class Ledger:
             slots=prediction["slots"].astype(np.int64)[good],
             sign=prediction["weight"].astype(np.float64)[good] * sign,
             scores=self._as_wide(prediction["scores"]).astype(np.float64)[good] if "scores" in prediction else None,
+            coded=None if coded is None else coded if good.all() else coded.take(good),
         )
 
     def _none(self) -> Outcomes:

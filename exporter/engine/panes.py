@@ -19,7 +19,7 @@ from exporter.profile.codec import pack, unpack
 from exporter.profile.count import CellKey
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.profile.scattered import Scattered, add_at
+from exporter.profile.scattered import Scattered
 from exporter.state.store import PaneKey, Store
 
 HOUR = 3600
@@ -53,6 +53,7 @@ class Panes:
         self._additions = Additions()
         self._dropped: list[PaneKey] = []
         self._aged = 0
+        self._touched: dict[tuple[str, str], set[PaneKey]] = {}
 
     def load(self, store: Store, layouts: dict[str, Layout]) -> None:
         """Reads the panes of `store`; those whose bins are as one of `layouts` (version → layout) are read as that."""
@@ -67,7 +68,7 @@ class Panes:
                 changed.append((key, layout))
         for key, layout in changed:
             self._layouts[layout.id] = layout
-            counts = adapt(self._peek(key), layout)
+            counts = adapt(self.peek(key), layout)
             self._drop(key)
             self._add(PaneKey(key.version, key.start, key.width, layout.id), counts)
 
@@ -104,17 +105,18 @@ class Panes:
         layout = scattered.layout
         self._layouts.setdefault(layout.id, layout)
         keys = []
-        for (version, start), (places, values) in zip(cells, scattered.each(), strict=True):
+        for (version, start), addition in zip(cells, scattered.each(), strict=True):
             width = self.width_at(start)
             key = PaneKey(version, start // width * width, width, layout.id)
             keys.append(key)
             if key in self._dirty or not (key in self._packed or key in self._hot):
                 # It is to be written anyway.
                 part = Counts.zero(layout)
-                add_at(part, places, values)
+                addition.add_to(part)
                 self._add(key, part)
             else:
-                self._additions.add(key, places, values)
+                self._touch(key)
+                self._additions.add(key, addition)
         for (owner, _), running in self._running.items():
             if running.counts.layout.id == layout.id:
                 inside = [owner == key.version and running.start <= key.start < running.end for key in keys]
@@ -161,9 +163,19 @@ class Panes:
         total = Counts.zero(layout)
         index = self._index.get((version, layout.id), [])
         for first, width in index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]:
-            pane = self._peek(PaneKey(version, first, width, layout.id))
+            pane = self.peek(PaneKey(version, first, width, layout.id))
             total.add(pane)
         return total
+
+    def keys(self, version: str, layout: Layout, start: int, end: int) -> list[PaneKey]:
+        """A version's panes that start in [start, end), in time order."""
+        index = self._index.get((version, layout.id), [])
+        inside = index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]
+        return [PaneKey(version, first, width, layout.id) for first, width in inside]
+
+    def changed_since_asked(self, version: str, layout: Layout) -> set[PaneKey]:
+        """A version's panes that changed since this was last asked."""
+        return self._touched.pop((version, layout.id), set())
 
     def roll(self, now: float) -> bool:
         """Merges panes that have grown old into wider ones, and drops those older than is kept; false if done before.
@@ -179,7 +191,7 @@ class Panes:
             if key.start + key.width <= self.oldest(now):
                 self._drop(key)
             elif width > key.width:
-                counts = self._peek(key)
+                counts = self.peek(key)
                 self._drop(key)
                 self._add(PaneKey(key.version, key.start // width * width, width, key.layout), counts)
         self._running.clear()
@@ -230,7 +242,7 @@ class Panes:
             if cold in self._dirty:
                 self._packed[cold] = pack(counts)
 
-    def _peek(self, key: PaneKey) -> Counts:
+    def peek(self, key: PaneKey) -> Counts:
         """A pane to be read."""
         pane = self._hot.get(key)
         if pane is None:
@@ -241,7 +253,11 @@ class Panes:
             self._additions.add_to(pane, key)
         return pane
 
+    def _touch(self, key: PaneKey) -> None:
+        self._touched.setdefault((key.version, key.layout), set()).add(key)
+
     def _add(self, key: PaneKey, counts: Counts) -> None:
+        self._touch(key)
         pane = self._get(key)
         if pane is None:
             self._dirty.add(key)
@@ -262,6 +278,7 @@ class Panes:
         self._hot.pop(key, None)
         self._dirty.discard(key)
         self._additions.drop(key)
+        self._touch(key)
         self._dropped.append(key)
         index = self._index[(key.version, key.layout)]
         index.remove((key.start, key.width))

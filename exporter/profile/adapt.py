@@ -62,6 +62,7 @@ def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:
     result = np.zeros((len(vectors), layout.width))
     for part, as_part in _shared_parts(old, layout):
         result[:, layout.spans[as_part]] = vectors[:, old.spans[part]]
+    _copy_truth(vectors, result, old, layout)
     for part in ("features", "feature_sums"):
         source, target = vectors[:, old.spans[part]], result[:, layout.spans[part]]
         for name, bins in layout.features.items():
@@ -70,6 +71,22 @@ def adapt_vectors(vectors: Floats, old: Layout, layout: Layout) -> Floats:
                     source[:, old.feature_span[name]], target[:, layout.feature_span[name]], old.features[name], bins
                 )
     return result
+
+
+def _copy_truth(vectors: Floats, result: Floats, old: Layout, new: Layout) -> None:
+    """What is known of truth by feature: of features whose bins stayed; by first bad cell if they all did."""
+    same = (old.task, old.classes, old.truth_terms) == (new.task, new.classes, new.truth_terms)
+    if not (old.has("feature_truth") and new.has("feature_truth") and same):
+        return
+    if old.coarse_id == new.coarse_id:
+        for part in ("bad_cells", "bad_truth"):
+            result[:, new.spans[part]] = vectors[:, old.spans[part]]
+    shape = (len(vectors), -1, len(new.truth_terms))
+    source = vectors[:, old.spans["feature_truth"]].reshape(shape)
+    target = result[:, new.spans["feature_truth"]].reshape(shape)
+    for name, span in new.coarse_span.items():
+        if name in old.features and same_bins(old.features[name], new.features[name]):
+            target[:, span] = source[:, old.coarse_span[name]]
 
 
 def _copy_feature(source: Floats, target: Floats, old: FeatureBins, new: FeatureBins) -> None:

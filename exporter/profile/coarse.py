@@ -5,9 +5,11 @@ MISSING and INVALID keep their codes. The bins of a number are merged two by two
 coarse cell is a union of fine ones, and counts of features can be added up to it.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.profile.bins import FIRST_CELL, CategoryBins, Codes, FeatureBins, nesting
 
@@ -46,3 +48,64 @@ def coarse(bins: FeatureBins) -> Coarse:
         labels = tuple(bins.labels[cell] for cell in last)
     table = np.concatenate((np.arange(FIRST_CELL), FIRST_CELL + cells)).astype(np.uint8)
     return Coarse(FIRST_CELL + len(labels), table, labels)
+
+
+def coarse_codes(columns: Iterable[tuple[Coarse, Codes]]) -> Codes:
+    """(n, F) coarse codes of rows, from the plain ones (n,) of each feature."""
+    codes: Codes = np.ascontiguousarray(np.array([merged.table[plain] for merged, plain in columns]).T)
+    return codes
+
+
+UNKNOWN = 0
+"""Stands in `Coded.coding` where nobody knows a row's codes."""
+
+
+@dataclass(slots=True)
+class Coded:
+    """Coarse codes of rows, so that truth that comes late still knows the features.
+
+    Attributes:
+        names: the bins that codes may be of, by `Layout.coarse_id`; the first is that of UNKNOWN.
+        coding: (n,) which of `names` a row's codes are of.
+        codes: (n, F); columns beyond the features of those bins say nothing.
+    """
+
+    names: tuple[str, ...]
+    coding: Codes
+    codes: Codes
+
+    @classmethod
+    def of(cls, name: str, codes: Codes) -> "Coded":
+        """Codes (n, F) that are all of the bins `name`."""
+        return cls(("", name), np.broadcast_to(np.uint8(1), (len(codes),)), codes)
+
+    def take(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> "Coded":
+        """Some of the rows."""
+        rows = np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
+        return Coded(self.names, self.coding.take(rows), self.codes.take(rows, axis=0))
+
+    def of_bins(self, name: str, features: int) -> tuple[NDArray[np.bool_], Codes]:
+        """(n,) which rows have codes of the bins `name`, and the codes (n, features) of all rows."""
+        if name not in self.names or self.codes.shape[1] < features:
+            return np.zeros(len(self.coding), dtype=np.bool_), np.zeros((len(self.coding), features), dtype=np.uint8)
+        return self.coding == self.names.index(name), self.codes[:, :features]
+
+
+def joined_codes(parts: Sequence[tuple[int, Coded | None]]) -> Coded | None:
+    """The codes of rows one after the other: how many rows, and their codes where they have any.
+
+    All number bins alike.
+    """
+    known = [part for _, part in parts if part is not None]
+    if not known:
+        return None
+    wide = max(part.codes.shape[1] for part in known)
+    rows = sum(n for n, _ in parts)
+    coding, codes = np.full(rows, UNKNOWN, dtype=np.uint8), np.zeros((rows, wide), dtype=np.uint8)
+    start = 0
+    for n, part in parts:
+        if part is not None:
+            coding[start : start + n] = part.coding
+            codes[start : start + n, : part.codes.shape[1]] = part.codes
+        start += n
+    return Coded(max((part.names for part in known), key=len), coding, codes)

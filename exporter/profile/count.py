@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.profile.bins import FIRST_CELL, INVALID, Floats, NumericBins, to_unit
-from exporter.profile.cells import Names
+from exporter.profile.cells import Bools, Names
 from exporter.profile.counts import Counts
+from exporter.profile.feature_truth import NO_CELL, LabelledRows, add_by_feature, first_bad_of_values, labelled_rows
 from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
 from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
@@ -70,6 +71,7 @@ def count_prepared(rows: Rows, slots: Ints, errors: Ints, layout: Layout, pane: 
         table = _Table(layout, len(keys), cell, chosen, part.weight)
         _count_traffic(table, part, failed)
         _count_features(table, part)
+        _count_bad_cells(table, part)
         _count_outputs(table, part)
         yield dict(zip(keys, table.counts(), strict=True))
 
@@ -81,6 +83,9 @@ def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> Iterator[di
         part = outcomes if members is None else outcomes.take(members)
         table = _Table(layout, len(keys), cell, part.slots, part.sign)
         count_truth(table, part)
+        labelled = labelled_rows(layout, part)
+        if labelled is not None:
+            table.add_by_feature(*labelled)
         yield dict(zip(keys, table.counts(), strict=True))
 
 
@@ -96,6 +101,9 @@ def scatter_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> tuple[lis
     used, cell = _numbered(joint)
     table = ScatteredTable(layout, len(used), cell, outcomes.slots, outcomes.sign)
     count_truth(table, outcomes)
+    labelled = labelled_rows(layout, outcomes)
+    if labelled is not None:
+        table.add_by_feature(*labelled)
     return _keys(used, outcomes.versions, low, wide, pane), table.counts()
 
 
@@ -206,6 +214,10 @@ class _Table:
             )
             self._slices[:, start : start + slots, span] += counted.reshape(self.cells, slots, width)
 
+    def add_by_feature(self, keep: Bools, rows: LabelledRows) -> None:
+        """Adds labelled rows, those that `keep` (n,) marks, by feature."""
+        add_by_feature(self.layout, self._all, self.cell if keep.all() else self.cell[keep], rows)
+
     def weighted(self, values: Floats, unit: float) -> Floats:
         """`values` times the rows' weights, as what can be summed exactly."""
         return to_unit(values if self.weight is None else values * self.weight, unit)
@@ -276,6 +288,14 @@ def _count_features(table: _Table, rows: Rows) -> None:
             sums[:, span.start : span.start + FIRST_CELL] = 0.0
 
 
+def _count_bad_cells(table: _Table, rows: Rows) -> None:
+    if table.layout.has("bad_cells"):
+        first = first_bad_of_values(table.layout, {name: codes for name, (codes, _) in rows.features.items()})
+        bad = first != NO_CELL
+        if bad.any():
+            table.add("bad_cells", first.astype(np.int64), keep=bad)
+
+
 def _count_outputs(table: _Table, rows: Rows) -> None:
     layout = table.layout
     zero = np.zeros(len(rows), dtype=np.int64)
@@ -296,8 +316,8 @@ def _count_outputs(table: _Table, rows: Rows) -> None:
         failed = rows.error.codes >= 0
         table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
     if rows.scores is not None and layout.has("class_score"):
-        known = ~np.isnan(rows.scores).any(axis=1)
-        cells = class_score_cells(np.where(known[:, None], rows.scores, 0.0))
+        whole = ~np.isnan(rows.scores).any(axis=1)
+        cells = class_score_cells(np.where(whole[:, None], rows.scores, 0.0))
         for index in range(len(layout.classes)):
             place = (index * CLASS_SCORE_CELLS + cells[:, index]) * 2 + (rows.prediction == index)
-            table.add("class_score", place, keep=known)
+            table.add("class_score", place, keep=whole)

@@ -19,6 +19,7 @@ from exporter.profile.cells import find_column, read_names
 from exporter.profile.columns import Columns
 from exporter.profile.count import CellKey, count_outcomes, count_rows, slice_slots
 from exporter.profile.counts import Counts
+from exporter.profile.feature_truth import counts_alone
 from exporter.profile.layout import ERROR_SLOTS, Layout
 from exporter.profile.learn import OUTPUT_BINS, FeatureWish, FitSpec, Learned
 from exporter.profile.outcomes import row_outcomes
@@ -123,9 +124,10 @@ class _BlockCounter:
                     block += counts.all
 
     def reference(self, created: float) -> Reference:
-        # Means within a bin are asked of the whole reference only, and do not compress.
+        # Means within a bin, and sums of losses, are asked of the whole reference only, and do not compress.
         for block in self._blocks.values():
             block[self._layout.spans["feature_sums"]] = 0.0
+            counts_alone(self._layout, block)
         if self._total.rows == 0:
             raise ReferenceFileError(
                 f"model {self._spec.model!r}: none of the reference rows could be used "

@@ -36,6 +36,24 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     actual·              (Ka,)       regression: cells of the actual value
     label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf
     label_delay_sum      (1,)        seconds
+
+    bad_cells            (F,)        rows whose first bad cell is feature f's: missing, invalid, a category never seen
+    bad_truth            (F, T)      the same of labelled rows: `truth_terms`
+    feature_truth        (ΣWc, T)    `truth_terms` of labelled rows by coarse code of every feature (see coarse.py and
+                                     `coarse_span`)
+
+The T `truth_terms` of a labelled row are the least that rates within bins, slices by feature and the price of bad data
+are computed from: a count, what is right or wrong about it, and the sums of the loss.
+
+    binary               n, wrong, positive, Σ log loss, Σ score; without scores the first three
+    multiclass           n, wrong, Σ log loss; without scores the first two
+    regression           n, Σe, Σe², Σ|e|
+
+Counted are rows of which all terms are known, so that one n is theirs all: not those without score where the model has
+scores, without prediction, or of a class without a name. Neither are predictions remembered by an older version or
+under other bins, of which the features are not known any more: *n* of a feature, added over its codes, falls short of
+`labels` by both. Rows with out-of-range numbers are no bad cells: they are what drifting features look like, and
+`feature_truth` has them on their own. Blocks of a reference keep counts of this (n, wrong, positive), and no sums.
 """
 
 import hashlib
@@ -46,18 +64,19 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exporter.errors import UnknownVersion
-from exporter.profile.bins import CategoryBins, FeatureBins, Floats, NumericBins
+from exporter.profile.bins import FeatureBins, Floats, NumericBins
+from exporter.profile.bins_json import bins_from_json, bins_to_json, numeric_from_json
+from exporter.profile.coarse import Coarse, coarse
 from exporter.profile.ranking import rank_edges, ranked_bins
 
 Task = Literal["binary", "multiclass", "regression"]
 
 LAYOUT_VERSION = 4
 """Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`; 3 none
-of what causes and estimates are read from: `weight_squares`, `label_weight_squares`, `score_positive`, `class_score`.
-"""
+of what causes and estimates are read from: `weight_squares`, `label_weight_squares`, `score_positive`, `class_score`,
+`bad_cells`, `bad_truth`, `feature_truth`."""
 OLDEST_VERSION = 2
 """Layouts from here on are read: they count what they did until the reference is fitted again."""
 _FINE = 3
@@ -67,6 +86,8 @@ _CAUSES = 4
 ERROR_SLOTS = 16
 """Error classes told apart, *other* among them."""
 CLASS_SCORE_CELLS = 64
+COUNTED_TERMS = ("n", "wrong", "positive")
+"""Those of `truth_terms` that are counts of rows, not sums."""
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; the config's latency objectives are added."""
@@ -164,6 +185,13 @@ class Layout:
         ]
         if self.version >= _CAUSES:
             parts += [Part("weight_squares", (1,), sliced=True), Part("label_weight_squares", (1,), sliced=True)]
+            if self.features:
+                terms = len(self.truth_terms)
+                parts += [
+                    Part("bad_cells", (len(self.features),), sliced=False),
+                    Part("bad_truth", (len(self.features), terms), sliced=False),
+                    Part("feature_truth", (sum(each.width for each in self.coarse.values()), terms), sliced=False),
+                ]
         if self.task == "regression":
             if self.prediction_bins is not None:
                 parts.append(Part("prediction", (self.prediction_bins.cells,), sliced=True))
@@ -214,6 +242,35 @@ class Layout:
         return spans
 
     @cached_property
+    def truth_terms(self) -> tuple[str, ...]:
+        """What the columns of `feature_truth` and `bad_truth` are; counts first."""
+        if self.task == "regression":
+            return "n", "error", "squared_error", "absolute_error"
+        if self.task == "binary":
+            return ("n", "wrong", "positive", *(() if self.score_bins is None else ("log_loss", "score")))
+        return ("n", "wrong", *(("log_loss",) if self.class_scores else ()))
+
+    @cached_property
+    def coarse(self) -> dict[str, Coarse]:
+        """How each feature's codes are merged where truth is counted by them."""
+        return {name: coarse(bins) for name, bins in self.features.items()}
+
+    @cached_property
+    def coarse_span(self) -> dict[str, slice]:
+        """Where a feature's coarse codes stand inside the part `feature_truth`."""
+        spans, start = {}, 0
+        for name, each in self.coarse.items():
+            spans[name] = slice(start, start + each.width)
+            start += each.width
+        return spans
+
+    @cached_property
+    def coarse_id(self) -> str:
+        """16 hex digits that change with anything that changes what coarse codes of all features mean."""
+        features = [(name, bins_to_json(bins)) for name, bins in self.features.items()]
+        return hashlib.sha256(json.dumps(features).encode()).hexdigest()[:16]
+
+    @cached_property
     def spans(self) -> dict[str, slice]:
         """Where a part stands in the vector of all rows."""
         return _spans(self.parts)
@@ -259,12 +316,12 @@ class Layout:
             "version": self.version,
             "task": self.task,
             "classes": list(self.classes),
-            "features": {name: _bins_to_json(bins) for name, bins in self.features.items()},
+            "features": {name: bins_to_json(bins) for name, bins in self.features.items()},
             "feature_order": list(self.features),
-            "score_bins": _bins_to_json(self.score_bins),
-            "prediction_bins": _bins_to_json(self.prediction_bins),
-            "error_bins": _bins_to_json(self.error_bins),
-            "actual_bins": _bins_to_json(self.actual_bins),
+            "score_bins": bins_to_json(self.score_bins),
+            "prediction_bins": bins_to_json(self.prediction_bins),
+            "error_bins": bins_to_json(self.error_bins),
+            "actual_bins": bins_to_json(self.actual_bins),
             "class_scores": self.class_scores,
             "latency_bounds": list(self.latency_bounds),
             "label_delay_bounds": list(self.label_delay_bounds),
@@ -285,7 +342,7 @@ class Layout:
             raise UnknownVersion("layout of", version, reads=LAYOUT_VERSION)
         features: dict[str, FeatureBins] = {}
         for name in data["feature_order"]:
-            bins = _bins_from_json(data["features"][name])
+            bins = bins_from_json(data["features"][name])
             if bins is None:
                 msg = f"feature {name!r} has no bins"
                 raise ValueError(msg)
@@ -294,10 +351,10 @@ class Layout:
             task=data["task"],
             classes=tuple(data["classes"]),
             features=features,
-            score_bins=_numeric_from_json(data["score_bins"]),
-            prediction_bins=_numeric_from_json(data["prediction_bins"]),
-            error_bins=_numeric_from_json(data["error_bins"]),
-            actual_bins=_numeric_from_json(data["actual_bins"]),
+            score_bins=numeric_from_json(data["score_bins"]),
+            prediction_bins=numeric_from_json(data["prediction_bins"]),
+            error_bins=numeric_from_json(data["error_bins"]),
+            actual_bins=numeric_from_json(data["actual_bins"]),
             class_scores=data["class_scores"],
             latency_bounds=tuple(data["latency_bounds"]),
             label_delay_bounds=tuple(data["label_delay_bounds"]),
@@ -319,29 +376,3 @@ def _spans(parts: tuple[Part, ...]) -> dict[str, slice]:
         spans[part.name] = slice(start, start + part.size)
         start += part.size
     return spans
-
-
-def _bins_to_json(bins: FeatureBins | None) -> dict[str, Any] | None:
-    if bins is None:
-        return None
-    if isinstance(bins, NumericBins):
-        known = {"type": "numeric", "edges": bins.edges.tolist(), "unit": bins.unit, "kind": bins.kind}
-        return known if bins.deviation is None else {**known, "deviation": bins.deviation}
-    return {"type": "category", "values": list(bins.values), "rare": sorted(bins.rare)}
-
-
-def _bins_from_json(data: Mapping[str, Any] | None) -> FeatureBins | None:
-    if data is None:
-        return None
-    if data["type"] == "numeric":
-        edges: NDArray[np.float64] = np.array(data["edges"], dtype=np.float64)
-        return NumericBins(edges, float(data["unit"]), data["kind"], data.get("deviation"))
-    return CategoryBins(values=tuple(data["values"]), rare=frozenset(data["rare"]))
-
-
-def _numeric_from_json(data: Mapping[str, Any] | None) -> NumericBins | None:
-    bins = _bins_from_json(data)
-    if bins is None or isinstance(bins, NumericBins):
-        return bins
-    msg = "bins of a number are due, found those of a category"
-    raise ValueError(msg)

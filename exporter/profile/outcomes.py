@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from exporter.profile.bins import Floats
 from exporter.profile.cells import NO_TIME
+from exporter.profile.coarse import Coded, joined_codes
 from exporter.profile.rows import Rows
 
 Ints = NDArray[np.int64]
@@ -24,6 +25,7 @@ class Outcomes:
         delay: seconds from prediction to label, 0 where the label was there first, NaN where unknown.
         slots: (n, D) slice slot of each dimension, in the layout's order; -1 = none.
         sign: weight of the row; negative takes an earlier label back.
+        coded: coarse codes of the features; None where nothing is counted by them.
     """
 
     versions: tuple[str, ...]
@@ -36,6 +38,7 @@ class Outcomes:
     slots: Ints
     sign: Floats
     scores: Floats | None = None
+    coded: Coded | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -53,6 +56,7 @@ class Outcomes:
             slots=self.slots[keep],
             sign=self.sign[keep],
             scores=None if self.scores is None else self.scores[keep],
+            coded=None if self.coded is None else self.coded.take(keep),
         )
 
 
@@ -77,6 +81,7 @@ def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
         slots=slots[keep],
         sign=weight[keep],
         scores=None if rows.scores is None else rows.scores[keep],
+        coded=None if rows.coded is None else rows.coded.take(keep),
     )
 
 
@@ -93,5 +98,6 @@ def concatenate(first: Outcomes, *rest: Outcomes) -> Outcomes:
     return Outcomes(
         versions=max((part.versions for part in full), key=len),
         scores=None if any(part.scores is None for part in full) else joined("scores"),
+        coded=joined_codes([(len(part), part.coded) for part in full]),
         **{name: joined(name) for name in columns},
     )

@@ -25,6 +25,7 @@ from exporter.profile.cells import (
     read_times,
     recode,
 )
+from exporter.profile.coarse import Coded, coarse_codes
 from exporter.profile.columns import SECONDS_OF_UNIT, Columns
 from exporter.profile.ids import Hashes, Key, hash_ids
 from exporter.profile.layout import Layout
@@ -55,6 +56,7 @@ class Rows:
         weight: None = each row counts once.
         label, label_time: the truth where it stands in the row (NaN, NO_TIME = none yet); None = no such column.
         place: number of the row in its batch, from 0.
+        coded: coarse codes of the features, where truth is counted by them; None where no truth is to come.
     """
 
     time: NDArray[np.int64]
@@ -73,6 +75,7 @@ class Rows:
     weight: Floats | None = None
     label: Floats | None = None
     label_time: NDArray[np.int64] | None = None
+    coded: Coded | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -99,6 +102,7 @@ class Rows:
             weight=None if self.weight is None else self.weight[keep],
             label=None if self.label is None else self.label[keep],
             label_time=None if self.label_time is None else self.label_time[keep],
+            coded=None if self.coded is None else self.coded.take(keep),
         )
 
 
@@ -120,13 +124,14 @@ class LabelRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a model's logs are read: roles, task, and the key of id hashes."""
+    """How a model's logs are read: roles, task, key of id hashes; `awaited`: labels come by a log of their own."""
 
     columns: Columns
     layout: Layout
     decision_threshold: float = 0.5
     key: Key = (0, 0)
     keep_rows: bool = False
+    awaited: bool = False
 
 
 def class_table(classes: tuple[str, ...]) -> dict[str, int]:
@@ -223,6 +228,9 @@ def _decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, Refused]:
     if columns.label is not None:
         decoded.label = _labels(rows, columns.label, layout, n)
         decoded.label_time = _times(rows, columns.label_time, columns.timezone)
+    if (columns.label is not None or reading.awaited) and layout.has("feature_truth"):
+        plain = ((merged, decoded.features[name][0]) for name, merged in layout.coarse.items())
+        decoded.coded = Coded.of(layout.coarse_id, coarse_codes(plain))
     if decoded.scores is not None and columns.prediction is None:
         decoded.prediction = np.where(np.isnan(decoded.scores).all(axis=1), np.nan, _argmax(decoded.scores))
     bad_time = time == NO_TIME

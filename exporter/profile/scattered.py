@@ -1,13 +1,16 @@
 """Counts of a few rows that fall into many panes: what is not zero alone, and where it stands."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import Floats, to_unit
+from exporter.profile.bins import Codes, Floats, to_unit
+from exporter.profile.cells import Bools
 from exporter.profile.counts import Counts
+from exporter.profile.feature_truth import LabelledRows, add_rows
 from exporter.profile.layout import Layout
 from exporter.profile.outcomes import Ints
 
@@ -15,29 +18,89 @@ _PLACE = np.dtype("<u4")
 _VALUE = np.dtype("<f8")
 
 
-def add_at(counts: Counts, places: Ints, values: Floats) -> None:
-    """Adds `values` (n,) in place at `places` (n,): those of `all`, then those of `by_slice` row by row."""
-    of_all = places < counts.layout.width
-    np.add.at(counts.all, places[of_all], values[of_all])
-    np.add.at(counts.by_slice.reshape(-1), places[~of_all] - counts.layout.width, values[~of_all])
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What is to be added to one pane: counts that are not zero, and where they stand; and rows that count by feature.
 
+    A labelled row adds to so many places by feature that the row itself is the shorter.
 
-def pack_places(places: Ints, values: Floats) -> bytes:
-    """Places and values as bytes, from which `unpack_places` makes them again, bit for bit."""
-    return places.astype(_PLACE).tobytes() + values.astype(_VALUE).tobytes()
-
-
-def unpack_places(data: bytes, layout: Layout) -> tuple[Ints, Floats]:
-    """What `pack_places` made bytes of.
-
-    Raises:
-        ValueError: they are not, or not of this layout.
+    Attributes:
+        places: (n,) those of `all`, then those of `by_slice` row by row.
+        values: (n,) what is added there.
+        codes: (m, F) coarse codes of labelled rows; F is 0 in layouts that count nothing by them.
+        terms: (m, T) their truth terms.
     """
-    count, rest = divmod(len(data), _PLACE.itemsize + _VALUE.itemsize)
-    places = np.frombuffer(data, _PLACE, count).astype(np.int64)
-    if rest or (places >= layout.width + layout.slice_rows * layout.slice_width).any():
-        raise ValueError("scattered counts are damaged")
-    return places, np.frombuffer(data, _VALUE, count, places.size * _PLACE.itemsize)
+
+    places: Ints
+    values: Floats
+    codes: Codes
+    terms: Floats
+
+    def add_to(self, counts: Counts) -> None:
+        """Adds it in place."""
+        of_all = self.places < counts.layout.width
+        np.add.at(counts.all, self.places[of_all], self.values[of_all])
+        np.add.at(counts.by_slice.reshape(-1), self.places[~of_all] - counts.layout.width, self.values[~of_all])
+        if len(self.codes):
+            add_rows(counts, self.codes, self.terms)
+
+    def pack(self) -> bytes:
+        """It as bytes, from which `unpack` makes it again, bit for bit."""
+        parts: list[NDArray[Any]] = [self.places.astype(_PLACE), self.values.astype(_VALUE)]
+        if self.codes.shape[1]:
+            parts = [
+                np.array([len(self.places), len(self.codes)], _PLACE),
+                *parts,
+                self.codes,
+                self.terms.astype(_VALUE),
+            ]
+        return b"".join(part.tobytes() for part in parts)
+
+    @classmethod
+    def unpack(cls, data: bytes, layout: Layout) -> "Addition":
+        """What `pack` made bytes of.
+
+        Raises:
+            ValueError: they are not, or not of this layout.
+        """
+        features, terms = _row_shape(layout)
+        if features:
+            if len(data) < 2 * _PLACE.itemsize:
+                raise ValueError(_DAMAGED)
+            places, rows = np.frombuffer(data, _PLACE, 2).tolist()
+            start = 2 * _PLACE.itemsize
+        else:
+            places, rows, start = len(data) // (_PLACE.itemsize + _VALUE.itemsize), 0, 0
+        size = places * (_PLACE.itemsize + _VALUE.itemsize) + rows * (features + terms * _VALUE.itemsize)
+        if len(data) != start + size:
+            raise ValueError(_DAMAGED)
+        at = start + places * _PLACE.itemsize
+        end = at + places * _VALUE.itemsize
+        found = cls(
+            np.frombuffer(data, _PLACE, places, start).astype(np.int64),
+            np.frombuffer(data, _VALUE, places, at),
+            np.frombuffer(data, np.uint8, rows * features, end).reshape(rows, features),
+            np.frombuffer(data, _VALUE, rows * terms, end + rows * features).reshape(rows, terms),
+        )
+        widths = np.array([each.width for each in layout.coarse.values()] if features else [])
+        if (found.places >= layout.width + layout.slice_rows * layout.slice_width).any() or (
+            found.codes >= widths
+        ).any():
+            raise ValueError(_DAMAGED)
+        return found
+
+
+_DAMAGED = "scattered counts are damaged"
+
+
+def _row_shape(layout: Layout) -> tuple[int, int]:
+    """How many codes and terms a labelled row has that counts by feature; (0, 0) where none does."""
+    return (len(layout.features), len(layout.truth_terms)) if layout.has("feature_truth") else (0, 0)
+
+
+def together(additions: Sequence[Addition]) -> Addition:
+    """Additions to one pane, at least one, as one."""
+    return Addition(*(np.concatenate([getattr(each, part.name) for each in additions]) for part in fields(Addition)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +110,36 @@ class Scattered:
     Attributes:
         layout: says what stands where.
         cells: (c + 1,) where each pane's places begin; the last one is their end.
-        places: (n,) as in `add_at`, rising within a pane.
-        values: (n,) what is added there; none is zero.
+        rows: (c + 1,) the same of its labelled rows.
+        whole: the places of all panes, rising within each, none of which is zero; and their rows.
     """
 
     layout: Layout
     cells: Ints
-    places: Ints
-    values: Floats
+    rows: Ints
+    whole: Addition
 
-    def each(self) -> Iterator[tuple[Ints, Floats]]:
-        """Places and values of one pane after the other."""
-        for begin, end in zip(self.cells[:-1].tolist(), self.cells[1:].tolist(), strict=True):
-            yield self.places[begin:end], self.values[begin:end]
+    def each(self) -> Iterator[Addition]:
+        """What is to be added to one pane after the other."""
+        bounds = zip(
+            *(pair for ends in (self.cells, self.rows) for pair in (ends[:-1].tolist(), ends[1:].tolist())), strict=True
+        )
+        for begin, end, first, last in bounds:
+            yield Addition(
+                self.whole.places[begin:end],
+                self.whole.values[begin:end],
+                self.whole.codes[first:last],
+                self.whole.terms[first:last],
+            )
 
     def add_to(self, counts: Counts, chosen: NDArray[np.bool_] | None = None) -> None:
         """Adds the panes that `chosen` (c,) marks, or all of them, to counts of the same layout."""
         if chosen is None or chosen.all():
-            add_at(counts, self.places, self.values)
+            self.whole.add_to(counts)
         elif chosen.any():
-            inside = np.repeat(chosen, np.diff(self.cells))
-            add_at(counts, self.places[inside], self.values[inside])
+            inside, among = np.repeat(chosen, np.diff(self.cells)), np.repeat(chosen, np.diff(self.rows))
+            whole = self.whole
+            Addition(whole.places[inside], whole.values[inside], whole.codes[among], whole.terms[among]).add_to(counts)
 
 
 class ScatteredTable:
@@ -85,6 +157,9 @@ class ScatteredTable:
         ]
         self._places: list[Ints] = []
         self._values: list[Floats] = []
+        features, terms = _row_shape(layout)
+        self._cell = cell
+        self._labelled = np.empty(0, dtype=np.int64), np.empty((0, features), dtype=np.uint8), np.empty((0, terms))
 
     def add(
         self,
@@ -104,6 +179,11 @@ class ScatteredTable:
             for known, begin in self._slots:
                 self._collect(begin + span.start + code, weights, rows & known)
 
+    def add_by_feature(self, keep: Bools, rows: LabelledRows) -> None:
+        """Adds labelled rows, those that `keep` (n,) marks, by feature."""
+        order = np.argsort(self._cell[keep], kind="stable")
+        self._labelled = self._cell[keep][order], rows.codes[order], rows.terms()[order]
+
     def _collect(self, places: Ints, weights: Floats, rows: NDArray[np.bool_]) -> None:
         self._places.append(places[rows])
         self._values.append(weights[rows])
@@ -116,5 +196,11 @@ class ScatteredTable:
         first = np.flatnonzero(np.append(True, joint[1:] != joint[:-1])[: len(joint)])
         joint, values = joint[first], np.add.reduceat(values, first) if len(first) else values
         joint, values = joint[values != 0], values[values != 0]
-        cells = np.searchsorted(joint, np.arange(self._cells + 1) * self._size)
-        return Scattered(self.layout, cells, joint % self._size, values)
+        numbers = np.arange(self._cells + 1)
+        cell, codes, terms = self._labelled
+        return Scattered(
+            self.layout,
+            np.searchsorted(joint, numbers * self._size),
+            np.searchsorted(cell, numbers),
+            Addition(joint % self._size, values, codes, terms),
+        )

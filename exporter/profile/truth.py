@@ -96,16 +96,42 @@ def _count_classes(table: Table, outcomes: Outcomes) -> None:
         for index in range(len(layout.classes)):
             place = (index * CLASS_SCORE_CELLS + bucket[:, index]) * 2 + hit[:, index]
             table.add("class_score_actual", place, keep=usable)
-        # Scores that need not add up to 1 are taken as shares; all of them 0 say that the truth had none.
-        sums = filled.sum(axis=1)
-        chosen = filled[np.arange(len(truth)), truth] / np.where(sums > 0, sums, 1.0)
-        _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), chosen, usable)
+        _count_score_terms(table, ((filled - hit) ** 2).sum(axis=1), share_of_truth(filled, truth), usable)
+
+
+def share_of_truth(scores: Floats, truth: Ints) -> Floats:
+    """(n,) share that the scores (n, C) gave to the class `truth` (n,).
+
+    Scores that need not add up to 1 are taken as shares; all of them 0 say that the truth had none.
+    """
+    sums = scores.sum(axis=1)
+    share: Floats = scores[np.arange(len(truth)), truth] / np.where(sums > 0, sums, 1.0)
+    return share
+
+
+def log_loss(of_truth: Floats) -> Floats:
+    """(n,) −log of the probability that was given to what came true."""
+    loss: Floats = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
+    return loss
+
+
+def errors_of(prediction: Floats, actual: Floats) -> Floats:
+    """(n,) prediction − actual, finite; 0 without a prediction."""
+    with np.errstate(over="ignore"):
+        error: Floats = np.clip(np.where(np.isnan(prediction), 0.0, prediction - actual), -_LARGEST, _LARGEST)
+    return error
+
+
+def error_units(layout: Layout) -> tuple[float, float]:
+    """What sums of errors, and of their squares, are multiples of."""
+    unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
+    # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
+    return unit, unit * unit * 2.0**30
 
 
 def _count_score_terms(table: Table, squared: Floats, of_truth: Floats, usable: NDArray[np.bool_]) -> None:
     zero = np.zeros(len(squared), dtype=np.int64)
-    loss = -np.log(np.clip(of_truth, _LOG_FLOOR, 1 - _LOG_FLOOR))
-    for place, values in enumerate((squared, loss)):
+    for place, values in enumerate((squared, log_loss(of_truth))):
         table.add("score_terms", zero + place, values=values, unit=PROBABILITY_UNIT, keep=usable)
     table.add("score_terms", zero + 2, keep=usable)
 
@@ -113,15 +139,13 @@ def _count_score_terms(table: Table, squared: Floats, of_truth: Floats, usable: 
 def _count_regression(table: Table, prediction: Floats, actual: Floats) -> None:
     layout = table.layout
     given = ~np.isnan(prediction)
-    unit = layout.error_bins.unit if layout.error_bins is not None else 2.0**-20
-    nonzero = actual != 0
+    unit, square = error_units(layout)
+    nonzero, error = actual != 0, errors_of(prediction, actual)
     with np.errstate(over="ignore"):
-        error = np.clip(np.where(given, prediction - actual, 0.0), -_LARGEST, _LARGEST)
         ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
         ratio = np.minimum(ratio, _LARGEST_RATIO)
     actual_unit = layout.actual_bins.unit if layout.actual_bins is not None else unit
-    # A unit is 2⁻³⁰ of the scale; squares have the square of the scale.
-    square, actual_square = unit * unit * 2.0**30, actual_unit * actual_unit * 2.0**30
+    actual_square = actual_unit * actual_unit * 2.0**30
     with np.errstate(over="ignore"):
         sums = {
             1: (np.abs(error), unit),

@@ -17,7 +17,7 @@ _FAN_IN: Final = 4
 """Runs that are merged at once: fewer would write each row more often, more would make look-ups search more runs."""
 LARGEST: Final = 1 << 18
 """Rows of a merged run at most: from there on writing rows anew costs more than searching one run more."""
-COLUMN_BYTES: Final = 96 << 20
+COLUMN_BYTES: Final = 144 << 20
 """Columns that stay in memory: those of two million predictions. Others rest in the state, their hashes do not."""
 
 

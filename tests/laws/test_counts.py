@@ -11,7 +11,7 @@ from exporter.profile.count import count_outcomes, scatter_outcomes
 from exporter.profile.counts import Counts
 from exporter.profile.counts import total as sum_of
 from exporter.profile.reference import Reference
-from exporter.profile.scattered import add_at, pack_places, unpack_places
+from exporter.profile.scattered import Addition
 from exporter.profile.vectors import Vectors
 from tests.laws.rows import PANE, TASKS, counted, layout, outcomes, rows, same, total
 
@@ -103,10 +103,10 @@ def test_scattered_counts_are_those_of_whole_panes(task, data) -> None:
         return
     cells, scattered = scatter_outcomes(known, shape, PANE)
     assert set(cells) == plain.keys()
-    for key, (places, values) in zip(cells, scattered.each(), strict=True):
+    for key, addition in zip(cells, scattered.each(), strict=True):
         pane = Counts.zero(shape)
-        add_at(pane, *unpack_places(pack_places(places, values), shape))
-        assert np.all(values)
+        Addition.unpack(addition.pack(), shape).add_to(pane)
+        assert np.all(addition.values)
         assert np.array_equal(pane.all, plain[key].all)
         assert np.array_equal(pane.by_slice, plain[key].by_slice)
     for version in {owner for owner, _ in cells}:
@@ -117,10 +117,19 @@ def test_scattered_counts_are_those_of_whole_panes(task, data) -> None:
         assert np.array_equal(whole.by_slice, together.by_slice)
 
 
-@pytest.mark.parametrize("data", [b"1", pack_places(np.array([10**6]), np.array([1.0]))])
+def addition(place: int = 0, code: int = 0, features: int = 2) -> bytes:
+    codes, terms = np.full((1, features), code, dtype=np.uint8), np.ones((1, 5))
+    return Addition(np.array([place]), np.array([1.0]), codes, terms).pack()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"1", addition(place=10**6), addition(code=9), addition(features=3), addition()[:-1], addition() + b"1"],
+)
 def test_scattered_counts_of_another_layout_are_refused(data) -> None:
+    assert Addition.unpack(addition(), layout("binary")).pack() == addition()
     with pytest.raises(ValueError, match="scattered counts are damaged"):
-        unpack_places(data, layout("binary"))
+        Addition.unpack(data, layout("binary"))
 
 
 NUMBERS = st.floats(-1e6, 1e6)

@@ -11,7 +11,7 @@ from exporter.engine.panes import DAY, HOUR, Panes
 from exporter.engine.plan import Retention
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
-from exporter.profile.scattered import Scattered, pack_places
+from exporter.profile.scattered import Addition, Scattered
 from exporter.state.store import PaneKey, Store
 
 LAYOUT = Layout(task="regression", slices={"origin": 3})
@@ -105,7 +105,13 @@ def few(starts: range) -> tuple[list[tuple[str, int]], Scattered]:
     spans, count = LAYOUT.spans["labels"].start, len(starts)
     of_slice = LAYOUT.width + LAYOUT.slice_spans["labels"].start
     places = np.tile([spans, of_slice], count)
-    return [("v", start) for start in starts], Scattered(LAYOUT, np.arange(count + 1) * 2, places, np.ones(2 * count))
+    return [("v", start) for start in starts], Scattered(
+        LAYOUT, np.arange(count + 1) * 2, np.zeros(count + 1, dtype=np.int64), addition(places)
+    )
+
+
+def addition(places: np.ndarray) -> Addition:
+    return Addition(places, np.ones(len(places)), np.empty((0, 0), dtype=np.uint8), np.empty((0, 0)))
 
 
 def labels(panes: Panes, end: int = 5 * DAY) -> tuple[float, float]:
@@ -161,7 +167,7 @@ def test_additions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     before, _ = written(panes, store)
     panes.scatter(*few(range(0, 6000, 600)))
     panes.scatter(*few(range(0, DAY, 600)))
-    size = len(pack_places(np.zeros(2, dtype=np.int64), np.zeros(2)))
+    size = len(addition(np.zeros(2, dtype=np.int64)).pack())
     after, left = written(panes, store)
     changed = sorted(key.start for key in before if after[key] != before[key])
     assert left * size <= most
