@@ -73,13 +73,20 @@ def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) ->
     rate = (bad + 0.5) / (rows + 1)
     between, furthest = np.zeros_like(rate), None
     if len(windows) > 2:  # noqa: PLR2004 - a variance of less means nothing
-        between, furthest = variation(table.rates(reference.part(windows, "features")))
+        between, furthest = variation(table.rates_of(windows, reference.layout.spans["features"].start))
     if not enough:
         between = np.maximum(between, (_UNKNOWN_VARIATION * rate) ** 2)
     variance = between + rate * (1 - rate) / (rows + 1)
     strength = np.maximum(rate * (1 - rate) / variance - 1, 1e-3)
-    a, b = (rate * strength)[..., None], ((1 - rate) * strength)[..., None]
-    return Expected(total.ratio[0], betaincinv(a, b, 1 - _MIDDLES), len(windows) if enough else 0, furthest)
+    strata = _strata(rate * strength, (1 - rate) * strength)
+    return Expected(total.ratio[0], strata, len(windows) if enough else 0, furthest)
+
+
+def _strata(a: Floats, b: Floats) -> Floats:
+    """(F, 4, S) quantiles of the Beta distributions with `a` and `b` (F, 4), many of which are the same."""
+    different, which = np.unique(np.stack((a.ravel(), b.ravel())), axis=1, return_inverse=True)
+    quantiles: Floats = betaincinv(different[0][:, None], different[1][:, None], 1 - _MIDDLES)
+    return quantiles[which.reshape(a.shape)]
 
 
 def p_values(window: Rates, expectation: Expected) -> Floats:

@@ -1,5 +1,6 @@
 """Where the bad codes of every feature stand, so that all features are judged at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from exporter.profile.bins import FIRST_CELL, INVALID, MISSING, CategoryBins, Floats
 from exporter.profile.layout import Layout
+from exporter.profile.vectors import Vectors
 
 RATE_CHECKS = ("missing", "invalid", "out_of_range", "unseen")
 """What is a rate of bad values, in the order of the axis of checks."""
@@ -59,13 +61,21 @@ class Table:
 
     def rates(self, features: Floats) -> Rates:
         """Rates of counts (m, ΣW) laid out as the part `features`."""
-        m = len(features)
         if not self.names:
-            return Rates(np.zeros((m, 0, len(RATE_CHECKS))), np.zeros((m, 0, len(RATE_CHECKS))))
-        rows = np.add.reduceat(features, self.starts, axis=1)
-        missing, invalid = features[:, self.starts + MISSING], features[:, self.starts + INVALID]
-        last = features[:, self.ends]
-        outside = np.where(self.category, 0.0, features[:, self.starts + FIRST_CELL] + last)
+            return Rates(np.zeros((len(features), 0, len(RATE_CHECKS))), np.zeros((len(features), 0, len(RATE_CHECKS))))
+        return self._rates(np.add.reduceat(features, self.starts, axis=1), lambda codes: features[:, codes])
+
+    def rates_of(self, windows: Vectors, start: int) -> Rates:
+        """The same of vectors in which the part `features` begins at `start`, a feature at a time."""
+        spans = [slice(start + first, start + last + 1) for first, last in zip(self.starts, self.ends, strict=True)]
+        rows = np.array([windows.columns(span).sum(axis=1) for span in spans]).reshape(len(spans), len(windows)).T
+        return self._rates(rows, lambda codes: windows.columns(start + codes))
+
+    def _rates(self, rows: Floats, counts: Callable[[NDArray[np.intp]], Floats]) -> Rates:
+        """Rates of features with `rows` (m, F), by the `counts` (m, F) of some codes."""
+        missing, invalid = counts(self.starts + MISSING), counts(self.starts + INVALID)
+        last = counts(self.ends)
+        outside = np.where(self.category, 0.0, counts(self.starts + FIRST_CELL) + last)
         unseen = np.where(self.category, last, 0.0)
         valid = rows - missing - invalid
         return Rates(

@@ -1,12 +1,14 @@
 """A window is called degraded when it is worse than the reference's own windows vary, and significantly so."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from exporter.metrics.evaluation import Thresholds
-from exporter.metrics.performance import PERFORMANCE
+from exporter.metrics.performance import PERFORMANCE, band
+from exporter.metrics.performance.band import variations
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
@@ -72,6 +74,13 @@ def test_band_widens_as_labels_get_fewer(calm):
         bands.append(found["ml_performance_threshold"][("roc_auc", "lower")])
     assert bands == sorted(bands)
     assert bands[0] < bands[2] < found["ml_performance_reference"][("roc_auc",)]
+
+
+def test_windows_computed_side_by_side_say_the_same_however_many(calm, monkeypatch):
+    together = variations(replace(calm), DAY, Thresholds())
+    monkeypatch.setattr(band, "_AT_ONCE", 7)
+    assert together == variations(replace(calm), DAY, Thresholds())
+    assert {60} == {known.between.windows for known in together.values()}
 
 
 def test_longer_windows_than_the_reference_can_cut_borrow_from_shorter_ones(calm):

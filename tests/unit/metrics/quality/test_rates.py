@@ -8,7 +8,7 @@ from scipy.stats import betabinom
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.quality import QUALITY
 from exporter.metrics.quality.rate import _MIDDLES, Expected, discoveries, p_values
-from exporter.metrics.quality.table import Rates
+from exporter.metrics.quality.table import Rates, Table
 from exporter.profile.bins import CategoryBins, NumericBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
@@ -49,6 +49,16 @@ def reference(seed: int, *, variation: float = 0.0, days: int = 60, typical: flo
 def detected(counts: Counts, known: Reference, **options: object) -> set[tuple[str, ...]]:
     found = samples(QUALITY, evaluation_of(counts, known, **options))
     return {labels for labels, value in found["ml_feature_quality_detected"].items() if value}
+
+
+def test_rates_of_windows_are_those_of_their_counts():
+    """Read a feature at a time from vectors kept small, or all at once from plain numbers."""
+    known = reference(9, variation=0.5)
+    table, span = Table.of(LAYOUT), LAYOUT.spans["features"]
+    found, plain = table.rates_of(known.blocks, span.start), table.rates(known.blocks.columns(span))
+    assert np.array_equal(found.bad, plain.bad)
+    assert np.array_equal(found.rows, plain.rows)
+    assert found.bad.any()
 
 
 @pytest.mark.parametrize("timed", [True, False])
