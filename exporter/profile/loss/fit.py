@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from exporter.profile.bins import FIRST_CELL, INVALID, MISSING, FeatureBins, Floats, NumericBins, nesting
 from exporter.profile.coarse import coarse
 from exporter.profile.loss.boost import Ints, Sums, Term, boost, pair, single, sums, value
+from exporter.profile.loss.carried import carry
 from exporter.profile.loss.doubt import (
     chance,
     chunks,
@@ -91,12 +92,14 @@ def fit_losses(
     places = list(merged)
     members = [(places[i], places[j]) for i, j in chosen]
     pairs, units, means = _whole(members, tables[len(merged) :], sample.variables, codes, bins)
+    carrying, carried = _carried(sample.variables, merged, chosen, terms, (whole, tables))
     model = LossModel(
         losses=sample.names,
         base=base,
         tables=dict(zip(sample.variables, _centred(merged, tables, codes, bins), strict=True)),
         pair_units=units,
         pair_means=means,
+        carried=dict(zip(sample.variables, _centred(carrying, carried, codes, bins), strict=True)) if carried else {},
         residual=judged.residual,
         doubt=judged.doubt,
         rows=rows,
@@ -194,6 +197,19 @@ def _boosted(terms: list[Term], whole: Sums, rounds: tuple[int, ...]) -> list[Fl
         for kept, table in zip(found, tables, strict=True):
             kept[:, chosen] = table[:, chosen]
     return found
+
+
+def _carried(
+    variables: tuple[Variable, ...], merged: dict[int, NDArray[np.int64]], chosen: list[tuple[int, int]],
+    terms: list[Term], fitted: tuple[Sums, list[Floats]],
+) -> tuple[dict[int, NDArray[np.int64]], list[Floats]]:  # fmt: skip
+    """What features carry of the output's terms and of its pairs'."""
+    names = [variables[place] for place in merged]
+    features = [place for place, name in enumerate(names) if name is not None]
+    outputs = [place for place, name in enumerate(names) if name is None]
+    outputs += [len(names) + number for number, pair_ in enumerate(chosen) if set(pair_) & set(outputs)]
+    tables = carry(terms, *fitted, outputs, features)
+    return {place: table for place, table in merged.items() if variables[place] is not None}, tables
 
 
 def _centred(

@@ -28,6 +28,8 @@ class LossModel:
         tables: (width, L) a variable.
         pair_units: (L,) what one unit of a pair's counted sums is; (0,) without pairs.
         pair_means: (P, L) mean of each pair's term over the fitted rows, in units.
+        carried: (width, L) a variable, of mean 0: what features do through the output (see carried.py); 0 for the
+            output itself, none at all without features.
         residual: (L,) variance of what the model leaves of one row's loss, on held-out rows.
         doubt: (L,) variance of the model's own error for each unit of shift, see doubt.py.
         rows: how many it was fitted to.
@@ -38,6 +40,7 @@ class LossModel:
     tables: Mapping[Variable, Floats]
     pair_units: Floats
     pair_means: Floats
+    carried: Mapping[Variable, Floats]
     residual: Floats
     doubt: Floats
     rows: int
@@ -54,6 +57,7 @@ class LossModel:
             "tables": [[variable, _rounded(table)] for variable, table in self.tables.items()],
             "pair_units": self.pair_units.tolist(),
             "pair_means": _rounded(self.pair_means),
+            "carried": [[variable, _rounded(table)] for variable, table in self.carried.items()],
             "residual": _rounded(self.residual),
             "doubt": _rounded(self.doubt),
             "rows": self.rows,
@@ -73,6 +77,7 @@ class LossModel:
             tables={variable: _floats(table, -1, len(losses)) for variable, table in data["tables"]},
             pair_units=_floats(data["pair_units"], -1),
             pair_means=_floats(data["pair_means"], len(data["pair_means"]), len(data["pair_units"])),
+            carried={variable: _floats(table, -1, len(losses)) for variable, table in data["carried"]},
             residual=_floats(data["residual"], -1),
             doubt=_floats(data["doubt"], -1),
             rows=int(data["rows"]),
