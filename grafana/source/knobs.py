@@ -24,6 +24,7 @@ LOWER_IS_BETTER = "log_loss|brier_score|.*error.*"
 # the two together, so that a light and a page agree.
 PAGE_METRICS = "accuracy|roc_auc|roc_auc_ovr|log_loss|mean_absolute_error|root_mean_squared_error"
 COVERAGE_LEAST = 0.8  # of the coverage expected at this age
+ESTIMATE_LABELS = 0.8  # with labels for so many predictions, measured performance speaks and no estimate
 LAG_MOST_SECONDS = 6 * 3600
 BURN_WARNING, BURN_BAD = 6.0, 14.4  # times the pace that spends the error budget in just its period
 SLICE_WARNING, SLICE_BAD = 0.1, 0.25  # worse than the whole, relative
@@ -41,7 +42,7 @@ class State(IntEnum):
 
 # Colours: Tol's and Okabe-Ito's, told apart with any colour vision; one meaning each, on every dashboard.
 OK, UNKNOWN, WARNING, BAD = "#009988", "#8A8F98", "#E69F00", "#CC3311"
-NOW, REFERENCE, THRESHOLD, NOISE = "#0077BB", "#8A8F98", BAD, "#BB9955"
+NOW, REFERENCE, THRESHOLD, NOISE, EXPECTED = "#0077BB", "#8A8F98", BAD, "#BB9955", "#AA4499"
 SERIES = ("#0077BB", "#EE7733", "#33BBEE", "#EE3377", "#009988", "#AA4499", "#DDCC77", "#882255")
 # In tables and timelines what is fine steps back, so that the rest is seen. Below 0.3 Grafana writes on them in the
 # colour of text.

@@ -14,6 +14,7 @@ def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
     """The interval drawn as a band between its bounds; the row is repeated by version, so that each has its own."""
     hidden = {"legend": True, "tooltip": False, "viz": False}
     bound = {"custom.lineWidth": 0, "custom.hideFrom": hidden, "color": {"mode": "fixed", "fixedColor": knobs.NOW}}
+    expected = bound | {"color": {"mode": "fixed", "fixedColor": knobs.EXPECTED}}
     return [
         override("byFrameRefID", "A", {"color": {"mode": "fixed", "fixedColor": knobs.NOW}}),
         override("byFrameRefID", "B", bound | {"custom.fillBelowTo": "lower", "custom.fillOpacity": 18}),
@@ -24,6 +25,9 @@ def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
             {**dashed(knobs.REFERENCE), "custom.lineStyle": {"fill": "dot", "dash": [2, 6]}, "custom.lineWidth": 2},
         ),
         override("byFrameRefID", "E", dashed(knobs.THRESHOLD, width=2)),
+        override("byFrameRefID", "F", dashed(knobs.EXPECTED, width=2)),
+        override("byFrameRefID", "G", expected | {"custom.fillBelowTo": "estimated, lower", "custom.fillOpacity": 10}),
+        override("byFrameRefID", "H", expected),
     ]
 
 
@@ -33,7 +37,8 @@ def _metrics() -> list[Column]:
         Column("Metric", label="metric", width=190),
         Column("Version", label="version", width=70),
         Column("Value", decimals=3),
-        *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most")),
+        *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most", "Est.")),
+        Column("Expected", kind="state", mappings=VERDICT, width=96),
     ]
 
 
@@ -156,8 +161,9 @@ def _by_label() -> Row:
             ),
             Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
             Place(43, heat(performance.DELAY_HEAT), 8, 8),
-            Place(44, trend(performance.ARRIVING, minimum=0), 12, 7),
-            Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 12, 7),
+            Place(44, trend(performance.ARRIVING, minimum=0), 8, 7),
+            Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 8, 7),
+            Place(46, trend(performance.OUTSIDE, minimum=0, soft_most=0.1), 8, 7),
         ],
     )
 

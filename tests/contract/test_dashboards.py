@@ -336,6 +336,7 @@ def test_lights_and_alerts_share_their_thresholds() -> None:
     assert {
         "page_metrics": knobs.PAGE_METRICS,
         "labels": knobs.COVERAGE_LEAST,
+        "estimates": knobs.ESTIMATE_LABELS,
         "stale": knobs.LAG_MOST_SECONDS,
         "slow": knobs.BURN_WARNING,
         "fast": knobs.BURN_BAD,
@@ -343,6 +344,7 @@ def test_lights_and_alerts_share_their_thresholds() -> None:
     } == {
         "page_metrics": values["page_metrics"],
         "labels": values["threshold"]["labels_ratio"],
+        "estimates": values["threshold"]["estimate_labels_ratio"],
         "stale": int(stale_after[:-1]) * hours[stale_after[-1]],
         "slow": values["threshold"]["burn_page_slow"],
         "fast": values["threshold"]["burn_page_fast"],

@@ -26,17 +26,27 @@ OVER_TIME = Signal(
     title="$metric",
     unit="none",
     description="The metric over the window, with its 95 % interval (band), the reference's value (dotted) and the"
-    " threshold (dashed): learned from windows of the reference, or configured. Harm is certain where the whole"
-    " band is beyond the threshold. A gap: too few labels. Falls without drift: the concept changed, retrain; falls"
-    " with bad data: repair.",
+    " threshold (red, dashed): learned from windows of the reference, or configured. Harm is certain where the whole"
+    " band is beyond the threshold. A gap: too few labels. Purple, dashed: what scores alone let expect, with what 95 %"
+    " of measured values keep within. Both fall: inputs became harder. Measured falls out of the purple band: the"
+    " concept changed, retrain. With bad data: repair.",
     queries=lines(
         ("{{version}}", f"ml_performance{{{METRIC}}}"),
         ("upper", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
         ("lower", f'ml_performance_bound{{{METRIC},bound="lower"}}'),
         ("reference", f"max by (model, metric) (ml_performance_reference{{{METRIC}}})"),
-        ("threshold ({{bound}})", f"max by (model, metric, bound) (ml_performance_threshold{{{METRIC}}})"),
+        (
+            "threshold ({{bound}})",
+            (
+                f"max by (model, metric, bound) (ml_performance_threshold{{{METRIC}}})"
+                f" or max by (model, metric, bound) (ml_performance_estimated_threshold{{{METRIC}}})"
+            ),
+        ),
+        ("estimated", f"max by (version, metric) (ml_performance_estimated{{{METRIC}}})"),
+        ("estimated, upper", f'ml_performance_estimated_bound{{{METRIC},bound="upper"}}'),
+        ("estimated, lower", f'ml_performance_estimated_bound{{{METRIC},bound="lower"}}'),
     ),
-    unknown="Unknown: too few labels in this window. Choose a longer window.",
+    unknown="Unknown: too few labels in this window, and no estimate. Choose a longer window.",
 )
 
 ALL_METRICS = Signal(
@@ -44,7 +54,7 @@ ALL_METRICS = Signal(
     unit="none",
     description="Every metric of the window beside its 95 % interval, the reference's value, and the least and most"
     " allowed; degraded ones first. Unknown: too few labels, or no threshold can be learned from so short a"
-    " reference.",
+    " reference. Est. is what scores alone let expect of all predictions, labelled or not, and Expected its verdict.",
     queries=columns(
         ("Value", f"{ONE} (ml_performance{{{WINDOW_OF}}})"),
         ("Verdict", f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}})"),
@@ -53,8 +63,20 @@ ALL_METRICS = Signal(
         ("Ref.", f"{ONE} (ml_performance_reference{{{WINDOW_OF}}})"),
         ("Least", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="lower"}})'),
         ("Most", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="upper"}})'),
+        ("Est.", f"{ONE} (ml_performance_estimated{{{WINDOW_OF}}})"),
+        ("Expected", f"{ONE} (ml_performance_estimated_degraded{{{WINDOW_OF}}})"),
     ),
     unknown="Unknown: too few labels in this window.",
+)
+
+OUTSIDE = Signal(
+    title="Where estimates do not hold",
+    unit="percentunit",
+    description="Share of the window's rows that lie where the reference knows nothing, beyond what it has itself, of"
+    " the feature with the most: missing, invalid, unseen, or beyond its range. Above a tenth estimated performance is"
+    " shown and not judged. Look at data quality; fit the reference again where the new values are right.",
+    queries=lines(("{{version}}", f"ml_performance_estimated_outside_ratio{{{WINDOW_OF}}}")),
+    unknown="No estimate: too few predictions with scores, or a reference without labels.",
 )
 
 COVERAGE = Signal(

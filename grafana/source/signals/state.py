@@ -27,7 +27,9 @@ def verdict(aspect: str, selector: str) -> str:
     bad, warning = int(State.BAD), int(State.WARNING)
     return {
         "Performance": f'{bad} * (max {BY} (ml_performance_degraded{{{selector},metric=~"{knobs.PAGE_METRICS}"}}) > 0)'
-        f" or {warning} * max {BY} (ml_performance_degraded{{{selector}}})",
+        f" or {warning} * (max {BY} (ml_performance_degraded{{{selector}}}) > 0)"
+        f" or {warning} * ({estimated(selector)} > 0)"
+        f" or 0 * max {BY} (ml_performance_degraded{{{selector}}}) or 0 * {estimated(selector)}",
         "Drift": f"{warning} * max {BY} ({drifted(selector)})",
         "Quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
         "Labels": f"{warning} * max {BY} (ml_label_coverage_ratio{{{selector}}}"
@@ -36,6 +38,15 @@ def verdict(aspect: str, selector: str) -> str:
         "Service": f"max {BY} ({warning} * ({pace(facts)} > bool {knobs.BURN_WARNING})"
         f" + ({pace(facts)} > bool {knobs.BURN_BAD}))",
     }[aspect]
+
+
+def estimated(selector: str) -> str:
+    """0 or 1: performance as expected from scores, where labels do not (nearly all) say it themselves."""
+    return (
+        f'(max {BY} (ml_performance_estimated_degraded{{{selector},metric=~"{knobs.PAGE_METRICS}"}})'
+        f" unless on (model, version) (max {BY} (ml_label_coverage_ratio{{{selector}}}) >= {knobs.ESTIMATE_LABELS}"
+        f" and on (model, version) max {BY} (ml_performance_degraded{{{selector}}})))"
+    )
 
 
 def stale(model: str) -> str:
@@ -91,8 +102,9 @@ def overall(selector: str) -> str:
 
 MEANING = {
     "Performance": "Bad: a metric that pages (knobs: PAGE_METRICS) lies beyond its threshold, by more than chance;"
-    " warning: another metric does. Unknown: too few labels in this window. Look at the interval and at the slices,"
-    " then at drift and quality for the cause.",
+    " warning: another metric does, or, where labels are late, one that pages is expected to, going by scores alone."
+    " Unknown: too few labels in this window, and no estimate. Look at the interval and at the slices, then at drift"
+    " and quality for the cause.",
     "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the"
     " reference, by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for"
     " this window. Drift alone is no harm: look whether performance follows.",
