@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bench import ingest
 from exporter.clock import ManualClock
-from exporter.memory import few_arenas
+from exporter.memory import shared_heaps
 from exporter.references import fit_references
 
 PLACE = Path(__file__).parent / "data" / "memory"
@@ -80,7 +80,7 @@ def peak_kib() -> int:
 
 def _own(log: Path, name: str) -> None:
     ingest.DATA = PLACE
-    few_arenas()
+    shared_heaps()
     plan = next(plan for plan in _plan(log).models if plan.name == name)
     end = ingest.START + ingest.DAY
     with ingest.working(plan, ManualClock(end)) as worker:

@@ -27,7 +27,7 @@ from exporter.exposition.server import Hooks, Server, ServerSettings
 from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import Status
 from exporter.health import Health
-from exporter.memory import few_arenas
+from exporter.memory import shared_heaps
 from exporter.references import fit_references
 from exporter.scheduling import scrapes_first, step_back
 
@@ -158,7 +158,7 @@ def scrapes(server: Server, encoding: str) -> tuple[list[float], float]:
 def run(progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
     """Name → value, unit, limit, ok."""
     results: dict[str, dict[str, Any]] = {}
-    few_arenas()
+    shared_heaps()
     before = sys.getswitchinterval()
     scrapes_first()
     try:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from bench import ingest
 from exporter.clock import ManualClock
-from exporter.memory import few_arenas
+from exporter.memory import shared_heaps
 from exporter.references import fit_references
 from exporter.sources.files import FilesConfig
 
@@ -110,6 +110,7 @@ def run(rows: int = JSONL_ROWS, progress: Callable[[str], None] = lambda _: None
     except ImportError:
         progress("DuckDB is not installed: nothing to compare with")
         return {}
+    shared_heaps()  # as the command does
     ingest.DATA.mkdir(parents=True, exist_ok=True)
     log, reference, end = ingest.DATA / "log.jsonl", ingest.DATA / "reference", ingest.START + ingest.DAY
     types = written_by(duckdb, log, rows)
@@ -154,7 +155,7 @@ def _own(log: Path) -> None:
 
     From /proc: what getrusage says of a process begins with the peak of the one that started it, which had DuckDB.
     """
-    few_arenas()
+    shared_heaps()
     with ingest.working(_plan(log).models[0], ManualClock(ingest.START + ingest.DAY)) as worker:
         ingest.drained(worker)
     status = Path("/proc/self/status").read_text()

@@ -26,7 +26,7 @@ from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
 from exporter.log import Logger
-from exporter.memory import few_arenas
+from exporter.memory import shared_heaps
 from exporter.metrics.silence import Silence
 from exporter.scheduling import scrapes_first
 from exporter.state.store import StateLock
@@ -90,7 +90,7 @@ class App:
             ExporterError: it could not start.
         """
         scrapes_first()
-        few_arenas()
+        shared_heaps()
         take_all_descriptors()
         # Before anything is open: a signal that comes while it starts waits for its turn.
         self._handle(signal.SIGTERM, self._stopped)

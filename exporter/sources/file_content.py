@@ -179,6 +179,7 @@ class Window:
         self.broken = ""
         """Why the content after what can be peeked at cannot be decompressed; empty where it can."""
         self._buffer = b""
+        self._rest = b""
         self._behind = b""
         start = max(0, position - PRINT_BYTES)
         self._content, self.position = open_content(path, compression, start)
@@ -190,7 +191,29 @@ class Window:
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, or all there are, without moving on."""
-        pieces, missing = [self._buffer] if self._buffer else [], size - len(self._buffer)
+        pieces = self._pieces(size)
+        self._buffer, self._rest = pieces[0] if len(pieces) == 1 else b"".join(pieces), b""
+        return self._buffer[:size]
+
+    def peek_lines(self, size: int) -> bytes:
+        """The whole lines among the next `size` bytes; all these bytes where no line ends among them."""
+        pieces = self._pieces(size)
+        before = sum(map(len, pieces))
+        for index in reversed(range(len(pieces))):
+            piece = pieces[index]
+            before -= len(piece)
+            end = piece.rfind(b"\n", 0, max(0, size - before)) + 1
+            if end:  # put together at once: as `peek` and a slice, megabytes would be copied twice
+                self._buffer = b"".join([*pieces[:index], memoryview(piece)[:end]])
+                self._rest = b"".join([piece[end:], *pieces[index + 1 :]])
+                return self._buffer
+        self._buffer, self._rest = b"".join(pieces), b""
+        return self._buffer[:size]
+
+    def _pieces(self, size: int) -> list[bytes]:
+        """The next `size` bytes and more, or all there are, in pieces; they must be put back into the buffer."""
+        pieces = [piece for piece in (self._buffer, self._rest) if piece]
+        missing = size - len(self._buffer) - len(self._rest)
         while missing > 0 and not self.broken:
             try:
                 piece = self._content.read(missing)
@@ -201,8 +224,7 @@ class Window:
                 break
             pieces.append(piece)
             missing -= len(piece)
-        self._buffer = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return self._buffer[:size]
+        return pieces
 
     def advance(self, size: int) -> None:
         """Moves on by `size` bytes that were peeked at."""

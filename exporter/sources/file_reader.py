@@ -83,7 +83,7 @@ def next_piece(window: Window, lines: int, longest: int, line_bytes: int = _LINE
     Lines are taken to have about `line_bytes`, so that not much more is read than is needed.
     """
     size = min(BLOCK_BYTES, max(_SMALLEST_BLOCK, lines * line_bytes))
-    content = window.peek(size)
+    content = window.peek_lines(size)
     if size <= longest and len(content) == size and b"\n" not in content:
         content = window.peek(longest + 1)
     if not content:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.memory import few_arenas, give_back
+from exporter.memory import shared_heaps, give_back
 
 
 def resident() -> int:
@@ -14,7 +14,7 @@ def resident() -> int:
 
 def test_free_memory_is_given_back() -> None:
     """Many small arrays leave heaps behind that only a trim returns; what is in use stays."""
-    few_arenas()
+    shared_heaps()
     kept = np.ones(1000)
     arrays = [np.ones(8000) for _ in range(2000)]
     full = resident()
