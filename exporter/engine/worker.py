@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.engine.book import Book, Taken
 from exporter.engine.decoding import Begun
 from exporter.engine.evaluate import Evaluator, MetricSamples
+from exporter.engine.history import Histories
 from exporter.engine.plan import ModelPlan
 from exporter.engine.references import References
 from exporter.engine.stream import Stream
@@ -100,6 +101,7 @@ class Worker:
         if "labels" in logs:
             self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         self._tell_tally()
+        self._histories = Histories(book.panes)
         self._changed = True
         self._evaluated_at: int | None = None
         self._samples: list[MetricSamples] = []
@@ -232,6 +234,7 @@ class Worker:
         versions = book.versions.live(end, max(self.plan.windows.values()))
         for version in book.versions.last.keys() - set(versions):
             book.panes.forget_version(version)
+            self._histories.forget(version)
         windows = () if end is None else self.plan.windows.items()
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
         for each in evaluations:
@@ -255,6 +258,7 @@ class Worker:
             decided_at=float(book.timeline.now(self._clock.now()) or end),
             objectives=self.plan.objectives,
             memory=self._memory.get((version, name), {}),
+            history=lambda places: self._histories.read(version, layout, end, places),
         )
 
     def _facts(self, book: Book, version: str, wall: float) -> Facts:

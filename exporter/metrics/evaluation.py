@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from exporter.metrics.history import History
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
@@ -76,6 +77,7 @@ class Evaluation:
         older: evaluations of the same window of versions that were first seen before this one, the newest first.
         memo: results that several metrics share, computed once: use `once`.
         memory: what metrics keep for this window's evaluation a cycle later, so that series do not come and go.
+        history: counts of the version by pane, as far back as is looked; None: there are none.
     """
 
     model: str
@@ -90,6 +92,7 @@ class Evaluation:
     older: "tuple[Evaluation, ...]" = ()
     memo: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+    history: History | None = None
 
     @property
     def layout(self) -> Layout:

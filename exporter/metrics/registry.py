@@ -4,13 +4,24 @@ from exporter.metrics.advice import ADVICE
 from exporter.metrics.drift import DRIFT
 from exporter.metrics.estimated import ESTIMATED
 from exporter.metrics.labels import LABELS_METRICS
+from exporter.metrics.onset import ONSET
 from exporter.metrics.performance import PERFORMANCE
 from exporter.metrics.quality import QUALITY
 from exporter.metrics.slices import SLICES
 from exporter.metrics.spec import FactMetric, Metric, WindowMetric
 from exporter.metrics.traffic import TRAFFIC
 
-METRICS: tuple[Metric, ...] = (*TRAFFIC, *DRIFT, *QUALITY, *PERFORMANCE, *ESTIMATED, *LABELS_METRICS, *SLICES, *ADVICE)
+METRICS: tuple[Metric, ...] = (
+    *TRAFFIC,
+    *DRIFT,
+    *QUALITY,
+    *PERFORMANCE,
+    *ESTIMATED,
+    *LABELS_METRICS,
+    *SLICES,
+    *ONSET,
+    *ADVICE,
+)
 
 WINDOW_METRICS: tuple[WindowMetric, ...] = tuple(metric for metric in METRICS if isinstance(metric, WindowMetric))
 FACT_METRICS: tuple[FactMetric, ...] = tuple(metric for metric in METRICS if isinstance(metric, FactMetric))

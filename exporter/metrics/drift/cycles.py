@@ -45,16 +45,22 @@ def cyclic(reference: Reference, variables: Variables, cycle: int, worth: float 
         return result
     unit = max(reference.block_seconds, HOUR if cycle == DAY else DAY)
     stretch, first = np.unique(reference.block_starts // unit, return_index=True)
-    phase = (stretch * unit % DAY) // unit if cycle == DAY else (stretch * unit // DAY + _EPOCH_WEEKDAY) % 7
+    phase = phases(stretch * unit, unit, cycle)
     # Blocks rise in time: those of one stretch stand side by side.
     stretches = reference.blocks.sums(first)
     for number in range(len(variables.names)):
         counts = variables.counts_of(number, stretches) * worth
-        result[number] = _explained(counts, phase, ordered=bool(variables.ordered[number])) >= LEAST_SHARE
+        result[number] = explained(counts, phase, ordered=bool(variables.ordered[number])) >= LEAST_SHARE
     return result
 
 
-def _explained(counts: Floats, phase: NDArray[np.int64], *, ordered: bool) -> float:
+def phases(starts: NDArray[np.int64], unit: int, cycle: int) -> NDArray[np.int64]:
+    """(K,) place in a DAY or WEEK, in steps of `unit` seconds or days, of stretches that begin at `starts`."""
+    place: NDArray[np.int64] = (starts % DAY) // unit if cycle == DAY else (starts // DAY + _EPOCH_WEEKDAY) % 7
+    return place
+
+
+def explained(counts: Floats, phase: NDArray[np.int64], *, ordered: bool) -> float:
     """Share of the variance between stretches (K, B) explained by their phase (K,); 0 where it is not significant.
 
     ω² of a one-way analysis of variance on roots of shares, the noise of drawing rows taken out of the total.

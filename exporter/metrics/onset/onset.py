@@ -1,0 +1,112 @@
+"""Since when does a window look as it does, and how did that come about? A pure function of counts by pane."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from exporter.metrics.onset.course import Course, Panes
+from exporter.metrics.onset.segments import Change, changes, located
+from exporter.metrics.onset.shape import HALF, Shape, ramp, recurs
+
+_COARSE = 8
+"""Groups of cells at first: few, so that a small window tells its direction."""
+_NATS_A_GROUP = 10.0
+_FINEST = 16
+"""Groups by which the onset is placed, where the change is so clear that it tells their shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """When a difference began; NaN where that is not known.
+
+    Attributes:
+        at: Unix seconds; NaN where it was there before the history began.
+        lower, upper: the interval that holds it in 95 %; `lower` NaN where the history does not tell.
+        shape: how it came; None where it was there before the history began.
+    """
+
+    at: float
+    lower: float
+    upper: float
+    shape: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Panes [first, last) that look like the window.
+
+    Attributes:
+        began: the change at its beginning; None: the history begins with it.
+        over: it ended before the history.
+        calm: where the stretch before it begins that does not look like the window.
+    """
+
+    first: int
+    last: int
+    began: Change | None
+    over: bool
+    calm: int
+
+
+def onset(panes: Panes, window_start: int) -> Onset | None:
+    """When the difference began that panes from `window_start` on show; None where there is none, or no pane."""
+    first = int(np.searchsorted(panes.starts, window_start))
+    if first >= len(panes):
+        return None
+    course = panes.course(slice(first, len(panes)), _COARSE)
+    run = None if course is None else _run(course, changes(course), first)
+    if course is None or run is None:
+        return None
+    if run.began is None:
+        return Onset(np.nan, np.nan, float(course.starts[0]), None)
+    began = run.began
+    # Now that it is known which panes are different, their direction is, too.
+    groups = int(np.clip(began.nats / _NATS_A_GROUP, _COARSE, _FINEST))
+    closer = panes.course(slice(began.at, run.last), groups)
+    if closer is not None:
+        course, began = closer, located(closer, run.calm, run.last, began.at)
+    found = Onset(float(course.starts[began.at]), *_times(course, began.low, began.high), "sudden")
+    if recurs(course, slice(began.at, run.last)):
+        return replace(found, shape="recurring")
+    if run.over:
+        return replace(found, shape="temporary")
+    return _ramped(course, run, began.at) or found
+
+
+def _run(course: Course, found: list[Change], first: int) -> _Run | None:
+    """The last stretch that looks like the window or more so, and reaches into it; None if there is none."""
+    edges = [0, *(change.at for change in found), len(course)]
+    levels = np.array([course.mean(slice(low, high)) for low, high in pairwise(edges)])
+    inside = np.array(edges[1:]) > first
+    peak = float(levels[inside].max())
+    if peak <= 0:
+        return None
+    like = levels >= HALF * peak
+    end = int(np.flatnonzero(like & inside)[-1])
+    start = end
+    while start > 0 and like[start - 1]:
+        start -= 1
+    calm = start
+    while calm > 0 and not like[calm - 1]:
+        calm -= 1
+    began = found[start - 1] if start > 0 else None
+    return _Run(edges[start], edges[end + 1], began, over=end < len(found), calm=edges[calm])
+
+
+def _ramped(course: Course, run: _Run, at: int) -> Onset | None:
+    """The onset of a ramp from the calm before the run to its end; None where a step tells as much."""
+    rise = ramp(course, slice(run.calm, run.last), at)
+    if rise is None:
+        return None
+    return Onset(float(course.starts[rise.first]), *_times(course, rise.low, rise.high), "gradual")
+
+
+def _times(course: Course, low: int, high: int) -> tuple[float, float]:
+    """Between which times a change lies that may be before any of panes `low` … `high`.
+
+    A change within a pane is told of this one or the next, whichever it fills by half.
+    """
+    before = course.middles[low - 1] if low > 0 else course.starts[0]
+    after = course.middles[high] if high < len(course) else course.end
+    return float(before), float(after)

@@ -1,0 +1,145 @@
+"""Onsets of all that is wrong with a window, found once a pane: nothing is read or searched while all is calm."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from exporter.metrics.drift import verdict as drift
+from exporter.metrics.drift.variables import Kind
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.history import History
+from exporter.metrics.onset.baseline import baseline
+from exporter.metrics.onset.course import Panes
+from exporter.metrics.onset.onset import Onset, onset
+from exporter.metrics.onset.subjects import Subject, bad_values, feature, output, performance
+from exporter.metrics.performance.results import results
+from exporter.metrics.quality.results import CHECKS
+from exporter.metrics.quality.results import verdicts as quality
+from exporter.metrics.quality.table import Table
+from exporter.metrics.spec import NoData
+from exporter.profile.reference import Reference
+
+Family = Literal["feature", "prediction", "label", "quality", "performance"]
+Name = tuple[Family, tuple[str, ...]]
+"""What has an onset: the family, and its own labels (feature; feature and check; metric)."""
+
+MOST = 15
+"""Features, and checks, whose onset is asked for at once: the largest effects first. It bounds what a cycle costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a window that ended at `end`.
+
+    Attributes:
+        onsets: by name; None where nothing can be said.
+        skipped: detected features whose onset was not asked for.
+    """
+
+    end: int
+    onsets: dict[Name, Onset | None]
+    skipped: int = 0
+
+
+def onsets(evaluation: Evaluation) -> Found:
+    """Onsets of all that is detected in the window.
+
+    Raises:
+        NoData: there is no reference, or no past.
+    """
+    return evaluation.once("onsets", _onsets)
+
+
+def _onsets(evaluation: Evaluation) -> Found:
+    reference, history = evaluation.reference, evaluation.history
+    if reference is None or history is None or reference.id != evaluation.layout.id:
+        raise NoData
+    subjects = dict(_detected(evaluation, reference))
+    drifted = [name for name in subjects if name[0] == "feature"]
+    for name in drifted[MOST:]:
+        del subjects[name]
+    before: Found | None = evaluation.memory.get("onsets")
+    end = evaluation.window.end
+    known = before.onsets if before is not None and before.end == end else {}
+    wanted = {name: subject for name, subject in subjects.items() if name not in known}
+    found = {name: known[name] for name in subjects if name in known}
+    if wanted:
+        found |= _search(evaluation, reference, history, wanted)
+    result = Found(end, found, max(len(drifted) - MOST, 0))
+    evaluation.memory["onsets"] = result
+    return result
+
+
+def _search(
+    evaluation: Evaluation, reference: Reference, history: History, wanted: Mapping[Name, Subject]
+) -> dict[Name, Onset | None]:
+    places = np.unique(np.concatenate([subject.places for subject in wanted.values()]))
+    past = history(places)
+    found = {}
+    for name, subject in wanted.items():
+        counts = subject.cells(past.counts[:, np.searchsorted(places, subject.places)])
+        expected = baseline(reference, subject)
+        panes = Panes.of(
+            past.starts,
+            past.widths,
+            counts * evaluation.counts.worth(subject.counted),
+            expected.at(past.starts, past.widths),
+            ordered=subject.ordered,
+            weather=expected.weather,
+        )
+        found[name] = onset(panes, evaluation.window.start)
+    return found
+
+
+def _detected(evaluation: Evaluation, reference: Reference) -> Iterator[tuple[Name, Subject]]:
+    """All that is wrong with a window; features by falling effect."""
+    yield from _features(evaluation)
+    for family, kind in _OUTPUTS:
+        subject = output(reference, kind)
+        if subject is not None and _output_drifted(evaluation, kind):
+            yield (family, ()), subject
+    yield from _checks(evaluation)
+    for result in _performance(evaluation):
+        measured = performance(evaluation.layout, result)
+        if measured is not None:
+            yield ("performance", (result,)), measured
+
+
+_OUTPUTS: tuple[tuple[Family, Kind], ...] = (("prediction", "prediction"), ("label", "labels"))
+
+
+def _features(evaluation: Evaluation) -> Iterator[tuple[Name, Subject]]:
+    try:
+        found = drift.verdicts(evaluation, "features")
+    except NoData:
+        return
+    order = np.argsort(-found.effect / found.threshold)
+    for number in order[found.detected[order] == 1]:
+        name = found.variables.names[number]
+        yield ("feature", (name,)), feature(evaluation.layout, name)
+
+
+def _output_drifted(evaluation: Evaluation, kind: Kind) -> bool:
+    try:
+        return bool(drift.verdicts(evaluation, kind).detected[0] == 1)
+    except NoData:
+        return False
+
+
+def _checks(evaluation: Evaluation) -> Iterator[tuple[Name, Subject]]:
+    try:
+        detected = quality(evaluation).detected
+    except NoData:
+        return
+    names = Table.of(evaluation.layout).names
+    for number, check in np.argwhere(detected == 1)[:MOST].tolist():
+        found = bad_values(evaluation.layout, names[number], CHECKS[check])
+        yield ("quality", (names[number], CHECKS[check])), found
+
+
+def _performance(evaluation: Evaluation) -> list[str]:
+    if evaluation.counts.labels <= 0:
+        return []
+    return [result.metric.name for result in results(evaluation) if result.degraded]
