@@ -31,6 +31,7 @@ _BINNED = {
     "label_delay": "label_delay_bounds",
     "class_score_actual": "classes",
     "class_score": "classes",
+    "pair_terms": "pairs",
 }
 
 
@@ -128,6 +129,7 @@ def adapt_reference(reference: Reference, layout: Layout) -> Reference:
         else reference.blocks,
         names=reference.names,
         timezone=reference.timezone,
+        losses=reference.losses,
     )
 
 

@@ -12,6 +12,7 @@ from exporter.errors import ProfileMismatch, ReferenceFileError
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.loss.model import LossModel
 from exporter.profile.reference import Reference
 from exporter.profile.vectors import Group, Vectors
 
@@ -108,6 +109,7 @@ def pack_reference(reference: Reference) -> bytes:
         "block_seconds": reference.block_seconds,
         "block_starts": reference.block_starts.tolist(),
         "names": {kind: list(names) for kind, names in reference.names.items()},
+        "losses": None if reference.losses is None else reference.losses.to_json(),
         "groups": [[group.data.dtype.str, len(group.places)] for group in reference.blocks.groups],
     }
     head = _compress(json.dumps(header, separators=(",", ":")).encode())
@@ -193,4 +195,5 @@ def _reference(header: dict[str, Any], body: bytes) -> Reference:
         blocks=Vectors.of(blocks, layout.width) if plain else Vectors(len(starts), layout.width, groups),
         names={kind: tuple(names) for kind, names in header["names"].items()},
         timezone=header["timezone"],
+        losses=None if header.get("losses") is None else LossModel.from_json(header["losses"]),
     )

@@ -10,6 +10,7 @@ from exporter.profile.cells import Bools, Names
 from exporter.profile.counts import Counts
 from exporter.profile.feature_truth import NO_CELL, LabelledRows, add_by_feature, first_bad_of_values, labelled_rows
 from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
+from exporter.profile.loss.counting import pair_sums
 from exporter.profile.outcomes import Ints, Outcomes
 from exporter.profile.rows import Rows
 from exporter.profile.scattered import Scattered, ScatteredTable
@@ -72,6 +73,7 @@ def count_prepared(rows: Rows, slots: Ints, errors: Ints, layout: Layout, pane: 
         _count_traffic(table, part, failed)
         _count_features(table, part)
         _count_bad_cells(table, part)
+        _count_pairs(table, part)
         _count_outputs(table, part)
         yield dict(zip(keys, table.counts(), strict=True))
 
@@ -294,6 +296,12 @@ def _count_bad_cells(table: _Table, rows: Rows) -> None:
         bad = first != NO_CELL
         if bad.any():
             table.add("bad_cells", first.astype(np.int64), keep=bad)
+
+
+def _count_pairs(table: _Table, rows: Rows) -> None:
+    if table.layout.has("pair_terms"):
+        sums = pair_sums(table.layout, rows, table.cell, table.cells)
+        table._all[:, table.layout.spans["pair_terms"]] = sums.reshape(table.cells, -1)  # noqa: SLF001 - as features
 
 
 def _count_outputs(table: _Table, rows: Rows) -> None:

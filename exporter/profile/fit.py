@@ -1,4 +1,4 @@
-"""Fitting a reference, out of core: one pass to learn the bins, one to count.
+"""Fitting a reference, out of core: a pass to learn the bins, one to draw what losses are learned from, one to count.
 
 Quantiles come from a random sample of at most half a million values a column, drawn with a fixed seed; the counts that
 are kept are exact. Rare categories are merged and outer edges are extreme quantiles, so that nothing in the file points
@@ -22,9 +22,14 @@ from exporter.profile.counts import Counts
 from exporter.profile.feature_truth import counts_alone
 from exporter.profile.layout import ERROR_SLOTS, Layout
 from exporter.profile.learn import OUTPUT_BINS, FeatureWish, FitSpec, Learned
+from exporter.profile.loss.fit import fit_losses
+from exporter.profile.loss.model import LossModel
+from exporter.profile.loss.pair_terms import Pairs
+from exporter.profile.loss.sampling import LossSample, variables_of
 from exporter.profile.outcomes import row_outcomes
 from exporter.profile.reference import Reference
-from exporter.profile.rows import Reading, decode_predictions
+from exporter.profile.refused import Refused
+from exporter.profile.rows import Reading, Rows, decode_predictions
 from exporter.profile.vectors import Vectors
 from exporter.profile.vocabulary import Vocabulary
 
@@ -45,13 +50,13 @@ class Fit:
 def fit(
     batches: Callable[[], Iterable[Batch]], spec: FitSpec, created: float, progress: Progress = lambda _: None
 ) -> Fit:
-    """A reference fitted from rows that can be read twice.
+    """A reference fitted from rows that can be read again and again.
 
     Args:
         batches: opens the reference data anew.
         spec: roles, task, wishes.
         created: Unix seconds, noted in the file.
-        progress: told of rows read, in both passes.
+        progress: told of rows read, in the first and the last pass.
 
     Raises:
         ReferenceFileError: no row can be used, or what is needed is not there.
@@ -64,11 +69,28 @@ def fit(
         for batch in batches():
             learned.read_unnamed(of_version(batch, spec))
     layout, notes = learned.layout()
+    losses = _fit_losses(batches, spec, layout, learned.rows)
+    if losses is not None and len(losses[1]):
+        layout = replace(layout, pairs=losses[1])
     counter = _BlockCounter(spec, layout)
     for batch in batches():
         counter.read(of_version(batch, spec))
         progress(batch.rows.num_rows)
-    return Fit(counter.reference(created), notes + counter.notes())
+    reference = counter.reference(created)
+    return Fit(reference if losses is None else replace(reference, losses=losses[0]), notes + counter.notes())
+
+
+def _fit_losses(
+    batches: Callable[[], Iterable[Batch]], spec: FitSpec, layout: Layout, rows: int
+) -> tuple[LossModel, Pairs] | None:
+    """The loss model of a sample of the rows; None without labels, or with too few."""
+    if spec.columns.label is None:
+        return None
+    reader, sample = _Reader(spec, layout), LossSample(layout, rows)
+    for batch in batches():
+        decoded, _ = reader.decode(sample.drawn(of_version(batch, spec)))
+        sample.add(decoded, row_outcomes(decoded, np.empty((len(decoded), 0), dtype=np.int64)))
+    return fit_losses(sample.sample(), tuple(variables_of(layout).values()))
 
 
 def of_version(batch: Batch, spec: FitSpec) -> Batch:
@@ -82,27 +104,39 @@ def of_version(batch: Batch, spec: FitSpec) -> Batch:
     return batch if keep.all() else batch.filter(pa.array(keep))
 
 
+class _Reader:
+    """Reads rows with the bins that were learned, also where they have no time."""
+
+    def __init__(self, spec: FitSpec, layout: Layout) -> None:
+        self._spec = spec
+        self._layout = layout
+        self._reading = Reading(spec.columns, layout, spec.decision_threshold)
+        self.timed = spec.columns.time is not None
+
+    def decode(self, batch: Batch) -> tuple[Rows, Refused]:
+        if self.timed and find_column(batch.rows, self._spec.columns.time or "") is None:
+            self.timed = False
+        reading = self._reading
+        if not self.timed:
+            batch = _with_time(batch)
+            reading = Reading(_timeless(self._spec.columns), self._layout, self._spec.decision_threshold)
+        return decode_predictions(batch, reading)
+
+
 class _BlockCounter:
-    """Second pass: counts by time block."""
+    """Last pass: counts by time block."""
 
     def __init__(self, spec: FitSpec, layout: Layout) -> None:
         self._spec = spec
         self._layout = layout
         self._vocabulary = Vocabulary({**spec.slices, "error": ERROR_SLOTS})
-        self._reading = Reading(spec.columns, layout, spec.decision_threshold)
+        self._reader = _Reader(spec, layout)
         self._total = Counts.zero(layout)
         self._blocks: dict[int, Floats] = {}
         self._rejected: Counter[RejectReason] = Counter()
-        self._timed = spec.columns.time is not None
 
     def read(self, batch: Batch) -> None:
-        if self._timed and find_column(batch.rows, self._spec.columns.time or "") is None:
-            self._timed = False
-        reading = self._reading
-        if not self._timed:
-            batch = _with_time(batch)
-            reading = Reading(_timeless(self._spec.columns), self._layout, self._spec.decision_threshold)
-        rows, refused = decode_predictions(batch, reading)
+        rows, refused = self._reader.decode(batch)
         self._rejected.update(refused.tally)
         slots = slice_slots(rows, self._layout, self._vocabulary)
         width = self._spec.block_seconds
@@ -116,7 +150,7 @@ class _BlockCounter:
     def _add(self, counted: dict[CellKey, Counts]) -> None:
         for (_, start), counts in counted.items():
             self._total.add(counts)
-            if self._timed:
+            if self._reader.timed:
                 block = self._blocks.get(start)
                 if block is None:
                     self._blocks[start] = counts.all.copy()
@@ -133,7 +167,7 @@ class _BlockCounter:
                 f"model {self._spec.model!r}: none of the reference rows could be used "
                 f"({', '.join(f'{n:,} {reason}' for reason, n in self._rejected.items())})"
             )
-        starts = sorted(self._blocks) if self._timed else []
+        starts = sorted(self._blocks) if self._reader.timed else []
         return Reference(
             layout=self._layout,
             total=self._total,
@@ -149,7 +183,7 @@ class _BlockCounter:
 
     def notes(self) -> list[str]:
         notes = [f"{count:,} rows left out: {reason}" for reason, count in sorted(self._rejected.items())]
-        if not self._timed:
+        if not self._reader.timed:
             notes.append(
                 "no time column: how much the data varies from day to day is unknown, its noise is taken as i.i.d."
             )

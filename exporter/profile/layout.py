@@ -37,6 +37,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf
     label_delay_sum      (1,)        seconds
 
+    pair_terms           (P, 1+L)    n rows and, for every loss, the sum of a pair's term (see loss/pair_terms.py)
     bad_cells            (F,)        rows whose first bad cell is feature f's: missing, invalid, a category never seen
     bad_truth            (F, T)      the same of labelled rows: `truth_terms`
     feature_truth        (ΣWc, T)    `truth_terms` of labelled rows by coarse code of every feature (see coarse.py and
@@ -69,6 +70,7 @@ from exporter.errors import UnknownVersion
 from exporter.profile.bins import FeatureBins, Floats, NumericBins
 from exporter.profile.bins_json import bins_from_json, bins_to_json, numeric_from_json
 from exporter.profile.coarse import Coarse, coarse
+from exporter.profile.loss.pair_terms import Pairs
 from exporter.profile.ranking import rank_edges, ranked_bins
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -131,6 +133,7 @@ class Layout:
         score_bins: binary: bins of the score of the positive class.
         prediction_bins, error_bins, actual_bins: regression.
         slices: dimension → how many values are told apart (the last slot is *other*).
+        pairs: pair terms of the loss model, None without any.
         version: which parts there are; of the program that fitted the reference.
     """
 
@@ -145,6 +148,7 @@ class Layout:
     latency_bounds: tuple[float, ...] = LATENCY_BOUNDS
     label_delay_bounds: tuple[float, ...] = LABEL_DELAY_BOUNDS
     slices: Mapping[str, int] = field(default_factory=dict)
+    pairs: Pairs | None = None
     version: int = LAYOUT_VERSION
 
     @cached_property
@@ -156,8 +160,8 @@ class Layout:
     def bins_id(self) -> str:
         """16 hex digits that change with the bins alone, not with slices, latency bounds or parts that came later."""
         data = self.to_json()
-        for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order"):
-            del data[key]
+        for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order", "pairs"):
+            data.pop(key, None)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
@@ -183,6 +187,8 @@ class Layout:
             Part("label_delay", (len(self.label_delay_bounds) + 1,), sliced=False),
             Part("label_delay_sum", (1,), sliced=False),
         ]
+        if self.pairs is not None:
+            parts.append(Part("pair_terms", (len(self.pairs), 1 + self.pairs.losses), sliced=False))
         if self.version >= _CAUSES:
             parts += [Part("weight_squares", (1,), sliced=True), Part("label_weight_squares", (1,), sliced=True)]
             if self.features:
@@ -327,6 +333,8 @@ class Layout:
             "label_delay_bounds": list(self.label_delay_bounds),
             "slices": dict(self.slices),
             "slice_order": list(self.slices),
+            # What older layouts did not have is not part of their id either.
+            **({} if self.pairs is None else {"pairs": self.pairs.to_json()}),
         }
 
     @classmethod
@@ -359,6 +367,7 @@ class Layout:
             latency_bounds=tuple(data["latency_bounds"]),
             label_delay_bounds=tuple(data["label_delay_bounds"]),
             slices={dimension: data["slices"][dimension] for dimension in data["slice_order"]},
+            pairs=Pairs.from_json(data["pairs"]) if "pairs" in data else None,
             version=version,
         )
 

@@ -257,6 +257,11 @@ class Learned:
         self._read_outputs(rows)
 
     @property
+    def rows(self) -> int:
+        """How many were read."""
+        return self._rows
+
+    @property
     def unnamed(self) -> list[str]:
         """Features that turned out to be categories after some of their batches were read as numbers."""
         return [name for name, column in self._columns.items() if column.unnamed and not column.is_numeric]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exporter.profile.bins import Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.loss.model import LossModel
 from exporter.profile.vectors import Vectors
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class Reference:
         model, version: what it was fitted for; version "" serves all versions without one of their own.
         created: Unix seconds.
         names: slice dimension or `error` → names in slot order, so that slots of the reference mean something.
+        losses: what a prediction's loss is expected to be; None without labels, or of an older version.
     """
 
     layout: Layout
@@ -41,6 +43,7 @@ class Reference:
     blocks: Vectors = field(default_factory=lambda: Vectors(0, 0))
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timezone: str = "UTC"
+    losses: LossModel | None = None
 
     @property
     def id(self) -> str:

@@ -18,7 +18,7 @@ DELAY_UNIT = 2.0**-8
 _LOG_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to [eps, 1 - eps] for log loss, as scikit-learn does."""
 _LARGEST = float(np.finfo(np.float64).max)
-_LARGEST_RATIO = 2.0**16
+LARGEST_RATIO = 2.0**16
 """Beyond it |e / y| says only that y is next to nothing; one such row must not be all that a mean says."""
 _LARGEST_SQUARED_RATIO = 2.0**24
 _SQUARED_RATIO_UNIT = 2.0**-24
@@ -143,7 +143,7 @@ def _count_regression(table: Table, prediction: Floats, actual: Floats) -> None:
     nonzero, error = actual != 0, errors_of(prediction, actual)
     with np.errstate(over="ignore"):
         ratio = np.where(nonzero, np.abs(error) / np.where(nonzero, np.abs(actual), 1.0), 0.0)
-        ratio = np.minimum(ratio, _LARGEST_RATIO)
+        ratio = np.minimum(ratio, LARGEST_RATIO)
     actual_unit = layout.actual_bins.unit if layout.actual_bins is not None else unit
     actual_square = actual_unit * actual_unit * 2.0**30
     with np.errstate(over="ignore"):

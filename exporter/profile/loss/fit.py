@@ -40,6 +40,9 @@ _FIRST_ROUNDS = 15
 _ROUNDS = (5, 10, 15, 20, 30, 40, 60)
 _MOST_CODES = 2048
 """Of single tables together: the Gram matrix has the square of it."""
+_ROWS_A_CODE = 10
+"""Under which single tables are coarser."""
+_ROWS_A_PAIR = 2000
 _LEVELS = (255, 64, 32, 16)
 _SCREENED = 60_000
 _JUDGED = 50_000
@@ -81,6 +84,7 @@ def fit_losses(
     losses = np.where(np.isnan(sample.losses), 0.0, sample.losses - base)
     codes = np.where(sample.codes == INVALID, MISSING, sample.codes).astype(np.uint8)
     merged = _merged(bins, codes, losses[:, : sample.led])
+    most_pairs = min(most_pairs, rows // _ROWS_A_PAIR)
     terms = [_term(codes[:, place], bins[place], table) for place, table in merged.items()]
     rough = [_term(codes[:, place], bins[place], coarse(bins[place]).table) for place in merged]
     chosen = _choose(
@@ -124,7 +128,8 @@ def _merged(bins: Sequence[FeatureBins], codes: NDArray[np.uint8], losses: Float
     """Variable → table from its codes to those of its term: as fine as room allows, the most telling if need be."""
     for most in _LEVELS:
         tables = {place: _table(each, most) for place, each in enumerate(bins)}
-        if sum(int(table.max()) + 1 for table in tables.values()) <= _MOST_CODES:
+        size = sum(int(table.max()) + 1 for table in tables.values())
+        if size <= min(_MOST_CODES, len(codes) // _ROWS_A_CODE) or (most == _LEVELS[-1] and size <= _MOST_CODES):
             return tables
     telling = sorted(tables, key=lambda place: -_told(tables[place][codes[:, place]], losses))
     room, kept = _MOST_CODES, set[int]()

@@ -9,8 +9,6 @@ import numpy as np
 from exporter.profile.bins import Floats
 from exporter.profile.loss.pair_terms import Variable
 
-REGRESSION_LOSSES = ("absolute_error", "squared_error", "error", "relative_error")
-CLASS_LOSSES = ("wrong", "log_loss")
 _DIGITS = 6
 
 

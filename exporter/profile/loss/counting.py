@@ -1,0 +1,54 @@
+"""The sums of pair terms by cell: rows are counted by two coarse codes, and what a code says is multiplied in once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.profile.bins import Codes, Floats
+from exporter.profile.coarse import Coarse, coarse
+from exporter.profile.layout import Layout
+from exporter.profile.loss.pair_terms import Variable
+from exporter.profile.output import output_bins, output_codes
+from exporter.profile.rows import Rows
+
+Ints = NDArray[np.int64]
+
+
+def pair_sums(layout: Layout, rows: Rows, cell: Ints, cells: int) -> Floats:
+    """(cells, P, 1 + L): for each of the layout's pairs n rows and the sums of its terms, in whole numbers."""
+    assert layout.pairs is not None
+    pairs = layout.pairs
+    known = _variables(layout, rows)
+    sums = np.zeros((cells, len(pairs), 1 + pairs.losses))
+    for place, ((one, other), table) in enumerate(zip(pairs.members, pairs.tables, strict=True)):
+        size = len(table)
+        code = _codes(known.get(one), known.get(other), size, len(rows))
+        index: NDArray[np.integer] = code if cells == 1 else cell * size + code
+        counted = np.bincount(index, rows.weight, minlength=cells * size).reshape(cells, size)
+        sums[:, place, 0] = counted.sum(axis=1)
+        sums[:, place, 1:] = counted @ table
+    return sums
+
+
+_Coded = tuple[Coarse, Codes]
+
+
+def _codes(one: _Coded | None, other: _Coded | None, size: int, rows: int) -> NDArray[np.int16]:
+    """(rows,) codes of a pair; a variable that the configuration has left out is MISSING, whose code is 0."""
+    wide = other[0].width if other is not None else size // (size if one is None else one[0].width)
+    code = np.zeros(rows, dtype=np.int16) if one is None else (one[0].table.astype(np.int16) * wide)[one[1]]
+    if other is not None:
+        code += other[0].table.astype(np.int16)[other[1]]
+    return code
+
+
+def _variables(layout: Layout, rows: Rows) -> dict[Variable, _Coded]:
+    """Of every variable in a pair: how codes are merged, and the codes (n,)."""
+    assert layout.pairs is not None
+    found: dict[Variable, _Coded] = {}
+    for variable in {each for members in layout.pairs.members for each in members}:
+        if variable is not None and variable in layout.features:
+            found[variable] = (layout.coarse[variable], rows.features[variable][0])
+        bins = output_bins(layout)
+        if variable is None and bins is not None:
+            found[variable] = (coarse(bins), output_codes(layout, rows))
+    return found
