@@ -28,6 +28,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "peers": ("bench.peers", "Peers on 200,000 rows"),
     "memory": ("bench.memory", "Peak memory"),
     "drift": ("bench.drift", "Drift verdicts"),
+    "onset": ("bench.onset_simulation", "Onset and shape"),
 }
 """Part → its module, and its title on the page."""
 
