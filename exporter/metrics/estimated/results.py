@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from exporter.metrics.estimated import binary, classes
+from exporter.metrics.estimated import binary, classes, loss_model
 from exporter.metrics.estimated.estimator import Estimator, Expectation, Learned
 from exporter.metrics.estimated.support import MOST_OUTSIDE, outside
 from exporter.metrics.evaluation import Evaluation
@@ -29,6 +29,7 @@ from exporter.profile.reference import Reference
 ESTIMATORS: Mapping[Task, Estimator] = {
     "binary": Estimator(binary.learn, binary.estimate, binary.rows),
     "multiclass": Estimator(classes.learn, classes.estimate, classes.rows),
+    "regression": Estimator(loss_model.learn, loss_model.estimate, loss_model.rows),
 }
 _NOTHING = Expectation(np.nan, np.nan, np.nan)
 

@@ -18,6 +18,7 @@ from exporter.profile.bins import Floats
 from exporter.profile.loss.boost import Ints, Term
 
 TILTS = 60
+_SPANS = 20
 _STRENGTH = (0.1, 1.2)
 _SHARE = 0.6
 """Of the variables that take part in a direction."""
@@ -104,6 +105,19 @@ def learn_doubt(missed: Floats, by_chance: Floats, shifts: Floats, residual: Flo
     excess = (missed * missed - by_chance).sum(axis=0) / max(float(shifts.sum()), 1e-9)
     doubt: Floats = np.maximum(excess, residual / rows)
     return doubt
+
+
+def between_chunks(left: Floats) -> Floats:
+    """(L,) variance of the mean of `left` (n, L) from one chunk of time to the next, beyond what chance explains.
+
+    A standard error of it is taken off, so that rows that have nothing to do with each other give 0 as a rule.
+    """
+    chunk = chunks(len(left), _SPANS)
+    rows = np.maximum(np.bincount(chunk, minlength=_SPANS), 1)
+    means = np.stack([np.bincount(chunk, column, minlength=_SPANS) / rows for column in left.T], axis=1)
+    spread = (means * means).mean(axis=0) * (1.0 - np.sqrt(2.0 / _SPANS))
+    variance: Floats = np.maximum(spread - left.var(axis=0) * (1.0 / rows).mean(), 0.0)
+    return variance
 
 
 def chunks(rows: int, count: int) -> Ints:

@@ -21,6 +21,7 @@ from exporter.profile.coarse import coarse
 from exporter.profile.loss.boost import Ints, Sums, Term, boost, pair, single, sums, value
 from exporter.profile.loss.carried import carry
 from exporter.profile.loss.doubt import (
+    between_chunks,
     chance,
     chunks,
     draw_weights,
@@ -105,6 +106,7 @@ def fit_losses(
         pair_means=means,
         carried=dict(zip(sample.variables, _centred(carrying, carried, codes, bins), strict=True)) if carried else {},
         residual=judged.residual,
+        between=judged.between,
         doubt=judged.doubt,
         rows=rows,
     )
@@ -113,10 +115,11 @@ def fit_losses(
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """By loss: the best number of rounds, the variance that it leaves of held-out rows, and the model's own doubt."""
+    """By loss: the best number of rounds, the variance that it leaves of held-out rows, and the model's own errors."""
 
     rounds: tuple[int, ...]
     residual: Floats
+    between: Floats
     doubt: Floats
 
 
@@ -190,7 +193,7 @@ def _judge(terms: list[Term], rough: list[Term], losses: Floats, random: np.rand
     off = np.stack([missed[place][:, loss] for loss, place in enumerate(best)], axis=1)
     residual = own.var(axis=0)
     doubt = learn_doubt(off, chance(weights, own), weighted_shifts(weights, judged), residual, rows)
-    return whole, _Judged(tuple(_ROUNDS[place] for place in best), residual, doubt)
+    return whole, _Judged(tuple(_ROUNDS[place] for place in best), residual, between_chunks(own), doubt)
 
 
 def _boosted(terms: list[Term], whole: Sums, rounds: tuple[int, ...]) -> list[Floats]:

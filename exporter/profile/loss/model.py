@@ -29,6 +29,7 @@ class LossModel:
         carried: (width, L) a variable, of mean 0: what features do through the output (see carried.py); 0 for the
             output itself, none at all without features.
         residual: (L,) variance of what the model leaves of one row's loss, on held-out rows.
+        between: (L,) variance of what chunks of time are off by beyond chance.
         doubt: (L,) variance of the model's own error for each unit of shift, see doubt.py.
         rows: how many it was fitted to.
     """
@@ -40,6 +41,7 @@ class LossModel:
     pair_means: Floats
     carried: Mapping[Variable, Floats]
     residual: Floats
+    between: Floats
     doubt: Floats
     rows: int
 
@@ -57,6 +59,7 @@ class LossModel:
             "pair_means": _rounded(self.pair_means),
             "carried": [[variable, _rounded(table)] for variable, table in self.carried.items()],
             "residual": _rounded(self.residual),
+            "between": _rounded(self.between),
             "doubt": _rounded(self.doubt),
             "rows": self.rows,
         }
@@ -77,10 +80,11 @@ class LossModel:
             pair_means=_floats(data["pair_means"], len(data["pair_means"]), len(data["pair_units"])),
             carried={variable: _floats(table, -1, len(losses)) for variable, table in data["carried"]},
             residual=_floats(data["residual"], -1),
+            between=_floats(data["between"], -1),
             doubt=_floats(data["doubt"], -1),
             rows=int(data["rows"]),
         )
-        if {len(each) for each in (model.base, model.residual, model.doubt)} != {len(losses)}:
+        if {len(each) for each in (model.base, model.residual, model.between, model.doubt)} != {len(losses)}:
             msg = "the loss model's parts do not fit together"
             raise ValueError(msg)
         return model

@@ -1,0 +1,178 @@
+"""Metrics that are means of a loss, from the reference's term-wise loss model: of regressions, and as a second opinion.
+
+    estimate = β₀ + Σ_v Σ_c p_vc g_v(c) + Σ_p mean of the pair's term
+
+p_vc is the window's share of code c of variable v, as `features` and the output's cells tell it; pairs are counted. A
+measured value will differ from it by
+
+    chance   residual variance · s / n, n the window's rows. s is how much the loss has grown: (estimate / reference)²
+             for losses that are never negative, the growth of squared errors for errors of either sign
+    noise    what the model itself may be off by: residual variance / fitted rows, what held-out chunks of time were off
+             by beyond chance, and doubt · D, where D is the shift Σ_v Σ_c (p_vc - q_vc)² / q_vc over coarse codes
+
+all of which the reference's held-out rows taught (profile/loss/doubt.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.metrics.estimated.estimator import Expectation
+from exporter.metrics.performance.parts import Parts, divide, of_counts
+from exporter.profile.bins import FIRST_CELL, MISSING, FeatureBins, Floats
+from exporter.profile.coarse import coarse
+from exporter.profile.counts import Counts
+from exporter.profile.loss.doubt import shares, shift
+from exporter.profile.loss.model import LossModel
+from exporter.profile.loss.pair_terms import Variable
+from exporter.profile.output import output_bins, output_part
+from exporter.profile.reference import Reference
+
+METRICS: Mapping[str, str] = {
+    "absolute_error": "mean_absolute_error",
+    "squared_error": "root_mean_squared_error",
+    "relative_error": "mean_absolute_percentage_error",
+    "error": "mean_error",
+    "wrong": "accuracy",
+    "log_loss": "log_loss",
+}
+"""Loss → the metric that its mean is, or is turned into."""
+_COUNTED = 0.9
+"""Share of the rows of which pairs must be counted; older panes do not have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a reference says.
+
+    Attributes:
+        then: (L,) mean losses that the model expects of all reference rows.
+        shares: of each variable that the model knows, by coarse code, over the reference.
+    """
+
+    model: LossModel
+    then: Floats
+    shares: Mapping[Variable, Floats]
+
+
+def learn(reference: Reference) -> Taught | None:
+    """What the reference's loss model needs to be used; None without one."""
+    model = reference.losses
+    if model is None:
+        return None
+    found = expected(model, of_counts(reference.total))
+    if not np.isfinite(found).all():
+        return None
+    known = _variables(reference.total, model)
+    return Taught(model, found[0], {variable: shares(_coarse(bins, rows)) for variable, (bins, rows) in known.items()})
+
+
+def rows(counts: Counts) -> float:
+    """Predictions with an output; of weighted ones how many independent ones they are worth."""
+    part = output_part(counts.layout)
+    return 0.0 if part is None else float(counts[part].sum()) * counts.worth()
+
+
+def estimate(taught: Taught, counts: Counts) -> dict[str, Expectation]:
+    """Metric → what it is expected to be; empty where the window's pairs were not counted."""
+    model, n = taught.model, rows(counts)
+    means = expected(model, of_counts(counts))[0]
+    if n <= 0 or not np.isfinite(means).all():
+        return {}
+    chance = model.residual * _growth(model, means, taught.then) / n
+    noise = model.residual / model.rows + model.between + model.doubt * moved(taught, counts)
+    found = {}
+    for loss, mean, by_chance, own in zip(model.losses, means.tolist(), chance.tolist(), noise.tolist(), strict=True):
+        told = _metric(loss, mean, by_chance, own)
+        if told is not None:
+            found[METRICS[loss]] = told
+    return found
+
+
+def _metric(loss: str, mean: float, chance: float, noise: float) -> Expectation | None:
+    """The metric of a mean loss; None where the sum of terms is no value that the loss can have."""
+    if loss == "error":
+        return Expectation(mean, chance, noise)
+    if mean <= 0 or (loss == "wrong" and mean >= 1):
+        return None
+    if loss == "squared_error":
+        return Expectation(float(np.sqrt(mean)), chance / (4 * mean), noise / (4 * mean))
+    return Expectation(1 - mean if loss == "wrong" else mean, chance, noise)
+
+
+def _growth(model: LossModel, now: Floats, then: Floats) -> Floats:
+    """(L,) by how much the variance of one row's loss is expected to have grown."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = (now / then) ** 2
+        square, signed, wrong = (model.place(loss) for loss in ("squared_error", "error", "wrong"))
+        if square is not None and signed is not None:
+            growth[signed] = now[square] / then[square]
+        if wrong is not None:
+            growth[wrong] = now[wrong] * (1 - now[wrong]) / (then[wrong] * (1 - then[wrong]))
+    kept: Floats = np.where(np.isfinite(growth) & (growth > 0), growth, 1.0)
+    return kept
+
+
+def expected(model: LossModel, parts: Parts) -> Floats:
+    """(m, L) mean losses that the model expects of m profiles; NaN where their pairs were not counted."""
+    layout, features = parts.layout, parts["features"]
+    total: Floats = np.tile(model.base, (len(features), 1))
+    for name, span in layout.feature_span.items():
+        if name in model.tables:
+            total += _mean(features[:, span], model.tables[name])
+    part, table = output_part(layout), model.tables.get(None)
+    if part is not None and table is not None:
+        cells = parts[part]
+        total += _mean(cells, table[FIRST_CELL : FIRST_CELL + cells.shape[1]])
+    if len(model.pair_means):
+        if not layout.has("pair_terms"):
+            return np.full_like(total, np.nan)
+        terms = parts["pair_terms"]
+        means = divide(terms[:, :, 1:], terms[:, :, :1]) - model.pair_means
+        total += (
+            np.where(terms[:, :, :1] >= _COUNTED * parts["rows"][:, :, None], means, np.nan).sum(axis=1)
+            * model.pair_units
+        )
+    return total
+
+
+def _mean(rows: Floats, table: Floats) -> Floats:
+    """(m, L) of rows by code (m, width); 0 without any, as a feature that no row has says nothing."""
+    mean: Floats = np.nan_to_num(divide(rows @ table, rows.sum(axis=1)[:, None]))
+    return mean
+
+
+def moved(taught: Taught, counts: Counts) -> float:
+    """D: how far the window's covariates are from the reference's, beyond what as many rows do by chance."""
+    n, total = rows(counts), 0.0
+    for variable, (bins, found) in _variables(counts, taught.model).items():
+        if variable in taught.shares and found.sum() > 0:
+            total += shift(shares(_coarse(bins, found)), taught.shares[variable], n)
+    return max(total, 0.0)
+
+
+def _variables(counts: Counts, model: LossModel) -> dict[Variable, tuple[FeatureBins, Floats]]:
+    """Bins and rows by code of every variable that the model's tables say something of."""
+    layout = counts.layout
+    found: dict[Variable, tuple[FeatureBins, Floats]] = {
+        name: (bins, counts.feature(name))
+        for name, bins in layout.features.items()
+        if name in model.tables and model.tables[name].any()
+    }
+    part, bins = output_part(layout), output_bins(layout)
+    if part is not None and bins is not None and None in model.tables:
+        rows_by_code = np.zeros(bins.width)
+        cells = counts[part]
+        rows_by_code[FIRST_CELL : FIRST_CELL + len(cells)] = cells
+        found[None] = (bins, rows_by_code)
+    return found
+
+
+def _coarse(bins: FeatureBins, rows_by_code: Floats) -> Floats:
+    """Rows by coarse code; what is invalid counts as missing, as the model takes it."""
+    merged = coarse(bins)
+    table = merged.table.astype(np.int64)
+    table[:FIRST_CELL] = MISSING
+    found: Floats = np.bincount(table, rows_by_code, minlength=merged.width).astype(np.float64)
+    return found
