@@ -42,7 +42,7 @@ class State(IntEnum):
 
 # Colours: Tol's and Okabe-Ito's, told apart with any colour vision; one meaning each, on every dashboard.
 OK, UNKNOWN, WARNING, BAD = "#009988", "#8A8F98", "#E69F00", "#CC3311"
-NOW, REFERENCE, THRESHOLD, NOISE, EXPECTED = "#0077BB", "#8A8F98", BAD, "#BB9955", "#AA4499"
+NOW, REFERENCE, THRESHOLD, NOISE, EXPECTED = "#0077BB", "#8A8F98", BAD, "#BB9955", "#CC79A7"
 SERIES = ("#0077BB", "#EE7733", "#33BBEE", "#EE3377", "#009988", "#AA4499", "#DDCC77", "#882255")
 # In tables and timelines what is fine steps back, so that the rest is seen. Below 0.3 Grafana writes on them in the
 # colour of text.

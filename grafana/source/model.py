@@ -38,7 +38,7 @@ def _metrics() -> list[Column]:
         Column("Version", label="version", width=70),
         Column("Value", decimals=3),
         *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most", "Est.")),
-        Column("Expected", kind="state", mappings=VERDICT, width=96),
+        Column("Est. verdict", kind="state", mappings=VERDICT, width=110),
     ]
 
 

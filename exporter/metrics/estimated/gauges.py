@@ -73,8 +73,8 @@ GAUGES = (
     ),
     WindowMetric(
         "ml_performance_estimated_outside_ratio",
-        "Share of the window's rows that lie where the reference knows nothing, of the feature with the most: "
-        "estimates do not hold there.",
+        "Share of the window's rows of a kind that the reference hardly knows, of the feature with the most: estimates "
+        "do not hold there.",
         _outside,
     ),
 )

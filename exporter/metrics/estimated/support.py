@@ -7,14 +7,16 @@ from exporter.profile.bins import FIRST_CELL, INVALID, MISSING, NumericBins
 
 MOST_OUTSIDE = 0.1
 """Share beyond which estimates are shown and not judged."""
+_AS_KNOWN = 10.0
+"""Up to so many times the reference's own share its rows can speak for those of the window."""
 
 
 def outside(evaluation: Evaluation) -> float:
-    """The largest share, over features and the score, of rows that lie outside more often than in the reference.
+    """The largest share, over features and the score, of rows of kinds that the reference hardly knows.
 
-    Outside are missing and invalid values, numbers *below* and *above*, categories that are UNSEEN, and scores that are
-    missing or no probability. The excess over the reference's own share is taken for each kind, and added. NaN without
-    reference or rows.
+    Kinds are missing and invalid values, numbers *below* and *above*, UNSEEN categories, and scores that are missing or
+    no probability. Of each what is beyond ten times the reference's share counts: where a value is often missing, a
+    window without it is another mix of the same, and not the unknown. NaN without reference or rows.
     """
     return evaluation.once("outside", _outside)
 
@@ -35,7 +37,7 @@ def _outside(evaluation: Evaluation) -> float:
 
 
 def _excess(now: np.ndarray, before: np.ndarray, places: list[int]) -> float:
-    """Σ over `places` of what the share in `now` exceeds that in `before` by."""
+    """Σ over `places` of what the share in `now` exceeds ten times that in `before` by."""
     if now.sum() <= 0 or before.sum() <= 0:
         return 0.0
-    return float(np.maximum(now[places] / now.sum() - before[places] / before.sum(), 0.0).sum())
+    return float(np.maximum(now[places] / now.sum() - _AS_KNOWN * before[places] / before.sum(), 0.0).sum())

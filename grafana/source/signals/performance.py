@@ -54,7 +54,7 @@ ALL_METRICS = Signal(
     unit="none",
     description="Every metric of the window beside its 95 % interval, the reference's value, and the least and most"
     " allowed; degraded ones first. Unknown: too few labels, or no threshold can be learned from so short a"
-    " reference. Est. is what scores alone let expect of all predictions, labelled or not, and Expected its verdict.",
+    " reference. Est. is what scores alone let expect of all predictions, labelled or not, beside its verdict.",
     queries=columns(
         ("Value", f"{ONE} (ml_performance{{{WINDOW_OF}}})"),
         ("Verdict", f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}})"),
@@ -64,7 +64,7 @@ ALL_METRICS = Signal(
         ("Least", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="lower"}})'),
         ("Most", f'{ONE} (ml_performance_threshold{{{WINDOW_OF},bound="upper"}})'),
         ("Est.", f"{ONE} (ml_performance_estimated{{{WINDOW_OF}}})"),
-        ("Expected", f"{ONE} (ml_performance_estimated_degraded{{{WINDOW_OF}}})"),
+        ("Est. verdict", f"{ONE} (ml_performance_estimated_degraded{{{WINDOW_OF}}})"),
     ),
     unknown="Unknown: too few labels in this window.",
 )
@@ -72,9 +72,9 @@ ALL_METRICS = Signal(
 OUTSIDE = Signal(
     title="Where estimates do not hold",
     unit="percentunit",
-    description="Share of the window's rows that lie where the reference knows nothing, beyond what it has itself, of"
-    " the feature with the most: missing, invalid, unseen, or beyond its range. Above a tenth estimated performance is"
-    " shown and not judged. Look at data quality; fit the reference again where the new values are right.",
+    description="Share of the window's rows of a kind that the reference hardly knows (ten times as frequent as there),"
+    " of the feature with the most: missing, invalid, unseen, or beyond its range. Above a tenth estimated performance"
+    " is shown and not judged. Look at data quality; fit the reference again where the new values are right.",
     queries=lines(("{{version}}", f"ml_performance_estimated_outside_ratio{{{WINDOW_OF}}}")),
     unknown="No estimate: too few predictions with scores, or a reference without labels.",
 )

@@ -8,7 +8,7 @@ import pytest
 from exporter.metrics.estimated import ESTIMATED
 from exporter.metrics.estimated.spread import cells_of
 from exporter.metrics.evaluation import Thresholds
-from exporter.profile.bins import CategoryBins
+from exporter.profile.bins import MISSING, CategoryBins
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from tests.oracle.counting import count, numeric
@@ -167,19 +167,25 @@ def test_without_a_predicted_class_only_what_scores_say_is_estimated() -> None:
     assert {"roc_auc", "average_precision", "log_loss", "brier_score"} == set(found)
 
 
-@pytest.mark.parametrize(("unseen", "judged"), [(0.02, True), (0.3, False)])
-def test_what_the_reference_does_not_know_is_told_and_not_judged(unseen, judged) -> None:
+@pytest.mark.parametrize(
+    ("kind", "share", "outside"),
+    [("unseen", 0.02, 0.02), ("unseen", 0.3, 0.3), ("missing", 0.3, 0.1), ("missing", 0.9, 0.7), ("other", 0.9, 0.0)],
+)
+def test_what_the_reference_hardly_knows_is_told_and_not_judged(kind, share, outside) -> None:
+    """It knows no unseen values, 2 % of missing ones, and 20 % of rare categories."""
     rng = np.random.default_rng(8)
     rows = overconfident(rng, 5000)
     bins = CategoryBins(values=("a", "b"))
+    code = {"unseen": bins.unseen, "missing": MISSING, "other": bins.other}[kind]
     layout = replace(layout_of(rows), features={"c": bins})
-    reference = reference_of([count(layout, **rows, c=rng.integers(2, 4, 5000))], None)
-    codes = np.where(np.arange(1000) < unseen * 1000, bins.unseen, 2)
-    window = count(layout, **overconfident(rng, 1000), c=codes)
-    found = samples(ESTIMATED, evaluation_of(window, reference))
-    assert unseen == pytest.approx(found["ml_performance_estimated_outside_ratio"][()])
+    place = np.arange(5000) / 5000
+    known = np.select([place < 0.02, place < 0.22], [MISSING, bins.other], 2)
+    reference = reference_of([count(layout, **rows, c=known)], None)
+    codes = np.where(np.arange(1000) < share * 1000, code, 3)
+    found = samples(ESTIMATED, evaluation_of(count(layout, **overconfident(rng, 1000), c=codes), reference))
+    assert outside == pytest.approx(found["ml_performance_estimated_outside_ratio"][()])
     assert {metric for (metric,) in found["ml_performance_estimated"]} == BINARY
-    assert judged == ("ml_performance_estimated_degraded" in found)
+    assert ("ml_performance_estimated_degraded" in found) == (outside <= 0.1)
 
 
 @pytest.mark.parametrize("draw", [overconfident, three_classes])
