@@ -82,6 +82,8 @@ def _copy_truth(vectors: Floats, result: Floats, old: Layout, new: Layout) -> No
     if old.coarse_id == new.coarse_id:
         for part in ("bad_cells", "bad_truth"):
             result[:, new.spans[part]] = vectors[:, old.spans[part]]
+        if all(same_bins(getattr(old, bins), getattr(new, bins)) for bins in ("score_bins", "prediction_bins")):
+            result[:, new.spans["bad_output"]] = vectors[:, old.spans["bad_output"]]
     shape = (len(vectors), -1, len(new.truth_terms))
     source = vectors[:, old.spans["feature_truth"]].reshape(shape)
     target = result[:, new.spans["feature_truth"]].reshape(shape)

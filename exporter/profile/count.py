@@ -12,6 +12,7 @@ from exporter.profile.feature_truth import NO_CELL, LabelledRows, add_by_feature
 from exporter.profile.layout import CLASS_SCORE_CELLS, Layout
 from exporter.profile.loss.counting import pair_sums
 from exporter.profile.outcomes import Ints, Outcomes
+from exporter.profile.output import output_codes
 from exporter.profile.rows import Rows
 from exporter.profile.scattered import Scattered, ScatteredTable
 from exporter.profile.truth import PROBABILITY_UNIT, SQUARED_WEIGHT_UNIT, cell_codes, class_score_cells, count_truth
@@ -293,9 +294,12 @@ def _count_features(table: _Table, rows: Rows) -> None:
 def _count_bad_cells(table: _Table, rows: Rows) -> None:
     if table.layout.has("bad_cells"):
         first = first_bad_of_values(table.layout, {name: codes for name, (codes, _) in rows.features.items()})
-        bad = first != NO_CELL
+        bad = np.asarray(first != NO_CELL)
         if bad.any():
             table.add("bad_cells", first.astype(np.int64), keep=bad)
+            cell = np.full(len(rows), -1)
+            cell[bad] = output_codes(table.layout, rows, bad).astype(np.int64) - FIRST_CELL
+            table.add("bad_output", cell, keep=cell >= 0)
 
 
 def _count_pairs(table: _Table, rows: Rows) -> None:

@@ -39,7 +39,9 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
 
     pair_terms           (P, 1+L)    n rows and, for every loss, the sum of a pair's term (see loss/pair_terms.py)
     bad_cells            (F,)        rows whose first bad cell is feature f's: missing, invalid, a category never seen
-    bad_truth            (F, T)      the same of labelled rows: `truth_terms`
+    bad_output           (Ko,)       rows with any bad cell, by what was put out: cells of `score`, `prediction` or,
+                                     without either, `predicted`
+    bad_truth            (F, T)      labelled rows whose first bad cell is feature f's: `truth_terms`
     feature_truth        (ΣWc, T)    `truth_terms` of labelled rows by coarse code of every feature (see coarse.py and
                                      `coarse_span`)
 
@@ -78,7 +80,7 @@ Task = Literal["binary", "multiclass", "regression"]
 LAYOUT_VERSION = 4
 """Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`; 3 none
 of what causes and estimates are read from: `weight_squares`, `label_weight_squares`, `score_positive`, `class_score`,
-`bad_cells`, `bad_truth`, `feature_truth`."""
+`bad_cells`, `bad_output`, `bad_truth`, `feature_truth`, `pair_terms`."""
 OLDEST_VERSION = 2
 """Layouts from here on are read: they count what they did until the reference is fitted again."""
 _FINE = 3
@@ -195,6 +197,7 @@ class Layout:
                 terms = len(self.truth_terms)
                 parts += [
                     Part("bad_cells", (len(self.features),), sliced=False),
+                    Part("bad_output", (self.output_cells,), sliced=False),
                     Part("bad_truth", (len(self.features), terms), sliced=False),
                     Part("feature_truth", (sum(each.width for each in self.coarse.values()), terms), sliced=False),
                 ]
@@ -246,6 +249,13 @@ class Layout:
             spans[name] = slice(start, start + bins.width)
             start += bins.width
         return spans
+
+    @cached_property
+    def output_cells(self) -> int:
+        """Into how many cells falls what the model puts out: predicted values, scores, or predicted classes."""
+        if self.task == "regression":
+            return 0 if self.prediction_bins is None else self.prediction_bins.cells
+        return len(self.classes) + 1 if self.score_bins is None else self.score_bins.cells
 
     @cached_property
     def truth_terms(self) -> tuple[str, ...]:

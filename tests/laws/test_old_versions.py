@@ -26,7 +26,7 @@ NEW_PARTS = {
     3: {"binary": {"score_positive"}, "multiclass": {"class_score"}, "regression": set()},
 }
 """What came with the next version."""
-FOR_ALL = {"weight_squares", "label_weight_squares", "bad_cells", "bad_truth", "feature_truth"}
+FOR_ALL = {"weight_squares", "label_weight_squares", "bad_cells", "bad_output", "bad_truth", "feature_truth"}
 """What came with version 4 whatever the task."""
 
 
