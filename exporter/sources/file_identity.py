@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from exporter.sources.file_content import COMPRESSIONS, PRINT_BYTES, Format, Window, digest, head_of
+from exporter.sources.file_content import (
+    COMPRESSIONS,
+    PRINT_BYTES,
+    BrokenContent,
+    Format,
+    Window,
+    digest,
+    head_bytes_of,
+    head_of,
+)
 from exporter.sources.file_cursor import Mark
 from exporter.sources.formats.parquet import footer_digest
 
@@ -223,3 +232,25 @@ def _within(file: LogFile, mark: Mark) -> bool:
         window.close()
         length = window.position
     return length <= size and _same_until(file, mark, length)
+
+
+def confirm(file: LogFile, before: Mark, after: Mark, head: bytes) -> None:
+    """What was read of a text file stands in it still: it was neither renamed nor truncated while it was read.
+
+    Args:
+        file: as it was listed.
+        before: how far it was read before.
+        after: how far it is read now.
+        head: what it began with before, where nothing had been read of it.
+
+    Raises:
+        OSError, BrokenContent: it does not, or the file cannot be read.
+    """
+    found = os.stat(file.path)  # noqa: PTH116 -- as the glob gave it
+    if (found.st_dev, found.st_ino) != file.identity:
+        raise FileNotFoundError(2, "renamed while it was read; found again at the next poll")
+    if file.compression is not None:
+        return
+    kept = head_bytes_of(file.path, None, len(head)) == head if before.offset == 0 else _same_tail(file, before)
+    if found.st_size < after.offset or not kept:
+        raise BrokenContent("was truncated while it was read; looked at again at the next poll")

@@ -50,12 +50,14 @@ class Survey:
 
     Attributes:
         known: files, the one that was last written to at the end.
-        lost: marks of files that are gone, truncated or not to be looked at; their content may be in a new file.
+        lost: marks of files that are gone or truncated; their content may be in a new file.
+        held: marks of files that are there and could not be looked at.
         problems: a line for each file that could not be looked at.
     """
 
     known: tuple[Known, ...]
     lost: tuple[Mark, ...]
+    held: tuple[Mark, ...]
     problems: tuple[str, ...]
 
 
@@ -103,23 +105,56 @@ def survey(patterns: Sequence[str], marks: Sequence[Mark], forced: Format | None
     by_identity = {mark.identity: mark for mark in marks if mark.inode}
     by_path = {mark.path: mark for mark in marks if mark.identity not in present}
     known: list[Known] = []
+    held: list[Mark] = []
     for file in files:
         mark = by_identity.get(file.identity) or by_path.get(file.path)
         try:
             goes_on = mark is not None and _goes_on(file, mark)
         except (OSError, BrokenContent) as error:
             problems.append(problem(file.path, error))
+            held += [] if mark is None else [mark]
             continue
         known.append(
             Known(file, mark, moved=mark.path != file.path) if mark is not None and goes_on else Known(file, None)
         )
-    used = {id(one.mark) for one in known}
+    used = {id(one.mark) for one in known} | {id(mark) for mark in held}
     known += _copied_away(
         [mark for mark in marks if mark.identity in present and id(mark) not in used], present, forced
     )
     known.sort(key=lambda one: (one.file.mtime, one.file.path))
-    used = {id(one.mark) for one in known}
-    return Survey(tuple(known), tuple(mark for mark in marks if id(mark) not in used), tuple(problems))
+    used |= {id(one.mark) for one in known}
+    lost = tuple(mark for mark in marks if id(mark) not in used)
+    return Survey(tuple(known), lost, tuple(held), tuple(problems))
+
+
+def settled(found: Survey, patterns: Sequence[str], anew: Iterable[LogFile]) -> bool:
+    """True where what was compared is still what was listed, so that what was found out of new files `anew` holds.
+
+    While logs are being rotated a listing may miss a file, and a name may stand for another file than it did. The new
+    files and all that they may be copies of must stand where they stood and not have shrunk, and no file that was
+    missed may have turned up.
+    """
+    new = {file.identity for file in anew}
+    compared = (one.file for one in found.known if one.file.identity in new or one.file.compression is None)
+    if not all(_stands(file) for file in compared):
+        return False
+    listed = {one.file.path for one in found.known}
+    missed = {mark.identity for mark in found.lost if mark.inode} - {one.file.identity for one in found.known}
+    for path in {path for pattern in patterns for path in matching(pattern)} - listed if missed else ():
+        with contextlib.suppress(OSError):
+            turned_up = os.stat(path)  # noqa: PTH116 -- as the glob gave it
+            if (turned_up.st_dev, turned_up.st_ino) in missed:
+                return False
+    return True
+
+
+def _stands(file: LogFile) -> bool:
+    """Whether the file is still at its path and has not shrunk."""
+    try:
+        found = os.stat(file.path)  # noqa: PTH116 -- as the glob gave it
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == file.identity and found.st_size >= file.size
 
 
 def is_text(path: str) -> bool:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from exporter.batch import Batch, Poll
 from exporter.errors import SourceError
-from exporter.sources.file_content import BrokenContent, Format, Window, first_line, sniffed
+from exporter.sources.file_content import PRINT_BYTES, BrokenContent, Format, Window, first_line, sniffed
 from exporter.sources.file_cursor import KEPT_VANISHED, Mark, decode, encode
-from exporter.sources.file_identity import LogFile, Relations
+from exporter.sources.file_identity import LogFile, confirm
+from exporter.sources.file_kinship import Kinship
 from exporter.sources.file_reader import Harvest, TextReader, start_of, with_head
 from exporter.sources.file_survey import Known, Survey, finished, problem, survey
 from exporter.sources.formats.csv import Csv, Header, header_of
@@ -115,17 +116,8 @@ class FilesSource:
         """
         found = survey(self._config.patterns, decode(cursor), self._forced)
         harvest = Harvest(limit, problems=list(found.problems))
-        plain = [one for one in found.known if one.file.compression is None and one.file.format != "parquet"]
-        relations = Relations(
-            found.lost,
-            [
-                replace(one.mark, path=one.file.path)
-                for one in found.known
-                if one.mark is not None and one.file.compression is None
-            ],
-            [start_of(one.file) for one in plain if one.mark is None or one.mark.offset == 0],
-        )
-        marks: list[Mark] = []
+        kinship = Kinship(found, self._config.patterns)
+        marks: list[Mark] = list(found.held)
         exhausted, readable, backlog = True, 0, 0
         for known in found.known:
             mark = known.mark
@@ -134,12 +126,13 @@ class FilesSource:
             else:
                 before = harvest.size
                 try:
-                    mark = self._read(known, found, relations, harvest)
+                    mark = self._read(known, found, kinship, harvest)
                     readable += 1
                 except (OSError, BrokenContent) as error:
                     # The mark stays where it was: what was read from there on will be read again.
                     harvest.cut(before)
                     self._forget(known.file)
+                    kinship.give_back(known.file)
                     harvest.problems.append(problem(known.file.path, error))
             if mark is not None:
                 marks.append(mark)
@@ -150,7 +143,7 @@ class FilesSource:
         return Poll(
             batches=tuple(harvest.batches),
             rejects=tuple(harvest.rejects),
-            cursor=encode([*_worth_keeping(relations.lost, marks), *marks]),
+            cursor=encode([*_worth_keeping(kinship.lost, marks), *marks]),
             exhausted=exhausted,
             backlog_bytes=backlog,
             problems=tuple(harvest.problems),
@@ -169,17 +162,17 @@ class FilesSource:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         return f"files: {problems[0]}{more}"
 
-    def _read(self, known: Known, found: Survey, relations: Relations, harvest: Harvest) -> Mark | None:
+    def _read(self, known: Known, found: Survey, kinship: Kinship, harvest: Harvest) -> Mark | None:
         """Reads on in one file; its new mark, or None where it is to be left alone."""
         file, mark, moved = known.file, known.mark, known.moved
         if known.idle and not self._may_end(known, found):
             return None if mark is None else replace(mark, path=file.path, device=file.device, inode=file.inode)
         if mark is None or mark.offset == 0:  # nothing was read of it: it may be another one's copy, begun a moment ago
-            heir = relations.heir(file)
+            if not kinship.may_be_read(file):
+                return None
+            heir = kinship.take(file)
             if heir is not None:
                 mark, moved = heir, True
-            elif relations.copied(file):
-                return None
         mark = replace(mark or start_of(file), path=file.path, device=file.device, inode=file.inode)
         kind = file.format or sniffed(file.path, file.compression)
         if kind == "parquet":
@@ -208,12 +201,15 @@ class FilesSource:
         if start is None:
             return replace(mark, drained=True, size=file.size, mtime=file.mtime)
         lines_of, behind_header, header_lines = start
-        window = self._window(file, mark)
+        window, before = self._window(file, mark), mark
         if mark.offset and (window.position != mark.offset or window.tail != mark.tail):
             window.close()
-            mark = start_of(file)
+            if file.compression is None:
+                raise BrokenContent("was truncated a moment ago; looked at again at the next poll")
+            mark = before = start_of(file)
             window = self._window(file, mark)
         try:
+            head = b"" if mark.offset else window.peek(PRINT_BYTES)
             if kind == "jsonl" and mark.offset == 0 and window.peek(1) == b"[":
                 harvest.problems.append(
                     f"{file.path}: holds a JSON array; write one JSON object a line (jq -c '.[]' converts it)"
@@ -224,6 +220,7 @@ class FilesSource:
                 mark = replace(mark, offset=behind_header, line=header_lines)
             mark = self._text.read(window, mark, lines_of, harvest, ending)
             mark = with_head(replace(mark, size=file.size, mtime=file.mtime), file)
+            confirm(file, before, mark, head)
         except BaseException:
             window.close()
             raise

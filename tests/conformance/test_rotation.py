@@ -9,6 +9,9 @@ import json
 import os
 import random
 import shutil
+import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +21,14 @@ import pytest
 from exporter.errors import SourceError
 from exporter.sources.files import FilesConfig
 
-NAME, KEPT, STEPS = "log.jsonl", 40, 60
+NAME, KEPT, STEPS = "log.jsonl", 80, 60
 
 
 class History:
     """A folder with a log, its writer, logrotate and a reader, all by the dice of one seed."""
+
+    pause = 0.08
+    """Share of the steps of rotating behind which there is a poll."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.random = random.Random(seed)
@@ -78,7 +84,7 @@ class History:
     def rotate(self) -> None:
         if (self.folder / NAME).exists():
             for _ in self._rotating():
-                if self.random.random() < 0.08:
+                if self.random.random() < self.pause:
                     self.poll(self.random.choice([50, 10**6]))
 
     def _rotating(self) -> Iterator[None]:
@@ -98,6 +104,50 @@ class History:
             yield os.truncate(self.folder / NAME, 0)
         else:
             yield (self.folder / NAME).rename(one) and None
+
+
+class Race(History):
+    """The same while another thread reads: a poll finds files renamed between listing, comparing and reading them."""
+
+    pause = 0.0
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder, seed)
+        self.over = threading.Event()
+
+    def write(self, steps: int) -> None:
+        for _ in range(steps):
+            choices = (self.append, self.rotate, self.leave, self.come_back)
+            self.random.choices(choices, [5, 2, 0.1, 0.8])[0]()
+            time.sleep(self.random.choice([0.0, 0.0, 0.005]))
+        self.come_back()
+        self.over.set()
+
+    def read(self) -> None:
+        dice = random.Random(self.rows)
+        while not self.over.is_set():
+            self.poll(dice.choice([50, 1000, 10**6]))
+            if dice.random() < 0.02:
+                self.restart()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_row_comes_once_while_logs_are_rotated_under_the_reader(tmp_path: Path, seed: int) -> None:
+    race = Race(tmp_path, seed)
+    writer = threading.Thread(target=race.write, args=(150,))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        writer.start()
+        race.read()
+        writer.join()
+    finally:
+        sys.setswitchinterval(before)
+    for _ in range(5):
+        race.poll()
+    race.source.close()
+    assert set(race.seen.values()) <= {1}, "rows came twice"
+    assert len(race.seen) == race.rows, "rows did not come"
 
 
 @pytest.mark.parametrize("first", range(0, 160, 40))
