@@ -23,7 +23,7 @@ from exporter.profile.ids import Hashes
 from exporter.profile.outcomes import Outcomes, concatenate
 from exporter.profile.rows import LabelRows, Rows
 from exporter.state.order import rising
-from exporter.state.runs import Column, Run, find
+from exporter.state.runs import Column, Run, find, put
 from exporter.state.shelf import Shelf, nothing
 from exporter.state.store import Store
 
@@ -199,7 +199,7 @@ class Ledger:
         early = found & (label["state"] == _UNMATCHED)
         if not early.any():
             return self._none()
-        picked = {name: column[early] for name, column in columns.items()}
+        picked = _rows(columns, early)
         values, times = label["value"][early], label["time"][early]
         self._append_labels(ids[early], values, times, _JOINED, label["bucket"][early])
         self.unmatched -= int(early.sum())
@@ -276,7 +276,7 @@ class Ledger:
         value = np.full(count, self._rules.default)
         time = np.full(count, NO_TIME, dtype=np.int64)
         self._append_labels(run.hashes[left], value, time, _ASSUMED, np.full(count, run.bucket))
-        return self._outcomes({name: column[left] for name, column in run.columns.items()}, value, time), 0
+        return self._outcomes(_rows(run.columns, left), value, time), 0
 
     def _orphans(self, run: Run) -> int:
         waiting = run.columns["state"] == _UNMATCHED
@@ -299,7 +299,7 @@ class Ledger:
         }
         for run, place, rows in self._hits(ids, "labels", newest_first=True):
             for name in ("value", "time", "state"):
-                label[name][rows] = run.columns[name][place]
+                label[name][rows] = run.columns[name].take(place)
             label["bucket"][rows] = run.bucket
             found[rows] = True
         return found, label
@@ -312,7 +312,7 @@ class Ledger:
                 column = {"scores": self._as_wide, "codes": self.codings.as_wide}.get(name, np.asarray)(stored)
                 if name not in columns:
                     columns |= nothing({name: column}, len(ids))
-                columns[name][rows] = column[place]
+                put(columns[name], rows, column.take(place, axis=0))
             found[rows] = True
         return found, columns
 
@@ -351,20 +351,20 @@ class Ledger:
         made = prediction["time"].astype(np.int64)
         known = time != NO_TIME
         delay = np.where(known, (np.where(known, np.maximum(time, made), made) - made) / _MICRO, np.nan)
-        coded = self.codings.coded(prediction)
-        return Outcomes(
+        outcomes = Outcomes(
             versions=tuple(self.versions),
-            version=prediction["version"].astype(np.int64)[good],
-            time=made[good],
-            prediction=predicted[good],
-            score=score[good],
-            actual=value[good],
-            delay=delay[good],
-            slots=prediction["slots"].astype(np.int64)[good],
-            sign=prediction["weight"].astype(np.float64)[good] * sign,
-            scores=self._as_wide(prediction["scores"]).astype(np.float64)[good] if "scores" in prediction else None,
-            coded=None if coded is None else coded if good.all() else coded.take(good),
+            version=prediction["version"].astype(np.int64),
+            time=made,
+            prediction=predicted,
+            score=score,
+            actual=value,
+            delay=delay,
+            slots=prediction["slots"].astype(np.int64),
+            sign=prediction["weight"].astype(np.float64) * sign,
+            scores=self._as_wide(prediction["scores"]).astype(np.float64) if "scores" in prediction else None,
+            coded=self.codings.coded(prediction),
         )
+        return outcomes if good.all() else outcomes.take(good)
 
     def _none(self) -> Outcomes:
         none = np.empty(0)
@@ -389,7 +389,10 @@ class Ledger:
 
 
 def _rows(columns: dict[str, NDArray[np.generic]], mask: Bools) -> dict[str, NDArray[np.generic]]:
-    return {name: column[mask] for name, column in columns.items()}
+    if mask.all():
+        return columns
+    rows = np.flatnonzero(mask)
+    return {name: column.take(rows, axis=0) for name, column in columns.items()}
 
 
 def _different(numbers: Ints) -> list[int]:

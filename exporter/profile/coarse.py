@@ -35,17 +35,18 @@ class Coarse:
 
 def coarse(bins: FeatureBins) -> Coarse:
     """The coarse bins of a feature; a function of its bins alone."""
+    named = bins.labels
     if isinstance(bins, CategoryBins):
         kept = min(len(bins.values), MOST_CELLS)
         cells = np.append(np.minimum(np.arange(bins.cells - 1), kept), kept + 1)
-        labels = bins.values[:kept] + bins.labels[-2:]
+        labels = named[:kept] + named[-2:]
     else:
         halvings = 0
         while -(-(bins.cells - 2) >> halvings) > MOST_CELLS:
             halvings += 1
         cells = nesting(bins.cells, tuple(range(halvings + 1)))[-1]
         last = np.flatnonzero(np.append(cells[1:] != cells[:-1], True))
-        labels = tuple(bins.labels[cell] for cell in last)
+        labels = tuple(named[cell] for cell in last)
     table = np.concatenate((np.arange(FIRST_CELL), FIRST_CELL + cells)).astype(np.uint8)
     return Coarse(FIRST_CELL + len(labels), table, labels)
 

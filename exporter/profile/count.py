@@ -84,7 +84,7 @@ def count_outcomes(outcomes: Outcomes, layout: Layout, pane: int) -> Iterator[di
     version = Names(outcomes.version, outcomes.versions)
     for keys, members, cell in _cells(version, outcomes.time, pane, _cells_at_once(layout)):
         part = outcomes if members is None else outcomes.take(members)
-        table = _Table(layout, len(keys), cell, part.slots, part.sign)
+        table = _Table(layout, len(keys), cell, part.slots, None if (part.sign == 1.0).all() else part.sign)
         count_truth(table, part)
         labelled = labelled_rows(layout, part)
         if labelled is not None:
@@ -217,6 +217,15 @@ class _Table:
             )
             self._slices[:, start : start + slots, span] += counted.reshape(self.cells, slots, width)
 
+    def add_squares(self, counted: str, part: str) -> None:
+        """Adds the square of each row's weight; `counted` is the part that has the weights."""
+        if self.weight is not None:
+            squares = np.abs(self.weight)
+            self.add(part, np.zeros(len(squares), dtype=np.int64), values=squares, unit=SQUARED_WEIGHT_UNIT)
+            return
+        self._all[:, self.layout.spans[part]] = self._all[:, self.layout.spans[counted]]
+        self._slices[..., self.layout.slice_spans[part]] = self._slices[..., self.layout.slice_spans[counted]]
+
     def add_by_feature(self, keep: Bools, rows: LabelledRows) -> None:
         """Adds labelled rows, those that `keep` (n,) marks, by feature."""
         add_by_feature(self.layout, self._all, self.cell if keep.all() else self.cell[keep], rows)
@@ -256,7 +265,7 @@ def _count_traffic(table: _Table, rows: Rows, errors: Ints) -> None:
     zero = np.zeros(len(rows), dtype=np.int64)
     table.add("rows", zero)
     if table.layout.has("weight_squares"):
-        table.add("weight_squares", zero, values=table.weight, unit=SQUARED_WEIGHT_UNIT)
+        table.add_squares("rows", "weight_squares")
     if (errors >= 0).any():
         table.add("errors", np.maximum(errors, 0), keep=errors >= 0)
     # How long a failure took says nothing of how fast answers are, and an objective must not count it twice.

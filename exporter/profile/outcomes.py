@@ -45,19 +45,17 @@ class Outcomes:
 
     def take(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> "Outcomes":
         """Some of them."""
+        # Rows are taken several times as fast by their numbers.
+        rows = np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
         return Outcomes(
             versions=self.versions,
-            version=self.version[keep],
-            time=self.time[keep],
-            prediction=self.prediction[keep],
-            score=self.score[keep],
-            actual=self.actual[keep],
-            delay=self.delay[keep],
-            slots=self.slots[keep],
-            sign=self.sign[keep],
-            scores=None if self.scores is None else self.scores[keep],
-            coded=None if self.coded is None else self.coded.take(keep),
+            scores=None if self.scores is None else self.scores.take(rows, axis=0),
+            coded=None if self.coded is None else self.coded.take(rows),
+            **{name: getattr(self, name).take(rows, axis=0) for name in _COLUMNS},
         )
+
+
+_COLUMNS = ("version", "time", "prediction", "score", "actual", "delay", "slots", "sign")
 
 
 def row_outcomes(rows: Rows, slots: NDArray[np.int64]) -> Outcomes | None:
@@ -94,10 +92,9 @@ def concatenate(first: Outcomes, *rest: Outcomes) -> Outcomes:
     def joined(name: str) -> Any:
         return np.concatenate([getattr(part, name) for part in full])
 
-    columns = ("version", "time", "prediction", "score", "actual", "delay", "slots", "sign")
     return Outcomes(
         versions=max((part.versions for part in full), key=len),
         scores=None if any(part.scores is None for part in full) else joined("scores"),
         coded=joined_codes([(len(part), part.coded) for part in full]),
-        **{name: joined(name) for name in columns},
+        **{name: joined(name) for name in _COLUMNS},
     )

@@ -1,8 +1,8 @@
 """Counts of a few rows that fall into many panes: what is not zero alone, and where it stands."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from exporter.profile.counts import Counts
 from exporter.profile.feature_truth import LabelledRows, add_rows
 from exporter.profile.layout import Layout
 from exporter.profile.outcomes import Ints
+from exporter.profile.truth import SQUARED_WEIGHT_UNIT
 
 _PLACE = np.dtype("<u4")
 _VALUE = np.dtype("<f8")
+_HEAD = struct.Struct("<II")
+_DAMAGED = "scattered counts are damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Addition:
         terms: (m, T) their truth terms.
     """
 
-    places: Ints
+    places: NDArray[np.integer]
     values: Floats
     codes: Codes
     terms: Floats
@@ -46,15 +49,11 @@ class Addition:
 
     def pack(self) -> bytes:
         """It as bytes, from which `unpack` makes it again, bit for bit."""
-        parts: list[NDArray[Any]] = [self.places.astype(_PLACE), self.values.astype(_VALUE)]
-        if self.codes.shape[1]:
-            parts = [
-                np.array([len(self.places), len(self.codes)], _PLACE),
-                *parts,
-                self.codes,
-                self.terms.astype(_VALUE),
-            ]
-        return b"".join(part.tobytes() for part in parts)
+        places, values = self.places.astype(_PLACE, copy=False).tobytes(), self.values.tobytes()
+        if not self.codes.shape[1]:
+            return places + values
+        head = _HEAD.pack(len(self.places), len(self.codes))
+        return b"".join((head, places, values, self.codes.tobytes(), self.terms.tobytes()))
 
     @classmethod
     def unpack(cls, data: bytes, layout: Layout) -> "Addition":
@@ -65,10 +64,9 @@ class Addition:
         """
         features, terms = _row_shape(layout)
         if features:
-            if len(data) < 2 * _PLACE.itemsize:
+            if len(data) < _HEAD.size:
                 raise ValueError(_DAMAGED)
-            places, rows = np.frombuffer(data, _PLACE, 2).tolist()
-            start = 2 * _PLACE.itemsize
+            (places, rows), start = _HEAD.unpack_from(data), _HEAD.size
         else:
             places, rows, start = len(data) // (_PLACE.itemsize + _VALUE.itemsize), 0, 0
         size = places * (_PLACE.itemsize + _VALUE.itemsize) + rows * (features + terms * _VALUE.itemsize)
@@ -77,7 +75,7 @@ class Addition:
         at = start + places * _PLACE.itemsize
         end = at + places * _VALUE.itemsize
         found = cls(
-            np.frombuffer(data, _PLACE, places, start).astype(np.int64),
+            np.frombuffer(data, _PLACE, places, start),
             np.frombuffer(data, _VALUE, places, at),
             np.frombuffer(data, np.uint8, rows * features, end).reshape(rows, features),
             np.frombuffer(data, _VALUE, rows * terms, end + rows * features).reshape(rows, terms),
@@ -88,9 +86,6 @@ class Addition:
         ).any():
             raise ValueError(_DAMAGED)
         return found
-
-
-_DAMAGED = "scattered counts are damaged"
 
 
 def _row_shape(layout: Layout) -> tuple[int, int]:
@@ -179,6 +174,12 @@ class ScatteredTable:
             for known, begin in self._slots:
                 self._collect(begin + span.start + code, weights, rows & known)
 
+    def add_squares(self, counted: str, part: str) -> None:  # noqa: ARG002 - as a table that has them side by side
+        """Adds the square of each row's weight."""
+        self.add(
+            part, np.zeros(len(self._weight), dtype=np.int64), values=np.abs(self._weight), unit=SQUARED_WEIGHT_UNIT
+        )
+
     def add_by_feature(self, keep: Bools, rows: LabelledRows) -> None:
         """Adds labelled rows, those that `keep` (n,) marks, by feature."""
         order = np.argsort(self._cell[keep], kind="stable")
@@ -202,5 +203,5 @@ class ScatteredTable:
             self.layout,
             np.searchsorted(joint, numbers * self._size),
             np.searchsorted(cell, numbers),
-            Addition(joint % self._size, values, codes, terms),
+            Addition((joint % self._size).astype(_PLACE), values, codes, terms),
         )

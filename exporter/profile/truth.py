@@ -40,6 +40,8 @@ class Table(Protocol):
         unit: float = 1.0,
     ) -> None: ...
 
+    def add_squares(self, counted: str, part: str) -> None: ...
+
 
 def cell_codes(bins: NumericBins, values: Floats) -> Ints:
     """(n,) cells of finite values, from 0; NaN gives 0 and must be left out by the caller."""
@@ -56,7 +58,7 @@ def count_truth(table: Table, outcomes: Outcomes) -> None:
     zero = np.zeros(len(outcomes), dtype=np.int64)
     table.add("labels", zero)
     if table.layout.has("label_weight_squares"):
-        table.add("label_weight_squares", zero, values=np.abs(outcomes.sign), unit=SQUARED_WEIGHT_UNIT)
+        table.add_squares("labels", "label_weight_squares")
     known = np.isfinite(outcomes.delay)
     bounds = np.array(table.layout.label_delay_bounds)
     table.add("label_delay", np.searchsorted(bounds, outcomes.delay, side="left"), keep=known)

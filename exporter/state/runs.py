@@ -93,6 +93,16 @@ def merge(number: int, bucket: int, runs: list[Run]) -> Run:
     return sorted_run(number, bucket, hashes, columns)
 
 
+def put(column: Column, rows: NDArray[np.intp], values: Column) -> None:
+    """Sets `rows` (m,) of a column (n,) or (n, k) to `values` in place."""
+    if column.ndim == 1 or column.shape[1] == 0:
+        column[rows] = values
+        return
+    # A row of several is put as one: three times as fast.
+    whole = np.dtype((np.void, column.itemsize * column.shape[1]))
+    column.view(whole)[:, 0][rows] = np.ascontiguousarray(values).view(whole)[:, 0]
+
+
 def find(run: Run, hashes: Hashes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Where `hashes` (n,) stand in the run, and which of them do: (n,) and (n,). Rising ones are found faster."""
     if len(run) == 0:

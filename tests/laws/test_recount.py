@@ -93,6 +93,7 @@ def test_window_counts_equal_a_recount(tmp_path: Path, model: dict[str, Any], se
             chosen = [row for row in once(rows) if row["version"] == version and NOW - seconds <= row["ts"] < NOW]
             compare(counts.__getitem__, chosen, truths, exporter, regression=regression)
             features(counts, chosen)
+            truth_by_feature(counts, chosen, truths, regression=regression)
             for value in ("AA", "UA", "DL", "ZZ"):
                 slot = words.index(value)
 
@@ -115,6 +116,47 @@ def features(counts: Any, rows: list[dict[str, Any]]) -> None:
                     sums[code(row[name], bins)] += row[name]
             for i, total in enumerate(counts.feature_sums(name)):
                 assert total == pytest.approx(sums[i], abs=len(rows) * bins.unit)
+
+
+def truth_by_feature(counts: Any, rows: list[dict[str, Any]], truths: dict[str, Any], *, regression: bool) -> None:
+    """Terms of labelled rows by coarse code, and by the first bad cell; a category never seen is a bad one."""
+    layout = counts.layout
+    codes = [{name: int(layout.coarse[name].table[code(row[name], bins)]) for name, bins in layout.features.items()}
+             for row in rows]  # fmt: skip
+    first = [
+        next((i for i, name in enumerate(layout.features) if at[name] < 2 or _unseen(row[name], layout.features[name])), None)
+        for at, row in zip(codes, rows, strict=True)
+    ]  # fmt: skip
+    assert counts["bad_cells"].tolist() == [first.count(i) for i in range(len(layout.features))]
+    by_code, by_cell = np.zeros(counts["feature_truth"].shape), np.zeros(counts["bad_truth"].shape)
+    for row, at, bad in zip(rows, codes, first, strict=True):
+        if row["error"] is None and row["id"] in truths:
+            terms = _terms(row, truths[row["id"]], regression=regression)
+            for name, span in layout.coarse_span.items():
+                by_code[span.start + at[name]] += terms
+            if bad is not None:
+                by_cell[bad] += terms
+    near = {"rtol": 1e-6, "atol": 1e-4 if regression else len(rows) * 2.0**-30}
+    assert np.allclose(counts["feature_truth"], by_code, **near)
+    assert np.allclose(counts["bad_truth"], by_cell, **near)
+
+
+def _unseen(value: Any, bins: NumericBins | CategoryBins) -> bool:
+    return isinstance(bins, CategoryBins) and value not in bins.values
+
+
+def _terms(row: dict[str, Any], truth: dict[str, Any], *, regression: bool) -> list[float]:
+    if regression:
+        error = row["value"] - truth["y"]
+        return [1.0, error, error * error, abs(error)]
+    given = row["p"] if truth["late"] else 1 - row["p"]
+    return [
+        1.0,
+        row["late"] != truth["late"],
+        truth["late"],
+        -math.log(min(max(given, 2.0**-52), 1 - 2.0**-52)),
+        row["p"],
+    ]
 
 
 def compare(
