@@ -7,6 +7,7 @@ import numpy as np
 
 from exporter.metrics.drift.variables import Kind, variables_of
 from exporter.metrics.drift.verdict import LEAST_FREEDOM, Verdicts, lacking, verdicts
+from exporter.metrics.estimated.results import lacking as lacking_estimates
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.performance.results import Result, results
 
@@ -42,6 +43,9 @@ def silences(evaluation: Evaluation, *, labelled: bool) -> list[Silence]:
     """
     found: dict[tuple[str, str], list[str]] = {}
     asked = [*_drift(evaluation, labelled=labelled), *(_performance(evaluation) if labelled else ())]
+    unestimated = lacking_estimates(evaluation)
+    if unestimated:
+        asked.append(("estimated performance", "", unestimated))
     for question, name, why in asked:
         found.setdefault((question, why), []).append(name)
     return [

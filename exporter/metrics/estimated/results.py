@@ -39,10 +39,25 @@ def estimates(evaluation: Evaluation) -> tuple[Result, ...]:
     return evaluation.once("estimated", _estimates)
 
 
+def lacking(evaluation: Evaluation) -> str:
+    """Why nothing is estimated or judged; empty where it is, and where nobody could expect it to be."""
+    reference, estimator = evaluation.reference, ESTIMATORS[evaluation.layout.task]
+    if reference is None or estimator.rows(reference.total) <= 0 or reference.total.labels <= 0:
+        return ""
+    rows, least = estimator.rows(evaluation.counts), max(evaluation.thresholds.min_rows, 1)
+    if reference.once("estimated", lambda known: _learn(estimator, known)) is None:
+        return "the reference teaches too little; fit it again, with outcomes of every kind"
+    if rows < least:
+        return f"{rows:,.0f} of {least:,} predictions"
+    if outside(evaluation) > MOST_OUTSIDE:
+        return f"{outside(evaluation):.0%} of the rows are of a kind that the reference hardly knows"
+    return ""
+
+
 def _estimates(evaluation: Evaluation) -> tuple[Result, ...]:
     reference, task = evaluation.reference, evaluation.layout.task
-    estimator = ESTIMATORS.get(task)
-    if reference is None or estimator is None:
+    estimator = ESTIMATORS[task]
+    if reference is None:
         return ()
     rows = estimator.rows(evaluation.counts)
     learned = reference.once("estimated", lambda known: _learn(estimator, known))

@@ -27,10 +27,13 @@ def test_too_few_rows_and_no_labels(tmp_path: Path) -> None:
     found = told(tmp_path, 12, 0, reference_rows(2000))
     assert found["drift of features"] == found["drift of predictions"] == "12 of 50 rows"
     assert found["performance"] == found["drift of labels"] == "0 of 50 labels"
+    assert found["estimated performance"] == "12 of 50 predictions"
 
 
 def test_too_few_labels(tmp_path: Path) -> None:
-    assert told(tmp_path, 60, 12, reference_rows(2000))["performance"] == "12 of 50 labels"
+    found = told(tmp_path, 60, 12, reference_rows(2000))
+    assert found["performance"] == "12 of 50 labels"
+    assert "estimated performance" not in found
 
 
 def test_a_short_reference(tmp_path: Path) -> None:
