@@ -27,9 +27,9 @@ OVER_TIME = Signal(
     unit="none",
     description="The metric over the window, with its 95 % interval (band), the reference's value (dotted) and the"
     " threshold (red, dashed): learned from windows of the reference, or configured. Harm is certain where the whole"
-    " band is beyond the threshold. A gap: too few labels. Purple, dashed: what scores alone let expect, with what 95 %"
-    " of measured values keep within. Both fall: inputs became harder. Measured falls out of the purple band: the"
-    " concept changed, retrain. With bad data: repair.",
+    " band is beyond the threshold. A gap: too few labels. Purple, dashed: what inputs and scores alone let"
+    " expect, with what 95 % of measured values keep within. Both fall: inputs became harder. Measured falls out of"
+    " the purple band: the concept changed, retrain. With bad data: repair.",
     queries=lines(
         ("{{version}}", f"ml_performance{{{METRIC}}}"),
         ("upper", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
@@ -54,7 +54,8 @@ ALL_METRICS = Signal(
     unit="none",
     description="Every metric of the window beside its 95 % interval, the reference's value, and the least and most"
     " allowed; degraded ones first. Unknown: too few labels, or no threshold can be learned from so short a"
-    " reference. Est. is what scores alone let expect of all predictions, labelled or not, beside its verdict.",
+    " reference. Est. is what inputs and scores alone let expect of all predictions, labelled or not, beside its"
+    " verdict.",
     queries=columns(
         ("Value", f"{ONE} (ml_performance{{{WINDOW_OF}}})"),
         ("Verdict", f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}})"),

@@ -1,4 +1,4 @@
-"""Verdicts: ok, unknown, warning, bad, for each question and for a model as a whole."""
+"""Verdicts: ok, unknown, blind, warning, bad, for each question and for a model as a whole."""
 
 from grafana.source import knobs
 from grafana.source.knobs import State
@@ -24,12 +24,14 @@ def verdict(aspect: str, selector: str) -> str:
         selector: labels of a windowed metric; the model's matcher comes first.
     """
     model, facts = selector.split(",", maxsplit=1)[0], selector.removesuffix(',window="$window"')
-    bad, warning = int(State.BAD), int(State.WARNING)
+    bad, warning, blind = int(State.BAD), int(State.WARNING), int(State.BLIND)
     return {
         "Performance": f'{bad} * (max {BY} (ml_performance_degraded{{{selector},metric=~"{knobs.PAGE_METRICS}"}}) > 0)'
         f" or {warning} * (max {BY} (ml_performance_degraded{{{selector}}}) > 0)"
         f" or {warning} * ({estimated(selector)} > 0)"
-        f" or 0 * max {BY} (ml_performance_degraded{{{selector}}}) or 0 * {estimated(selector)}",
+        f" or 0 * {estimated(selector)}"
+        f' or {blind} * (min {BY} (ml_performance_blind{{{selector},metric=~"{knobs.PAGE_METRICS}"}}) > 0)'
+        f" or 0 * max {BY} (ml_performance_degraded{{{selector}}})",
         "Drift": f"{warning} * max {BY} ({drifted(selector)})",
         "Quality": f"{warning} * max {BY} (ml_feature_quality_detected{{{selector}}})",
         "Labels": f"{warning} * max {BY} (ml_label_coverage_ratio{{{selector}}}"
@@ -102,9 +104,9 @@ def overall(selector: str) -> str:
 
 MEANING = {
     "Performance": "Bad: a metric that pages (knobs: PAGE_METRICS) lies beyond its threshold, by more than chance;"
-    " warning: another metric does, or, where labels are late, one that pages is expected to, going by scores alone."
-    " Unknown: too few labels in this window, and no estimate. Look at the interval and at the slices, then at drift"
-    " and quality for the cause.",
+    " warning: another metric does, or, where labels are late, one that pages is expected to, going by inputs and"
+    " scores. Unknown: too few labels in this window, and no estimate. Look at the interval and at the slices, then at"
+    " drift and quality for the cause.",
     "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the"
     " reference, by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for"
     " this window. Drift alone is no harm: look whether performance follows.",
@@ -152,6 +154,7 @@ def models_in(state: State) -> Signal:
         State.BAD: ("Bad", "are wrong too often, unreachable, or spend their error budget too fast: look at them now"),
         State.WARNING: ("Warning", "have drift, bad data, missing labels or old data: look at them today"),
         State.UNKNOWN: ("Unknown", "cannot be judged: no data, too few rows or labels. Unknown is not ok"),
+        State.BLIND: ("Blind", "have too few labels to show a fall of performance that matters, and no estimate of it"),
         State.OK: ("Ok", "are fine in every respect that is measured"),
     }[state]
     return Signal(
@@ -164,10 +167,11 @@ def models_in(state: State) -> Signal:
 
 
 def paged() -> str:
-    """By model, as the alerts see it (0, 1 ticket, 2 page): ok, warning, bad, or unknown."""
+    """By model, as the alerts see it (0, 1 ticket, 2 page): ok, warning, bad, blind or unknown."""
+    status = f"ml:model_status{{{knobs.MODEL}}}"
     return (
-        f"(ml:model_status{{{knobs.MODEL}}} + (ml:model_status{{{knobs.MODEL}}} > bool 0)"
-        f" or ml:model_unknown{{{knobs.MODEL}}})"
+        f"({status} + {int(State.WARNING) - 1} * ({status} > bool 0) > 0"
+        f" or {int(State.BLIND)} * ml:model_blind{{{knobs.MODEL}}} or {status} or ml:model_unknown{{{knobs.MODEL}}})"
     )
 
 
