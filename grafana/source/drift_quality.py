@@ -7,7 +7,7 @@ from grafana.source.distributions import distribution
 from grafana.source.layout import Place, Row, Timing, board
 from grafana.source.panels import dashed, light, override, tile, timeline, trend
 from grafana.source.signals import drift, outputs, quality, state
-from grafana.source.tables import TINY, VERDICT, Column, grid
+from grafana.source.tables import TINY, VERDICT, Column, grid, numbered
 
 HIDDEN = ("model", "window", "instance", "job", "__name__")
 PLAIN = [(None, "text")]
@@ -30,6 +30,8 @@ def _features() -> list[Column]:
         Column("Limit", decimals=3),
         Column("Plain", decimals=3),
         Column("Noise", decimals=3),
+        Column("Since", unit="dateTimeAsIso", width=150),
+        Column("Shape", mappings=numbered(drift.SHAPES), width=84),
         Column("p", decimals=3, mappings=TINY),
         Column("Quality", kind="state", mappings=VERDICT, width=92),
         *(
@@ -57,12 +59,13 @@ def _drift() -> Row:
         1,
         "",
         [
-            Place(2, light(state.worst_light("Drift")), 4, 4),
-            Place(3, tile(drift.DRIFTED, PLAIN, names=True), 4, 4),
+            Place(2, light(state.worst_light("Drift")), 3, 4),
+            Place(3, tile(drift.DRIFTED, PLAIN, names=True), 3, 4),
+            Place(7, tile(drift.SINCE, PLAIN, names=True, small=True), 5, 4),
             Place(4, tile(drift.OUTPUTS, [(None, "text")], names=True), 4, 4),
-            Place(5, light(state.worst_light("Quality")), 4, 4),
-            Place(6, tile(quality.UNITS, [(None, "text"), (1, knobs.WARNING)], names=True), 4, 4),
-            Place(8, tile(drift.ROWS, PLAIN, names=True), 4, 4),
+            Place(5, light(state.worst_light("Quality")), 3, 4),
+            Place(6, tile(quality.UNITS, [(None, "text"), (1, knobs.WARNING)], names=True), 3, 4),
+            Place(8, tile(drift.ROWS, PLAIN, names=True), 3, 4),
             Place(9, timeline(drift.HEAT, knobs.DRIFT_LEVELS), 24, 13),
             Place(
                 10,
@@ -132,6 +135,6 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.feature(),
             navigation.focus(),
         ],
-        links=[navigation.to_fleet(), navigation.to_model()],
+        links=[navigation.to_fleet(), navigation.to_model(), navigation.to_why()],
         timing=timing,
     )

@@ -128,6 +128,18 @@ def texts(of: Mapping[str, tuple[str, str]]) -> list[Any]:
     ]
 
 
+def numbered(words: Sequence[str]) -> list[Any]:
+    """Words that stand for 1, 2 and so on."""
+    return [
+        dashboard.ValueMap(
+            options={
+                str(number): dashboard.ValueMappingResult(text=word, index=number)
+                for number, word in enumerate(words, 1)
+            }
+        )
+    ]
+
+
 NOTHING = [
     dashboard.SpecialValueMap(
         options=dashboard.DashboardSpecialValueMapOptions(

@@ -42,6 +42,23 @@ DRIFTED = Signal(
     unknown="unknown",
 )
 
+_SHAPE_OF_ALL, _ONSET_OF_ALL = (f"ml_drift_{name}{{{WINDOW_OF}}}" for name in ("shape", "onset_timestamp_seconds"))
+
+SINCE = Signal(
+    title="Since",
+    unit="dateTimeAsIso",
+    description="When the first of the drifted features began to, those that only recur aside: the likeliest place of a"
+    " change in the counts by pane of four weeks, and how it came. Recurring: the same at this hour yesterday, or last"
+    " week: a season that the reference is too short to know. Temporary: over already.",
+    queries=values(
+        (
+            "{{shape}}",
+            f"min by (shape) ({_SHAPE_OF_ALL} * ignoring (shape) group_left {_ONSET_OF_ALL}) * 1000",
+        ),
+    ),
+    unknown="–",
+)
+
 OUTPUTS = Signal(
     title="Outputs",
     unit="none",
@@ -93,14 +110,21 @@ HEAT = Signal(
     unknown="Unknown: too few rows in this window.",
 )
 
+SHAPES = ("sudden", "gradual", "recurring", "temporary")
+"""In the order of the numbers that stand for them in the table."""
+_SHAPE = " or ".join(
+    with_outputs("_shape", f',shape="{shape}"') + f" * {number}" for number, shape in enumerate(SHAPES, 1)
+)
+
 RANKED = Signal(
     title="Features, most drifted first",
     unit="none",
     description="Detected: the effect is over its limit (the threshold) and the p-value survives the correction for the"
-    " number of features. Plain is the Jensen-Shannon distance itself, which 99 of"
-    " 100 calm windows keep below the noise floor; the effect is what is left of it without chance. Range: share of"
-    " values out of range. Unit: the factor of a recognised change of unit. Unknown: too few rows or too short a"
-    " reference. Click a feature to see its distribution below.",
+    " number of features. Of the plain Jensen-Shannon distance, which 99 of 100"
+    " calm windows keep below the noise, the effect is what is left without chance. Since: where the counts by"
+    " pane most likely changed, and how; recurring is a season, temporary is over; nothing where it was there before"
+    " all that is kept. Range: share of values out of range. Unit: the factor of a recognised change of unit. Unknown:"
+    " too few rows or too short a reference. Click a feature to see its distribution below.",
     queries=columns(
         ("× limit", f"{with_outputs('_effect')} / {with_outputs('_threshold')}"),
         ("Drift", with_outputs("_detected")),
@@ -108,6 +132,8 @@ RANKED = Signal(
         ("Limit", with_outputs("_threshold")),
         ("Plain", with_outputs("", ',method="jensen_shannon"')),
         ("Noise", with_outputs("_noise_floor")),
+        ("Since", with_outputs("_onset_timestamp_seconds") + " * 1000"),
+        ("Shape", _SHAPE),
         ("p", with_outputs("_pvalue")),
         ("Quality", f"{ONE} (ml_feature_quality_detected{{{CHOSEN}}} or {OUTPUTS_HAVE_NONE})"),
         ("Missing", f"{ONE} (ml_feature_missing_ratio{{{CHOSEN}}})"),
