@@ -84,6 +84,8 @@ def _copy_truth(vectors: Floats, result: Floats, old: Layout, new: Layout) -> No
             result[:, new.spans[part]] = vectors[:, old.spans[part]]
         if all(same_bins(getattr(old, bins), getattr(new, bins)) for bins in ("score_bins", "prediction_bins")):
             result[:, new.spans["bad_output"]] = vectors[:, old.spans["bad_output"]]
+        if new.pairs is not None and old.pairs == new.pairs:
+            result[:, new.spans["bad_pair_terms"]] = vectors[:, old.spans["bad_pair_terms"]]
     shape = (len(vectors), -1, len(new.truth_terms))
     source = vectors[:, old.spans["feature_truth"]].reshape(shape)
     target = result[:, new.spans["feature_truth"]].reshape(shape)

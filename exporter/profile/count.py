@@ -73,8 +73,7 @@ def count_prepared(rows: Rows, slots: Ints, errors: Ints, layout: Layout, pane: 
         table = _Table(layout, len(keys), cell, chosen, part.weight)
         _count_traffic(table, part, failed)
         _count_features(table, part)
-        _count_bad_cells(table, part)
-        _count_pairs(table, part)
+        _count_pairs(table, part, _count_bad_cells(table, part))
         _count_outputs(table, part)
         yield dict(zip(keys, table.counts(), strict=True))
 
@@ -300,21 +299,27 @@ def _count_features(table: _Table, rows: Rows) -> None:
             sums[:, span.start : span.start + FIRST_CELL] = 0.0
 
 
-def _count_bad_cells(table: _Table, rows: Rows) -> None:
-    if table.layout.has("bad_cells"):
-        first = first_bad_of_values(table.layout, {name: codes for name, (codes, _) in rows.features.items()})
-        bad = np.asarray(first != NO_CELL)
-        if bad.any():
-            table.add("bad_cells", first.astype(np.int64), keep=bad)
-            cell = np.full(len(rows), -1)
-            cell[bad] = output_codes(table.layout, rows, bad).astype(np.int64) - FIRST_CELL
-            table.add("bad_output", cell, keep=cell >= 0)
+def _count_bad_cells(table: _Table, rows: Rows) -> Bools:
+    """(n,) the rows with a bad cell."""
+    if not table.layout.has("bad_cells"):
+        return np.zeros(len(rows), dtype=np.bool_)
+    first = first_bad_of_values(table.layout, {name: codes for name, (codes, _) in rows.features.items()})
+    bad: Bools = np.asarray(first != NO_CELL)
+    if bad.any():
+        table.add("bad_cells", first.astype(np.int64), keep=bad)
+        cell = np.full(len(rows), -1)
+        cell[bad] = output_codes(table.layout, rows, bad).astype(np.int64) - FIRST_CELL
+        table.add("bad_output", cell, keep=cell >= 0)
+    return bad
 
 
-def _count_pairs(table: _Table, rows: Rows) -> None:
-    if table.layout.has("pair_terms"):
-        sums = pair_sums(table.layout, rows, table.cell, table.cells)
-        table._all[:, table.layout.spans["pair_terms"]] = sums.reshape(table.cells, -1)  # noqa: SLF001 - as features
+def _count_pairs(table: _Table, rows: Rows, bad: Bools) -> None:
+    layout = table.layout
+    if layout.has("pair_terms"):
+        sums = pair_sums(layout, rows, table.cell, table.cells, bad)
+        for part, each in zip(("pair_terms", "bad_pair_terms"), sums, strict=True):
+            if layout.has(part):
+                table._all[:, layout.spans[part]] = each.reshape(table.cells, -1)  # noqa: SLF001 - as features
 
 
 def _count_outputs(table: _Table, rows: Rows) -> None:
@@ -337,7 +342,7 @@ def _count_outputs(table: _Table, rows: Rows) -> None:
         failed = rows.error.codes >= 0
         table.add("score_bad", rows.score_bad.astype(np.int64), keep=~known & ~failed)
     if rows.scores is not None and layout.has("class_score"):
-        whole = ~np.isnan(rows.scores).any(axis=1)
+        whole: Bools = np.asarray(~np.isnan(rows.scores).any(axis=1))
         cells = class_score_cells(np.where(whole[:, None], rows.scores, 0.0))
         for index in range(len(layout.classes)):
             place = (index * CLASS_SCORE_CELLS + cells[:, index]) * 2 + (rows.prediction == index)

@@ -41,6 +41,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     bad_cells            (F,)        rows whose first bad cell is feature f's: missing, invalid, a category never seen
     bad_output           (Ko,)       rows with any bad cell, by what was put out: cells of `score`, `prediction` or,
                                      without either, `predicted`
+    bad_pair_terms       (P, 1+L)    `pair_terms` of rows with any bad cell
     bad_truth            (F, T)      labelled rows whose first bad cell is feature f's: `truth_terms`
     feature_truth        (ΣWc, T)    `truth_terms` of labelled rows by coarse code of every feature (see coarse.py and
                                      `coarse_span`)
@@ -80,7 +81,7 @@ Task = Literal["binary", "multiclass", "regression"]
 LAYOUT_VERSION = 4
 """Version 1 counted `score_actual` in the cells of `score_bins`; 2 had no `score_ranks` and no `relative_terms`; 3 none
 of what causes and estimates are read from: `weight_squares`, `label_weight_squares`, `score_positive`, `class_score`,
-`bad_cells`, `bad_output`, `bad_truth`, `feature_truth`, `pair_terms`."""
+`bad_cells`, `bad_output`, `bad_pair_terms`, `bad_truth`, `feature_truth`, `pair_terms`."""
 OLDEST_VERSION = 2
 """Layouts from here on are read: they count what they did until the reference is fitted again."""
 _FINE = 3
@@ -190,7 +191,8 @@ class Layout:
             Part("label_delay_sum", (1,), sliced=False),
         ]
         if self.pairs is not None:
-            parts.append(Part("pair_terms", (len(self.pairs), 1 + self.pairs.losses), sliced=False))
+            shape = (len(self.pairs), 1 + self.pairs.losses)
+            parts += [Part("pair_terms", shape, sliced=False), Part("bad_pair_terms", shape, sliced=False)]
         if self.version >= _CAUSES:
             parts += [Part("weight_squares", (1,), sliced=True), Part("label_weight_squares", (1,), sliced=True)]
             if self.features:

@@ -227,7 +227,7 @@ def test_windows_that_differ_by_themselves_make_concept_drift_less_sure() -> Non
     found = residual_noise(windows, reference)
     assert found == pytest.approx(between**2, rel=0.2)
     now = made(np.array([1.1]), np.array([rows]))
-    sure, unsure = (ledger(now, reference, Shift.none(1, each)) for each in (0.0, found))
+    sure, unsure = (ledger(now, reference, Shift.none(1, between=each)) for each in (0.0, found))
     assert unsure.terms[CONCEPT] < sure.terms[CONCEPT] < 0.1
     assert unsure.variances[CONCEPT] == pytest.approx(sure.variances[CONCEPT] + found)
 
@@ -246,7 +246,7 @@ def score_table(planted, rows=20_000, seed=0):
 def test_a_change_of_prior_is_recognised_and_its_term_is_exact(share) -> None:
     """Where P(x | y) is what it was, the classes' own losses tell all of the change."""
     (now, seen), (then, before) = score_table(Planted(prior=share)), score_table(CALM, 60_000, seed=1)
-    group = prior.groups(now, then)
+    group = prior.groups(then, prior.most_groups(now.sum()))
     assert prior.recognised(prior.merged(now, group), prior.merged(then, group))
     for metric, losses in realized("binary", seen).items():
         old = realized("binary", before)[metric]
@@ -267,7 +267,7 @@ def test_a_change_of_prior_is_recognised_and_its_term_is_exact(share) -> None:
 def test_other_shifts_are_no_change_of_prior(planted, rows) -> None:
     """Least of all that of the level: as many more come true, and the scores know nothing of it."""
     (now, _), (then, _) = score_table(planted, rows), score_table(CALM, 60_000, seed=1)
-    group = prior.groups(now, then)
+    group = prior.groups(then, prior.most_groups(now.sum()))
     assert not prior.recognised(prior.merged(now, group), prior.merged(then, group))
 
 
@@ -278,7 +278,7 @@ def test_days_that_differ_by_themselves_are_no_change_of_prior() -> None:
         [score_table(Planted(prior=float(p)), 2000, seed)[0] for seed, p in enumerate(rng.uniform(0.15, 0.35, 20))]
     )
     total, (now, _) = windows.sum(axis=0), score_table(Planted(prior=0.33), 2000, seed=99)
-    group = prior.groups(now, total)
+    group = prior.groups(total, prior.most_groups(now.sum()))
     now, total, known = (
         prior.merged(now, group),
         prior.merged(total, group),

@@ -99,6 +99,7 @@ class Shift:
         covariate: (m,) takes the place of the loss model's where a prior was recognised; NaN elsewhere.
         unit_change: (m,) true where a feature's unit changed.
         unit_covariate: (m,) the part of the covariate term that is its features' and the prediction's.
+        doubt: variance of the covariate term for what the loss model does not know.
         between: variance of r from window to window of the reference, beyond sampling.
     """
 
@@ -107,13 +108,14 @@ class Shift:
     covariate: Floats
     unit_change: NDArray[np.bool_]
     unit_covariate: Floats
+    doubt: float = 0.0
     between: float = 0.0
 
     @classmethod
-    def none(cls, m: int, between: float = 0.0) -> "Shift":
+    def none(cls, m: int, *, doubt: float = 0.0, between: float = 0.0) -> "Shift":
         """Neither a prior nor a unit is known to have changed."""
         zero = np.zeros(m)
-        return cls(zero, zero, np.full(m, np.nan), np.zeros(m, dtype=np.bool_), zero, between)
+        return cls(zero, zero, np.full(m, np.nan), np.zeros(m, dtype=np.bool_), zero, doubt, between)
 
 
 def ledger(window: Side, reference: Side, shift: Shift, least: float = 1.0) -> Ledger:
@@ -131,7 +133,7 @@ def ledger(window: Side, reference: Side, shift: Shift, least: float = 1.0) -> L
         kept, np.where(np.isnan(shift.covariate), np.where(known, modelled, 0.0), shift.covariate), 0.0
     )
     prior = np.where(kept, shift.prior, 0.0)
-    noise = _good_variance(window) + _good_variance(reference) + shift.between
+    noise = _good_variance(window) + _good_variance(reference) + shift.between + shift.doubt
     residual = np.where(kept, change - quality - prior - covariate, 0.0)
     moved = shift.unit_change & kept
     aside = np.where(np.isnan(shift.covariate), np.where(known, shift.unit_covariate, 0.0), covariate)
@@ -144,7 +146,7 @@ def ledger(window: Side, reference: Side, shift: Shift, least: float = 1.0) -> L
     told = known | ~np.isnan(shift.covariate) | ~kept
     unexplained = np.where(told, residual - concept, residual)
     concept, covariate = np.where(told, concept, np.nan), np.where(told, covariate, np.nan)
-    sampling = np.where(kept, window.estimate_variance + reference.estimate_variance, 0.0)
+    sampling = np.where(kept, window.estimate_variance + reference.estimate_variance + shift.doubt, 0.0)
     rest = np.where(moved | ~kept, 0.0, noise)
     return Ledger(
         terms=np.stack((quality, prior, covariate, concept, unexplained)),
@@ -163,7 +165,7 @@ def expected_ledger(window: Side, reference: Side, shift: Shift) -> Ledger:
     aside = np.where(shift.unit_change, shift.unit_covariate, 0.0)
     unknown = np.full_like(change, np.nan)
     terms = np.stack((quality + aside, unknown, covariate - aside, unknown, unknown))
-    noise = window.estimate_variance + reference.estimate_variance
+    noise = window.estimate_variance + reference.estimate_variance + shift.doubt
     share = window.estimate_bad_share + reference.estimate_bad_share
     return Ledger(terms, terms, np.stack((noise * np.minimum(share, 1.0), unknown, noise, unknown, unknown)), change)
 

@@ -26,21 +26,19 @@ class Loss:
     """A loss that is a mean over rows, and the metric that people read.
 
     Attributes:
-        name: of the loss among those that profiles keep sums of.
+        name: of the loss among the layout's `truth_terms`.
         metric: whose change the ledger tells.
         sums: Σ loss over labelled rows of m profiles (m,), and how many rows these are (m,).
-        square_of: the loss whose values squared are this one's values squared; None where there is none.
     """
 
     name: str
     metric: PerformanceMetric
     sums: Callable[[Parts], tuple[Floats, Floats]]
 
-    def value(self, mean: Floats) -> Floats:
-        """The metric of a mean loss."""
-        if self.metric is ACCURACY:
-            return 1 - mean
-        return np.sqrt(mean) if self.metric is ROOT_MEAN_SQUARED_ERROR else mean
+    @property
+    def has_squares(self) -> bool:
+        """Whether profiles keep sums of its squares."""
+        return self.name in {"absolute_error", "error"}
 
     def slope(self, window: float, reference: float) -> float:
         """By what a change between two mean losses is multiplied to be the change of the metric, exactly."""
@@ -79,9 +77,9 @@ LOSSES: Mapping[Task, tuple[Loss, ...]] = {
     "binary": (Loss("wrong", ACCURACY, _wrong), Loss("log_loss", LOG_LOSS, _log)),
     "multiclass": (Loss("wrong", ACCURACY, _wrong), Loss("log_loss", LOG_LOSS, _log)),
     "regression": (
-        Loss("absolute", MEAN_ABSOLUTE_ERROR, _error(1)),
-        Loss("squared", ROOT_MEAN_SQUARED_ERROR, _error(2)),
-        Loss("signed", MEAN_ERROR, _error(3)),
+        Loss("absolute_error", MEAN_ABSOLUTE_ERROR, _error(1)),
+        Loss("squared_error", ROOT_MEAN_SQUARED_ERROR, _error(2)),
+        Loss("error", MEAN_ERROR, _error(3)),
     ),
 }
 

@@ -10,7 +10,8 @@ prior is recognised where
 * the classes of a score changed as the prior makes them change, which they do not where features moved: likewise
   Σ ln P'(y | s) / P_R(y | s);
 * what the window's table has beyond that, the two-sample G² of P(s | y), is noise, or at most `_MOST_LEFT` of what it
-  has beyond the unchanged reference; and so for each feature's values, P(x | y), where they are known (two classes).
+  has beyond the unchanged reference; and so for each feature's valid values, P(x | y), where they are known by class
+  (two classes). These alone decide where more cells than usual are bad, as scores are not what they were then.
 
 Each is divided by what it comes to, per degree of freedom, among the reference's own windows: days differ. Scores that
 rank nothing cannot tell, and a shift that is half prior and half something else is no prior by this convention.
@@ -32,7 +33,7 @@ from exporter.profile.bins import Floats
 
 Groups = NDArray[np.intp]
 
-_MOST_GROUPS = 20
+_GROUPS = (20, 10, 5, 2)
 """Cells of the score are merged into so many groups of about equal mass."""
 _ROWS_A_GROUP = 25
 """Labelled rows of the window for each group."""
@@ -83,11 +84,15 @@ class Variation:
 INDEPENDENT = Variation()
 
 
-def groups(window: Floats, reference: Floats) -> Groups:
-    """(S,) the group of each cell of the score, from tables (S, Y): neighbours, of about equal mass together."""
-    most = int(np.clip(window.sum() / _ROWS_A_GROUP, 2, _MOST_GROUPS))
-    both = window.sum(axis=1) / max(window.sum(), 1.0) + reference.sum(axis=1) / max(reference.sum(), 1.0)
-    middle = (np.cumsum(both) - both / 2) / 2
+def most_groups(rows: float) -> int:
+    """Into how many groups the scores of so many labelled rows are merged, one of few numbers."""
+    return next(most for most in _GROUPS if rows >= most * _ROWS_A_GROUP or most == _GROUPS[-1])
+
+
+def groups(reference: Floats, most: int) -> Groups:
+    """(S,) the group of each cell of the score, from a table (S, Y): neighbours, of about equal mass together."""
+    share = reference.sum(axis=1) / max(reference.sum(), 1.0)
+    middle = np.cumsum(share) - share / 2
     found: Groups = np.minimum((middle * most).astype(np.intp), most - 1)
     return found
 
@@ -109,8 +114,11 @@ def variation(windows: Floats, total: Floats) -> Variation:
     return Variation(float(given.ratio()), float(classes.ratio()))
 
 
-def recognised(window: Floats, reference: Floats, known: Variation = INDEPENDENT) -> bool:
-    """True where tables (G, Y) tell of a change of prior, and of hardly anything else."""
+def recognised(window: Floats, reference: Floats, known: Variation = INDEPENDENT, *, distorted: bool = False) -> bool:
+    """True where tables (G, Y) tell of a change of prior, and of hardly anything else.
+
+    Where scores are `distorted` by bad cells, what they do beside the prior is not asked.
+    """
     if min(window.sum(), reference.sum()) <= 0:
         return False
     classes = distance(_classes(window), _classes(reference))
@@ -118,7 +126,7 @@ def recognised(window: Floats, reference: Floats, known: Variation = INDEPENDENT
         return False
     if min(_evidence(window, reference)) < _EVIDENCE * max(known.given, known.classes):
         return False
-    return bool(same_given_class(window, reference, known.given, classes))
+    return distorted or bool(same_given_class(window, reference, known.given, classes))
 
 
 def same_given_class(

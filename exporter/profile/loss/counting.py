@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.profile.bins import Codes, Floats
+from exporter.profile.cells import Bools
 from exporter.profile.coarse import Coarse, coarse
 from exporter.profile.layout import Layout
 from exporter.profile.loss.pair_terms import Variable
@@ -13,20 +14,26 @@ from exporter.profile.rows import Rows
 Ints = NDArray[np.int64]
 
 
-def pair_sums(layout: Layout, rows: Rows, cell: Ints, cells: int) -> Floats:
-    """(cells, P, 1 + L): for each of the layout's pairs n rows and the sums of its terms, in whole numbers."""
+def pair_sums(layout: Layout, rows: Rows, cell: Ints, cells: int, bad: Bools) -> tuple[Floats, Floats]:
+    """(cells, P, 1 + L): for each of the layout's pairs n rows and the sums of its terms, in whole numbers.
+
+    Of all rows, and of those that `bad` (n,) marks.
+    """
     assert layout.pairs is not None
     pairs = layout.pairs
-    known = _variables(layout, rows)
-    sums = np.zeros((cells, len(pairs), 1 + pairs.losses))
+    known, marked = _variables(layout, rows), np.flatnonzero(bad)
+    sums = np.zeros((2, cells, len(pairs), 1 + pairs.losses))
     for place, ((one, other), table) in enumerate(zip(pairs.members, pairs.tables, strict=True)):
         size = len(table)
         code = _codes(known.get(one), known.get(other), size, len(rows))
         index: NDArray[np.integer] = code if cells == 1 else cell * size + code
-        counted = np.bincount(index, rows.weight, minlength=cells * size).reshape(cells, size)
-        sums[:, place, 0] = counted.sum(axis=1)
-        sums[:, place, 1:] = counted @ table
-    return sums
+        for part, chosen in enumerate((None, marked) if len(marked) else (None,)):
+            picked = index if chosen is None else index[chosen]
+            weight = rows.weight if rows.weight is None or chosen is None else rows.weight[chosen]
+            counted = np.bincount(picked, weight, minlength=cells * size).reshape(cells, size)
+            sums[part, :, place, 0] = counted.sum(axis=1)
+            sums[part, :, place, 1:] = counted @ table
+    return sums[0], sums[1]
 
 
 _Coded = tuple[Coarse, Codes]

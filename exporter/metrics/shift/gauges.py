@@ -1,0 +1,59 @@
+"""The gauges of this family on /metrics."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.shift.ledger import CAUSES
+from exporter.metrics.shift.results import results
+from exporter.metrics.spec import Sample, WindowMetric
+
+
+def _change(evaluation: Evaluation) -> Iterator[Sample]:
+    for entry in results(evaluation):
+        for cause, value in zip(CAUSES, entry.terms.tolist(), strict=True):
+            if np.isfinite(value):
+                yield (entry.metric, cause), value
+
+
+def _bound(evaluation: Evaluation) -> Iterator[Sample]:
+    for entry in results(evaluation):
+        for bound, values in (("lower", entry.lower), ("upper", entry.upper)):
+            for cause, value in zip(CAUSES, values.tolist(), strict=True):
+                if np.isfinite(value):
+                    yield (entry.metric, cause, bound), value
+
+
+def _by_feature(evaluation: Evaluation) -> Iterator[Sample]:
+    names = tuple(evaluation.layout.features)
+    for entry in results(evaluation):
+        for cause, values in (("quality", entry.quality), ("covariate", entry.covariate)):
+            for name, value in zip(names, values.tolist(), strict=True):
+                if np.isfinite(value):
+                    yield (entry.metric, name, cause), value
+
+
+GAUGES = (
+    WindowMetric(
+        "ml_performance_change",
+        "By how much a metric differs from the reference, by cause; causes add up to the whole difference.",
+        _change,
+        labels=("metric", "cause"),
+        rank=5,
+    ),
+    WindowMetric(
+        "ml_performance_change_bound",
+        "Ends of the 95 % confidence interval of ml_performance_change.",
+        _bound,
+        labels=("metric", "cause", "bound"),
+        rank=35,
+    ),
+    WindowMetric(
+        "ml_performance_change_by_feature",
+        "What a feature does to a metric by its values going bad (quality) or lying elsewhere (covariate).",
+        _by_feature,
+        labels=("metric", "feature", "cause"),
+        rank=30,
+    ),
+)

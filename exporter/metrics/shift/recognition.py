@@ -1,0 +1,159 @@
+"""Whether a window's prior changed, and what that did to each loss: prior.py, fed from counts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.shift import prior
+from exporter.metrics.shift.losses import LOSSES, Loss, by_class, cells
+from exporter.metrics.spec import NoData
+from exporter.profile.bins import FIRST_CELL, CategoryBins, Floats
+from exporter.profile.layout import Layout
+from exporter.profile.reference import Reference
+
+_DISTORTED = 0.01
+"""Scores are taken to be distorted where the share of rows with bad cells is off the reference's by so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a change of prior did to one loss; `beside` is what the scores did on top (NaN: no prior recognised)."""
+
+    term: float = 0.0
+    variance: float = 0.0
+    beside: float = np.nan
+
+
+NO_PRIOR = Prior()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a reference says of tables of scores and features, for windows of one length and size.
+
+    Attributes:
+        group: of each cell of the score.
+        table: (G, Y) the reference's.
+        chance: how much its own windows' tables differ.
+        values: (F, A, 2) of each feature, and (F,) how much these differ; None where they are not known by class.
+    """
+
+    group: prior.Groups
+    table: Floats
+    chance: prior.Variation
+    values: tuple[Floats, Floats] | None
+
+
+def changed_prior(evaluation: Evaluation) -> bool:
+    """True where the window's prior is recognised to have changed; computed once an evaluation."""
+    return evaluation.once("shift prior", _recognised)
+
+
+def prior_of(evaluation: Evaluation, loss: Loss, variance: float) -> Prior:
+    """The prior's part in a change of one loss, whose variance by row is `variance`; NO_PRIOR where there is none."""
+    if evaluation.reference is None or not changed_prior(evaluation):
+        return NO_PRIOR
+    window, reference = of_counts(evaluation.counts), of_counts(evaluation.reference.total)
+    try:
+        now, then = cells(loss, window), cells(loss, reference)
+    except NoData:
+        return NO_PRIOR
+    if now.rows.shape != then.rows.shape or now.rows.sum() <= 0:
+        return NO_PRIOR
+    value, spread = prior.term(now.rows[0].sum(axis=0), then.rows[0].sum(axis=0), by_class(loss, reference), variance)
+    told = not np.isnan(then.losses).any() and not _distorted(evaluation, evaluation.reference)
+    return Prior(value, spread, prior.beside(now.rows[0], then.rows[0], then.losses) if told else 0.0)
+
+
+def _recognised(evaluation: Evaluation) -> bool:
+    reference = evaluation.reference
+    if reference is None or evaluation.layout.task == "regression":
+        return False
+    now = _table(of_counts(evaluation.counts))[0]
+    most = prior.most_groups(float(now.sum()))
+    seconds, blocks = evaluation.window.seconds, evaluation.thresholds.min_blocks
+    known = reference.once(("prior", seconds, most), lambda learned: _learn(learned, seconds, most, blocks))
+    if len(now) != len(known.group):
+        return False
+    distorted = known.values is not None and _distorted(evaluation, reference)
+    if not prior.recognised(prior.merged(now, known.group), known.table, known.chance, distorted=distorted):
+        return False
+    if known.values is None:
+        return True
+    table, chance = known.values
+    values = _Places.of(evaluation.layout).tables(evaluation.counts["feature_truth"][None])[0]
+    return bool(prior.same_given_class(values, table, chance).all())
+
+
+def _distorted(evaluation: Evaluation, reference: Reference) -> bool:
+    """True where other shares of rows have bad cells than in the reference, and scores are not what they were."""
+    ours, theirs = (
+        float(each["bad_cells"].sum()) / max(each.rows, 1.0) for each in (evaluation.counts, reference.total)
+    )
+    return abs(ours - theirs) > _DISTORTED
+
+
+def _learn(reference: Reference, seconds: int, most: int, blocks: int) -> _Known:
+    whole = of_counts(reference.total)
+    table = _table(whole)[0]
+    group = prior.groups(table, most)
+    windows = reference.windows(seconds)
+    while len(windows) < blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
+        seconds //= 2
+        windows = reference.windows(seconds)
+    merged = prior.merged(table, group)
+    chance, values = prior.INDEPENDENT, None
+    if len(windows) > 1:
+        each = _table(of_vectors(reference.layout, windows))
+        if each.shape[1] == len(group):
+            chance = prior.variation(prior.merged(each, group), merged)
+    if "positive" in reference.layout.truth_terms:
+        places = _Places.of(reference.layout)
+        total = places.tables(whole["feature_truth"])
+        differ = np.ones(total.shape[1])
+        if len(windows) > 1:
+            some = places.tables(of_vectors(reference.layout, windows)["feature_truth"])
+            differ = prior.distance(some, np.maximum(total - some, 0.0)).ratio()
+        values = total[0], differ
+    return _Known(group, merged, chance, values)
+
+
+def _table(parts: Parts) -> Floats:
+    """(m, S, Y) labelled rows by score, or by predicted class, and class."""
+    return cells(LOSSES[parts.layout.task][-1], parts).rows if parts.layout.score_bins else parts["outcomes"]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the valid coarse cells of F features stand in the part `feature_truth` of two classes, padded to A."""
+
+    codes: NDArray[np.intp]
+    positive: int
+
+    @classmethod
+    def of(cls, layout: Layout) -> "_Places":
+        spans = [
+            # A category's last cell is *unseen*, a bad one.
+            range(span.start + FIRST_CELL, span.stop - isinstance(layout.features[name], CategoryBins))
+            for name, span in layout.coarse_span.items()
+        ]
+        width = sum(each.width for each in layout.coarse.values())
+        codes = np.full((len(spans), max((len(span) for span in spans), default=0)), width, dtype=np.intp)
+        for row, span in enumerate(spans):
+            codes[row, : len(span)] = span
+        return cls(codes, layout.truth_terms.index("positive"))
+
+    @cached_property
+    def _columns(self) -> list[int]:
+        return [0, self.positive]
+
+    def tables(self, truth: Floats) -> Floats:
+        """(m, F, A, 2) rows by cell and class, from (m, ΣWc, T)."""
+        padded = np.concatenate((truth[:, :, self._columns], np.zeros((len(truth), 1, 2))), axis=1)
+        both = padded[:, self.codes]
+        negative = both[..., 0] - both[..., 1]
+        return np.stack((negative, both[..., 1]), axis=-1)
