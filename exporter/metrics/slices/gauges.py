@@ -69,7 +69,6 @@ GAUGES = (
         _gap,
         labels=("dimension", "value", "metric"),
         rank=20,
-        internal=True,
     ),
     WindowMetric(
         "ml_worst_slice_gap_bound",
@@ -77,7 +76,6 @@ GAUGES = (
         _bound,
         labels=("dimension", "value", "metric", "bound"),
         rank=30,
-        internal=True,
     ),
     WindowMetric(
         "ml_worst_slice_reference_gap",
@@ -85,7 +83,6 @@ GAUGES = (
         _reference,
         labels=("dimension", "value", "metric"),
         rank=30,
-        internal=True,
     ),
     WindowMetric(
         "ml_worst_slice_labels_ratio",
@@ -93,6 +90,5 @@ GAUGES = (
         _share,
         labels=("dimension", "value"),
         rank=30,
-        internal=True,
     ),
 )

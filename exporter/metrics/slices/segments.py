@@ -1,5 +1,6 @@
 """What is known of the loss in each part of a window that can be looked at alone."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,9 @@ import numpy as np
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.performance.parts import Parts, of_counts, of_slices
 from exporter.metrics.spec import NoData
-from exporter.profile.bins import Floats
+from exporter.profile.bins import Floats, NumericBins
 from exporter.profile.counts import Counts
-from exporter.profile.layout import Task
+from exporter.profile.layout import Layout, Task
 
 METRIC: dict[Task, str] = {
     "binary": "accuracy",
@@ -47,7 +48,7 @@ class Segments:
 
 
 def segments(evaluation: Evaluation) -> Segments:
-    """Every value of every dimension.
+    """Every value of every dimension, and every coarse bin of every feature.
 
     Raises:
         NoData: the profile keeps no outcomes.
@@ -79,6 +80,8 @@ def _of(counts: Counts, names: dict[str, list[str]]) -> Segments:
     found: list[tuple[list[Name], Loss]] = []
     for dimension, values in names.items():
         found.append(([(dimension, value) for value in values], _loss(of_slices(counts, dimension))))
+    if counts.layout.has("feature_truth"):
+        found += [(_bin_names(counts.layout, name), _loss_by_bin(counts, name)) for name in counts.layout.features]
     whole = _loss(of_counts(counts))
     keys = [key for each, _ in found for key in each]
     stacked = [
@@ -100,3 +103,22 @@ def _loss(parts: Parts) -> Loss:
     # The last class stands for all that have no name: whether such a prediction came true is not known.
     wrong = n - np.trace(outcomes[:, :-1, :-1], axis1=1, axis2=2)
     return Loss(n, wrong, wrong)
+
+
+def _loss_by_bin(counts: Counts, feature: str) -> Loss:
+    """(coarse width,) sums of the labelled rows by a feature's coarse code."""
+    layout = counts.layout
+    terms = dict(zip(layout.truth_terms, counts["feature_truth"][layout.coarse_span[feature]].T, strict=True))
+    if layout.task == "regression":
+        return Loss(terms["n"], terms["absolute_error"], terms["squared_error"])
+    return Loss(terms["n"], terms["wrong"], terms["wrong"])
+
+
+def _bin_names(layout: Layout, feature: str) -> list[Name]:
+    """The feature and its coarse codes: `missing`, `invalid`, then intervals or categories."""
+    labels = layout.coarse[feature].labels
+    if isinstance(layout.features[feature], NumericBins):
+        edges = labels[:-1]
+        inner = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
+        labels = (f"≤ {edges[0]}", *inner, f"> {edges[-1]}")
+    return [(feature, value) for value in ("missing", "invalid", *labels)]

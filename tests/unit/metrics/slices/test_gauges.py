@@ -70,3 +70,20 @@ def test_regression_tells_how_much_further_off_a_slice_is() -> None:
         ("carrier", "UA", "mean_absolute_error"): pytest.approx(error[slots == 1].mean() - error[slots == 0].mean())
     }
     assert "ml_worst_slice_reference_gap" not in found
+
+
+def test_bins_of_features_are_slices_too() -> None:
+    """Wrong where x is high, and where it is missing: two intervals of x and `missing` are named."""
+    rng = np.random.default_rng(2)
+    x = np.where(rng.random(8000) < 0.05, np.nan, rng.normal(0, 1, 8000))
+    layout = Layout(task="binary", classes=("0", "1"), features={"x": numeric(rng.normal(0, 1, 20_000), 4)})
+    wrong = rng.random(8000) < np.where(np.isnan(x), 0.4, np.where(x > 0.7, 0.5, 0.1))
+    counts = count(layout, x=x, predicted=np.ones(8000, dtype=int), actual=1 - wrong.astype(int))
+    codes = layout.coarse["x"].table[layout.features["x"].codes(x)]
+    truth = counts["feature_truth"][layout.coarse_span["x"]]
+    for column, values in enumerate((np.ones(8000), wrong, ~wrong)):
+        truth[:, column] = np.bincount(codes, values, minlength=len(truth))
+    found = samples(SLICES, evaluation_of(counts))["ml_worst_slice_gap"]
+    low, high = layout.coarse["x"].labels[-3:-1]
+    assert list(found) == [("x", f"({low}, {high}]", "accuracy"), ("x", "missing", "accuracy")]
+    assert found["x", "missing", "accuracy"] == pytest.approx(wrong[codes == 0].mean() - wrong[codes != 0].mean())
