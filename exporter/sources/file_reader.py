@@ -1,8 +1,10 @@
 """Reads on in one text file: blocks of whole lines, lines that are too long, a last line that is only half there."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from types import TracebackType
+from typing import Final, Literal, Self
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from exporter.batch import Batch, Reject
 from exporter.sources.file_content import PRINT_BYTES, Window, head_of
 from exporter.sources.file_cursor import Mark
 from exporter.sources.file_identity import LogFile
-from exporter.sources.formats.lines import Block, LineFormat, count_lines, no_line_exceeds, reject
+from exporter.sources.formats.lines import Block, LineFormat, Parsed, count_lines, no_line_exceeds, reject
 from exporter.sources.formats.parquet import Gap
 
 BLOCK_BYTES: Final = 8 << 20
@@ -20,6 +22,8 @@ _SMALLEST_BLOCK: Final = 1 << 16
 _LINE_BYTES: Final = 512
 """A line is taken to have so many until some were seen in this poll: the same cursor gives the same blocks."""
 _NEWLINE: Final = ord("\n")
+_APART_BYTES: Final = 1 << 20
+"""A thread for a smaller block is not worth it."""
 
 
 @dataclass(slots=True)
@@ -107,6 +111,44 @@ def _no_line_is_longer(content: bytes, longest: int) -> bool:
     return len(content) <= longest or (longest >= 2 * _SMALLEST_BLOCK and no_line_exceeds(content, longest))
 
 
+class _Parsing:
+    """Parses blocks, a large one while the next is read; rows and rejects are harvested in the order of the blocks."""
+
+    def __init__(self, lines_of: LineFormat, harvest: Harvest) -> None:
+        self._lines_of, self._harvest = lines_of, harvest
+        self._thread: ThreadPoolExecutor | None = None
+        self._ahead: Future[Parsed] | None = None
+
+    def parse(self, block: Block) -> None:
+        """Its rows and rejects are in the harvest when the next one is parsed, at the latest when this is left."""
+        self._finish()
+        if len(block.content) < _APART_BYTES:
+            self.put(self._lines_of.parse(block))
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._ahead = self._thread.submit(self._lines_of.parse, block)
+
+    def put(self, parsed: Parsed) -> None:
+        """Puts what is parsed behind what came before."""
+        self._finish()
+        self._harvest.batches += [parsed.batch] if parsed.batch is not None else []
+        self._harvest.rejects += parsed.rejects
+
+    def _finish(self) -> None:
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            self.put(ahead.result())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+        if kind is None:
+            self._finish()
+
+
 @dataclass(frozen=True, slots=True)
 class TextReader:
     """Reads text files on from their marks.
@@ -132,30 +174,29 @@ class TextReader:
             ending: tells whether a last line without newline is complete, for nobody will add to the file.
         """
         drained, line_bytes = False, _LINE_BYTES
-        while not (harvest.full or drained):
-            if mark.skipping:
-                mark, drained = self._skip(window, mark, harvest)
-                continue
-            piece = next_piece(window, harvest.rows, self.longest, line_bytes)
-            last = piece is not None and piece.kind == "partial" and (window.whole or ending())
-            if piece is None or (piece.kind == "partial" and not last):
-                drained = True
-                continue
-            if piece.kind == "too_long":
+        with _Parsing(lines_of, harvest) as parsing:
+            while not (harvest.full or drained):
+                if mark.skipping:
+                    mark, drained = self._skip(window, mark, harvest)
+                    continue
+                piece = next_piece(window, harvest.rows, self.longest, line_bytes)
+                last = piece is not None and piece.kind == "partial" and (window.whole or ending())
+                if piece is None or (piece.kind == "partial" and not last):
+                    drained = True
+                    continue
                 block = Block(piece.content, mark.path, mark.line + 1)
-                harvest.rejects.append(reject(block, mark.line + 1, piece.content, "too_long", keep=self.keep_rows))
-            else:
-                parsed = lines_of.parse(Block(piece.content, mark.path, mark.line + 1))
-                harvest.batches += [parsed.batch] if parsed.batch is not None else []
-                harvest.rejects += parsed.rejects
-            if piece.lines:
-                line_bytes = 1 + len(piece.content) * 17 // (16 * piece.lines)
-            window.advance(len(piece.content))
-            harvest.rows -= max(1, piece.lines)
-            harvest.bytes -= len(piece.content)
-            mark = replace(
-                mark, offset=window.position, line=mark.line + piece.lines + last, skipping=piece.kind == "too_long"
-            )
+                if piece.kind == "too_long":
+                    set_aside = reject(block, mark.line + 1, piece.content, "too_long", keep=self.keep_rows)
+                    parsing.put(Parsed(None, (set_aside,)))
+                else:
+                    parsing.parse(block)
+                if piece.lines:
+                    line_bytes = 1 + len(piece.content) * 17 // (16 * piece.lines)
+                window.advance(len(piece.content))
+                harvest.rows -= max(1, piece.lines)
+                harvest.bytes -= len(piece.content)
+                line = mark.line + piece.lines + last
+                mark = replace(mark, offset=window.position, line=line, skipping=piece.kind == "too_long")
         return replace(mark, drained=drained, tail=window.tail)
 
     def _skip(self, window: Window, mark: Mark, harvest: Harvest) -> tuple[Mark, bool]:

@@ -27,7 +27,7 @@ _CELL: Final = re.compile(rb' *([{,])( *"([^"\\]+)": *)(?:"[^"\\]*"|[^"\\{}\[\],
 """What stands before a value, and a value."""
 _MOST_BYTES: Final = 1 << 30
 """Places in the content are 32-bit numbers to Arrow."""
-_PIECE_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 2 << 20
 """What is looked at is best still in the processor's cache when it is looked at again."""
 _PIECE_LINES: Final = 1000
 """Fewer lines are not worth the calls that a piece takes."""
@@ -134,25 +134,12 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     Raises:
         _NotAlike, pa.ArrowInvalid, pa.ArrowTypeError: another type is among them, or a float64 cannot hold a number.
     """
-    table = pa.concat_tables(tables, promote_options="permissive")
-    for column, field in zip(table.columns, table.schema, strict=True):
-        if pa.types.is_floating(field.type) and any(one.schema.field(field.name).type == pa.int64() for one in tables):
-            _need(pc.max(pc.abs(column)).as_py() < EXACT)
-    return table
-
-
-def _table(piece: memoryview, layout: _Layout) -> pa.Table:
-    """The lines as rows.
-
-    Raises:
-        _NotAlike, pa.ArrowInvalid: some line is another.
-    """
-    cells = _cells(piece, layout)
-    columns: list[Any] = [None] * len(layout.names)
-    for kind, of_kind in cells.kinds().items():
-        for column, values in zip(of_kind, _READ[kind](cells.of(of_kind)), strict=True):
-            columns[column] = values
-    return pa.table(columns, layout.names)
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        return pa.concat_tables(tables)
+    joined = pa.concat_tables(tables, promote_options="permissive")
+    for column in joined.columns:
+        _need(not pa.types.is_floating(column.type) or pc.max(pc.abs(column)).as_py() < EXACT)
+    return joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,61 +149,48 @@ class _Cells:
     Attributes:
         characters: of the piece.
         starts: place of the first character.
-        ends: place behind the last one.
+        lasts: place of the last one.
         first: the first character.
-        null: it is `null`.
-        nulls: some are.
+        null: it is `null`; None where none is.
     """
 
     characters: Characters
     starts: Places
-    ends: Places
+    lasts: Places
     first: Characters
-    null: Flags
-    nulls: bool
+    null: Flags | None
 
-    def of(self, columns: list[int]) -> "_Cells":
-        """Those of some columns."""
-        null = self.null[:, columns]
-        return _Cells(
-            self.characters,
-            self.starts[:, columns],
-            self.ends[:, columns],
-            self.first[:, columns],
-            null,
-            self.nulls and bool(null.any()),
-        )
+    @property
+    def kinds(self) -> Characters:
+        """(columns,) The first character of each column's first value; that of null where there is none."""
+        kinds: Characters = self.first[0]
+        if self.null is not None:
+            kinds = self.first[np.argmin(self.null, axis=0), np.arange(len(kinds))]
+        return kinds
 
-    def kinds(self) -> dict[str, list[int]]:
-        """The columns of each kind, told by their first value."""
-        found: dict[str, list[int]] = {}
-        known = np.argmin(self.null, axis=0) if self.nulls else np.zeros(self.first.shape[1], np.int64)
-        firsts = self.first[known, np.arange(len(known))]
-        for column, first in enumerate(firsts.tobytes().decode("latin-1")):
-            found.setdefault({'"': '"', "t": "t", "f": "t", "n": "n"}.get(first, "0"), []).append(column)
-        return found
-
-    def texts(self, inset: int = 0) -> Any:
-        """What the values say, as Arrow's text, row by row; behind each stands a null, so that nothing is copied."""
-        rows, columns = self.starts.shape
-        offsets = np.empty(2 * rows * columns + 1, np.int32)
-        pairs = offsets[:-1].reshape(rows, columns, 2)
-        np.add(self.starts, inset, out=pairs[:, :, 0], casting="same_kind")
-        np.subtract(self.ends, inset, out=pairs[:, :, 1], casting="same_kind")
-        offsets[-1] = offsets[-2]
-        if self.nulls:
-            known = np.zeros((rows, columns, 2), np.bool_)
-            np.logical_not(self.null, out=known[:, :, 0])
-            valid = np.packbits(known, bitorder="little")
-        else:
-            valid = np.full((2 * rows * columns + 7) // 8, 0b01010101, np.uint8)
-        buffers = [pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(self.characters)]
-        return pa.Array.from_buffers(pa.string(), 2 * rows * columns, buffers)
+    def known(self, columns: Flags) -> Flags:
+        """(rows, columns) True for values of the columns."""
+        return np.broadcast_to(columns, self.first.shape) if self.null is None else columns & ~self.null
 
 
-def _column(texts: Any, column: int, columns: int) -> Any:
-    """One column of what `texts` gave."""
-    return texts.take(pa.array(np.arange(2 * column, len(texts), 2 * columns)))
+def _table(piece: memoryview, layout: _Layout) -> pa.Table:
+    """The lines as rows.
+
+    Raises:
+        _NotAlike, pa.ArrowInvalid: some line is another.
+    """
+    cells = _cells(piece, layout)
+    kinds = cells.kinds
+    texts, truths, nulls = kinds == ord('"'), (kinds == ord("t")) | (kinds == ord("f")), kinds == ord("n")
+    numbers = ~(texts | truths | nulls)
+    _need_texts_and_numbers(cells, texts, numbers)
+    offsets = _offsets(cells, texts)
+    columns: list[Any] = [pa.nulls(len(cells.first))] * len(kinds)
+    for of_kind, read in ((texts, _texts), (numbers, _numbers), (truths, _truths)):
+        if of_kind.any():
+            for column, values in zip(np.flatnonzero(of_kind), read(cells, of_kind, offsets), strict=True):
+                columns[column] = values
+    return pa.table(columns, layout.names)
 
 
 def _cells(piece: memoryview, layout: _Layout) -> _Cells:
@@ -226,18 +200,18 @@ def _cells(piece: memoryview, layout: _Layout) -> _Cells:
         _NotAlike: some line is another.
     """
     characters = np.frombuffer(piece, np.uint8)
-    rows = int(np.count_nonzero(characters < ord(" ")))  # newlines, as is seen below; no others
-    quotes = characters == ord('"')
-    colons = characters[1:] == ord(":")
-    colons &= quotes[:-1]
-    names = np.flatnonzero(colons)
-    _need(len(names) == rows * len(layout.names))
-    starts = names.reshape(rows, -1) + layout.behind_name
+    marks = characters[1:] == ord(":")
+    marks &= characters[:-1] == ord('"')
+    names = np.flatnonzero(marks)
+    _need(len(names) > 0 and len(names) % len(layout.names) == 0)
+    starts = names.reshape(-1, len(layout.names)) + layout.behind_name
     begins = starts - layout.lengths
     newlines = np.append(begins[1:, 0], len(characters)) - 1
-    ends = np.column_stack((begins[:, 1:], newlines - len(layout.end)))
-    _need(begins[0, 0] == 0 and (ends > starts).all())
-    _need(_spell(characters, newlines - len(layout.end), layout.end + b"\n"))
+    lasts = np.empty_like(starts)
+    np.subtract(begins[:, 1:], 1, out=lasts[:, :-1])
+    np.subtract(newlines, len(layout.end) + 1, out=lasts[:, -1])
+    _need(begins[0, 0] == 0 and (lasts >= starts).all())
+    _need(_spell(characters, lasts[:, -1] + 1, layout.end + b"\n"))
     for place, text in zip(begins[0].tolist(), layout.before, strict=True):
         _need(piece[place : place + len(text)] == text)
     before = np.ndarray(len(characters) - layout.width + 1, f"V{layout.width}", characters, strides=(1,))
@@ -246,95 +220,43 @@ def _cells(piece: memoryview, layout: _Layout) -> _Cells:
     _need((words == layout.expected).all())
     first = characters.take(starts)
     null = first == ord("n")
-    nulls = bool(null.any())
-    if nulls:
-        _need(_spell(characters, starts[null], b"null", ends[null]))
-    texts = first == ord('"')
-    _need(np.count_nonzero(quotes) == 2 * (starts.size + np.count_nonzero(texts)))
-    return _Cells(characters, starts, ends, first, null, nulls)
+    if not null.any():
+        return _Cells(characters, starts, lasts, first, None)
+    _need(_spell(characters, starts[null], b"null", lasts[null]))
+    return _Cells(characters, starts, lasts, first, null)
 
 
-def _spell(characters: Characters, starts: Places, text: bytes, ends: Places | None = None) -> bool:
-    """True where the text stands at all the places, up to `ends`."""
-    if ends is not None and (ends - starts != len(text)).any():
+def _spell(characters: Characters, starts: Places, text: bytes, lasts: Places | None = None) -> bool:
+    """True where the text stands at all the places, and they go to `lasts`."""
+    if lasts is not None and (lasts - starts != len(text) - 1).any():
         return False
     return all(bool((characters.take(starts + index) == letter).all()) for index, letter in enumerate(text))
 
 
-def _texts(cells: _Cells) -> list[Any]:
-    """Columns of text: each begins and ends with a quote; that there are no others in it is known.
+def _need_texts_and_numbers(cells: _Cells, texts: Flags, numbers: Flags) -> None:
+    """Raises _NotAlike where a text does not begin and end with a quote, or a number is none in JSON.
 
-    Raises:
-        _NotAlike, pa.ArrowInvalid: it does not, or is no UTF-8.
+    Of what are numbers to Arrow, but none in JSON: 007, 1., .5, 5.e1, 0x1F, inf, NaN.
     """
-    quoted = (cells.first == ord('"')) & (cells.characters.take(cells.ends - 1) == ord('"'))
-    _need(((quoted & (cells.ends - cells.starts > 1)) | cells.null).all())
-    texts = cells.texts(inset=1)
-    columns = [_column(texts, column, cells.starts.shape[1]) for column in range(cells.starts.shape[1])]
-    for column in columns:
-        column.validate(full=True)  # UTF-8; all else was compared with characters that are
-    return columns
-
-
-def _truths(cells: _Cells) -> list[Any]:
-    true, false = cells.first == ord("t"), cells.first == ord("f")
-    _need((true | false | cells.null).all())
-    _need(_spell(cells.characters, cells.starts[true], b"true", cells.ends[true]))
-    _need(_spell(cells.characters, cells.starts[false], b"false", cells.ends[false]))
-    return [pa.array(true[:, column], mask=cells.null[:, column]) for column in range(true.shape[1])]
-
-
-def _nulls(cells: _Cells) -> list[Any]:
-    rows, columns = cells.starts.shape
-    return [pa.nulls(rows)] * columns
-
-
-def _numbers(cells: _Cells) -> list[Any]:
-    """Columns of numbers: int64 where none has a point or an exponent."""
-    _need_numbers(cells)
-    rows, columns = cells.starts.shape
-    texts = cells.texts()
-    values = np.frombuffer(texts.cast(pa.float64()).buffers()[1], np.float64).reshape(rows, columns, 2)
-    values = np.ascontiguousarray(values[:, :, 0].T)
-    if cells.nulls:
-        values[cells.null.T] = 0.0
-    whole, largest = (values == np.rint(values)).all(axis=1), np.abs(values).max(axis=1)
-    return [
-        (_whole(texts, column, columns) if whole[column] else None)
-        or _reals(values[column], cells.null[:, column] if cells.nulls else None, largest[column])
-        for column in range(columns)
-    ]
-
-
-def _whole(texts: Any, column: int, columns: int) -> Any:
-    """The numbers as int64; None where one has a point, an exponent or more than 64 bits."""
-    try:
-        return _column(texts, column, columns).cast(pa.int64())
-    except pa.ArrowInvalid:
-        return None
-
-
-def _reals(values: NDArray[np.float64], null: Flags | None, largest: float) -> Any:
-    _need(largest < EXACT)  # whole numbers may be among them
-    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
-    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(values)])
-
-
-def _need_numbers(cells: _Cells) -> None:
-    """Raises _NotAlike where a number is one to Arrow, but none in JSON: 007, 1., .5, 5.e1, 0x1F, inf, NaN."""
-    characters, first = cells.characters, cells.first
-    second, last = characters.take(cells.starts + 1), characters.take(cells.ends - 1)
+    characters, starts, first = cells.characters, cells.starts, cells.first
+    second, last = characters[1:].take(starts), characters.take(cells.lasts)
     minus, digit = first == ord("-"), _is_digit(second)
-    right = _is_digit(last) & np.where(minus, digit, _is_digit(first) & ~((first == ord("0")) & digit))
-    _need((right | cells.null).all())
-    third = characters.take(cells.starts[minus & (second == ord("0"))] + 2)
+    right = (minus & digit) | (_is_digit(first) & ~((first == ord("0")) & digit))
+    right &= _is_digit(last)
+    right &= numbers
+    right |= texts & (first == ord('"')) & (last == ord('"')) & (cells.lasts > starts)
+    _need((right | ~cells.known(texts | numbers)).all())
+    minus &= second == ord("0")
+    minus &= numbers
+    third = characters.take(starts[minus] + 2)
     _need(((third == ord(".")) | (third | 0x20 == ord("e"))).all())  # -0 is 0 among whole numbers, -0.0 among others
-    pointless = characters[1:] | 0x20 == ord("e")
-    pointless &= characters[:-1] == ord(".")
-    points = np.flatnonzero(pointless)
+    marks = characters[1:] | 0x20 == ord("e")
+    marks &= characters[:-1] == ord(".")
+    points = np.flatnonzero(marks)
     if len(points):
-        cell = np.searchsorted(cells.starts.ravel(), points) - 1
-        _need((points >= cells.ends.ravel()[cell]).all())
+        cell = np.searchsorted(starts.ravel(), points[points > starts[0, 0]]) - 1
+        within = points[points > starts[0, 0]] <= cells.lasts.ravel()[cell]
+        _need(not (within & numbers[cell % len(numbers)]).any())
 
 
 def _is_digit(characters: Characters) -> Flags:
@@ -342,9 +264,93 @@ def _is_digit(characters: Characters) -> Flags:
     return digits
 
 
+def _offsets(cells: _Cells, quoted: Flags) -> Any:
+    """Where each value begins and ends, row by row, quotes left out.
+
+    To Arrow these are texts within the piece, which is not copied: every second one is a value, and behind it stands
+    what comes before the next.
+    """
+    offsets = np.empty(2 * cells.starts.size + 1, np.int32)
+    pairs = offsets[:-1].reshape(*cells.starts.shape, 2)
+    np.add(cells.starts, quoted, out=pairs[:, :, 0], casting="same_kind")
+    np.add(cells.lasts, ~quoted, out=pairs[:, :, 1], casting="same_kind")
+    offsets[-1] = offsets[-2]
+    return pa.py_buffer(offsets)
+
+
+def _said(cells: _Cells, columns: Flags, offsets: Any) -> Any:
+    """What the values of the columns say, two for each cell: the second one, and those of other columns, are null."""
+    known = np.zeros((*cells.first.shape, 2), np.bool_)
+    known[:, :, 0] = cells.known(columns)
+    valid = pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.string(), known.size, [valid, offsets, pa.py_buffer(cells.characters)])
+
+
+def _of(said: Any, columns: list[int], of: int) -> Any:
+    """What some of so many columns say, one after the other."""
+    rows = np.arange(0, len(said), 2 * of)
+    return said.take(pa.array(np.concatenate([rows + 2 * column for column in columns])))
+
+
+def _texts(cells: _Cells, columns: Flags, offsets: Any) -> list[Any]:
+    """The columns, known to begin and end with quotes.
+
+    Raises:
+        _NotAlike, pa.ArrowInvalid: one has a quote or a control character within, or is no UTF-8.
+    """
+    texts = _of(_said(cells, columns, offsets), np.flatnonzero(columns).tolist(), len(columns))
+    texts.validate(full=True)
+    characters = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    _need(not ((characters < ord(" ")) | (characters == ord('"'))).any())
+    rows = len(cells.first)
+    return [texts.slice(start, rows) for start in range(0, len(texts), rows)]
+
+
+def _truths(cells: _Cells, columns: Flags, _: Any) -> list[Any]:
+    true, false = (cells.first == ord("t")) & columns, (cells.first == ord("f")) & columns
+    _need((true | false | ~cells.known(columns)).all())
+    _need(_spell(cells.characters, cells.starts[true], b"true", cells.lasts[true]))
+    _need(_spell(cells.characters, cells.starts[false], b"false", cells.lasts[false]))
+    known = true | false
+    return [pa.array(true[:, column], mask=~known[:, column]) for column in np.flatnonzero(columns)]
+
+
+def _numbers(cells: _Cells, columns: Flags, offsets: Any) -> list[Any]:
+    """The columns, int64 where no number has a point or an exponent.
+
+    Raises:
+        _NotAlike, pa.ArrowInvalid: one is none, or so large that it may be a whole one that a float64 cannot hold.
+    """
+    said = _said(cells, columns, offsets)
+    values = np.frombuffer(said.cast(pa.float64()).buffers()[1], np.float64).reshape(*cells.first.shape, 2)
+    values = np.ascontiguousarray(values[:, columns, 0].T)
+    if cells.null is not None:
+        values[cells.null[:, columns].T] = 0.0
+    whole, exact = (values == np.rint(values)).all(axis=1), np.abs(values).max(axis=1) < EXACT
+    found = []
+    for index, column in enumerate(np.flatnonzero(columns).tolist()):
+        numbers = _whole(_of(said, [column], len(columns))) if whole[index] else None
+        if numbers is None:
+            _need(exact[index])
+            numbers = _reals(values[index], None if cells.null is None else ~cells.null[:, column])
+        found.append(numbers)
+    return found
+
+
+def _whole(texts: Any) -> Any:
+    """The numbers as int64; None where one has a point, an exponent or more than 64 bits."""
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _reals(values: NDArray[np.float64], known: Flags | None) -> Any:
+    """The values as Arrow has them, not copied."""
+    valid = None if known is None or known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(values)])
+
+
 def _need(holds: bool | np.bool_) -> None:
     if not holds:
         raise _NotAlike
-
-
-_READ: Final = {'"': _texts, "t": _truths, "n": _nulls, "0": _numbers}
