@@ -7,6 +7,7 @@ from exporter.metrics.labels import LABELS_METRICS
 from exporter.metrics.onset import ONSET
 from exporter.metrics.performance import PERFORMANCE
 from exporter.metrics.quality import QUALITY
+from exporter.metrics.shift import SHIFT
 from exporter.metrics.slices import SLICES
 from exporter.metrics.spec import FactMetric, Metric, WindowMetric
 from exporter.metrics.traffic import TRAFFIC
@@ -18,6 +19,7 @@ METRICS: tuple[Metric, ...] = (
     *PERFORMANCE,
     *ESTIMATED,
     *LABELS_METRICS,
+    *SHIFT,
     *SLICES,
     *ONSET,
     *ADVICE,

@@ -90,6 +90,8 @@ LABELS: Mapping[str, str] = {
     "dimension": "a configured slice dimension",
     "value": "a value of that dimension; `other` for all that had no place",
     "check": "what is wrong with a feature's values: missing, invalid, out_of_range, unseen, constant, unit_change",
+    "cause": "why performance changed: quality, prior, covariate, concept, unexplained; see "
+    "[shift-ledger.md](shift-ledger.md)",
     "shape": "how a change came: sudden, gradual, recurring (at this hour yesterday, or last week), temporary (over)",
     "slo": "a service-level objective by its name in the configuration",
     "reference": "bins id of a reference",
