@@ -3,11 +3,12 @@
 import gzip
 import tracemalloc
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pytest
 
-from exporter.sources.file_content import BrokenContent, Window, first_line, head_of, sniffed
+from exporter.sources.file_content import PRINT_BYTES, BrokenContent, Window, digest, first_line, head_of, sniffed
 
 TEXT = b"".join(b"%d,%s\n" % (number, b"x" * (number % 50)) for number in range(20_000))
 
@@ -26,6 +27,23 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str | Non
     path = tmp_path / "log"
     path.write_bytes(compressed(TEXT, request.param))
     return str(path), request.param
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_lines_are_peeked_wherever_one_stands(file: tuple[str, str | None], seed: int) -> None:
+    """Mixed with peeks of other sizes, and with moves that do not go as far as what was peeked at."""
+    random = Random(seed)
+    window = Window(*file, 0)
+    while window.position < len(TEXT):
+        size = random.choice([1, 30, 1000, 70_000, 300_000])
+        content = TEXT[window.position : window.position + size]
+        lines = content[: content.rfind(b"\n") + 1] or content
+        peeked = window.peek_lines(size) if random.random() < 0.7 else window.peek(size)
+        assert peeked in (lines, content)
+        assert window.peek_lines(size) == lines
+        window.advance(random.choice([len(lines), len(lines), random.randrange(len(lines) + 1)]))
+        assert window.tail == digest(TEXT[max(0, window.position - PRINT_BYTES) : window.position])
+    window.close()
 
 
 @pytest.mark.parametrize("position", [0, 1, 1023, 1024, 200_000, len(TEXT)])

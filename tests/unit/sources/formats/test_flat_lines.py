@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.sources.formats import flat_lines
 from exporter.sources.formats.flat_lines import flat_table
 from exporter.sources.formats.jsonl import JsonLines
 from exporter.sources.formats.lines import Block, Parsed
@@ -54,7 +55,8 @@ def log(rows: int, seed: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", ":  ")])
-def test_a_log_is_read_in_pieces_as_it_is_in_one(separators: tuple[str, str]) -> None:
+def test_a_log_is_read_in_pieces_as_it_is_in_one(separators: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flat_lines, "_PIECE_BYTES", 1 << 16)
     lines = [json.dumps(json.loads(line), separators=separators, ensure_ascii=False) for line in log(9_000)]
     content = ("\n".join(lines) + "\n").encode()
     table = flat(content)
@@ -93,6 +95,15 @@ def test_a_log_is_read_in_pieces_as_it_is_in_one(separators: tuple[str, str]) ->
         LIKE.replace("0.5", "-.5"),
         LIKE.replace("0.5", "5."),
         LIKE.replace("0.5", "5.e1"),
+        LIKE.replace("0.5", "-5.E1"),
+        LIKE.replace("0.5", "-0"),
+        LIKE.replace("1,", "-0,"),
+        LIKE.replace('"x"', '"y"'),
+        LIKE.replace('"x":', '"x" :'),
+        LIKE.replace('"x"', '":x"'),
+        LIKE.replace('"x"', '"' + "x" * 200 + '"'),
+        LIKE.replace('"2024-01-01T00:00:00Z"', '":"'),
+        LIKE.replace('"2024-01-01T00:00:00Z"', '"a\x1fb"'),
         LIKE.replace("0.5", "5e"),
         LIKE.replace("0.5", "1e5.5"),
         LIKE.replace("0.5", "NaN"),
@@ -152,6 +163,62 @@ def test_whole_numbers_of_64_bits_stay_what_they_are() -> None:
     table = flat("".join(f'{{"a":{number}}}\n' for number in numbers).encode())
     assert table is not None
     assert table["a"].to_pylist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kind"),
+    [
+        ("1", "0.5", "double"),
+        ("0.5", "1", "double"),
+        ("null", "1", "int64"),
+        ("null", "true", "bool"),
+        ('"a"', "null", "string"),
+        ("9007199254740991", "0.5", "double"),
+        ("9007199254740992", "0.5", None),
+        ("-9007199254740992", "0.5", None),
+        ("1", '"a"', None),
+        ("1", "true", None),
+        ("true", '"a"', None),
+    ],
+)
+def test_pieces_of_unlike_types_are_one_block(
+    early: str, late: str, kind: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flat_lines, "_PIECE_BYTES", 1 << 10)
+    content = "".join(f'{{"a":{early if line < 1500 else late},"b":1}}\n' for line in range(3000)).encode()
+    table = flat(content)
+    assert (None if table is None else str(table.schema.field("a").type)) == kind
+    same(content)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LIKE.replace("2024-01-01T00:00:00Z", "a, b"),
+        LIKE.replace("2024-01-01T00:00:00Z", "{a: 1}, [1.e5] \x7f \u2028"),
+        LIKE.replace("2024-01-01T00:00:00Z", "grüße, 漢字, 🙂"),
+        LIKE.replace("2024-01-01T00:00:00Z", ""),
+        LIKE.replace("2024-01-01T00:00:00Z", "null,"),
+        LIKE.replace('"x"', '"a longer name, with a comma: x.e1"'),
+        LIKE.replace('"x"', '"größe"'),
+        LIKE.replace("0.5", "1E-5").replace("1,", "-9223372036854775808,"),
+        LIKE.replace(",", " ,  ").replace("{", " { "),
+    ],
+)
+def test_what_stands_in_texts_and_names_is_no_hindrance(line: str) -> None:
+    content = f"{line}\n".encode() * 8
+    assert flat(content) is not None
+    same(content)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_every_character_counts(place: int) -> None:
+    """Any one character of a line replaced by another: the same rows, or left to others."""
+    lines = [LIKE] * 7
+    for index in range(len(LIKE)):
+        for character in '"{}:,e.-+0n \t\r':
+            changed = LIKE[:index] + character + LIKE[index + 1 :]
+            same("".join(one + "\n" for one in [*lines[:place], changed, *lines[place:]]).encode())
 
 
 def test_after_lines_that_are_not_alike_it_is_tried_again() -> None:
