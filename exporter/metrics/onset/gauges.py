@@ -43,16 +43,14 @@ def _shape(family: Family) -> Callable[[Evaluation], Iterator[Sample]]:
 
 
 def first(evaluation: Evaluation) -> Onset:
-    """The onset of the model's drift: the earliest of its drifted features, those that only recur aside.
+    """The onset of the model's drift: the earliest of its most drifted features, those that only recur aside.
 
     Raises:
-        NoData: no feature drifted, or of one of them it is not known when it began.
+        NoData: no feature drifted, or one of them before all that is kept.
     """
-    found = onsets(evaluation)
-    features = [onset for (kind, _), onset in found.onsets.items() if kind == "feature"]
-    if not features or found.skipped or any(each is None for each in features):
+    known = [onset for _, onset in _each(evaluation, "feature")]
+    if not known:
         raise NoData
-    known = [each for each in features if each is not None]
     lasting = [each for each in known if each.shape != "recurring"] or known
     if any(np.isnan(each.at) for each in lasting):
         raise NoData

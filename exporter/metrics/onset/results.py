@@ -1,12 +1,13 @@
 """Onsets of all that is wrong with a window, found once a pane: nothing is read or searched while all is calm."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from exporter.metrics.drift import verdict as drift
+from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.variables import Kind
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.history import History
@@ -17,15 +18,15 @@ from exporter.metrics.onset.subjects import Subject, bad_values, feature, output
 from exporter.metrics.performance.results import results
 from exporter.metrics.quality.results import CHECKS
 from exporter.metrics.quality.results import verdicts as quality
-from exporter.metrics.quality.table import Table
 from exporter.metrics.spec import NoData
 from exporter.profile.reference import Reference
 
+Made = TypeVar("Made", bound=Subject | None)
 Family = Literal["feature", "prediction", "label", "quality", "performance"]
 Name = tuple[Family, tuple[str, ...]]
 """What has an onset: the family, and its own labels (feature; feature and check; metric)."""
 
-MOST = 15
+MOST = 10
 """Features, and checks, whose onset is asked for at once: the largest effects first. It bounds what a cycle costs."""
 
 
@@ -35,12 +36,10 @@ class Found:
 
     Attributes:
         onsets: by name; None where nothing can be said.
-        skipped: detected features whose onset was not asked for.
     """
 
     end: int
     onsets: dict[Name, Onset | None]
-    skipped: int = 0
 
 
 def onsets(evaluation: Evaluation) -> Found:
@@ -56,10 +55,7 @@ def _onsets(evaluation: Evaluation) -> Found:
     reference, history = evaluation.reference, evaluation.history
     if reference is None or history is None or reference.id != evaluation.layout.id:
         raise NoData
-    subjects = dict(_detected(evaluation, reference))
-    drifted = [name for name in subjects if name[0] == "feature"]
-    for name in drifted[MOST:]:
-        del subjects[name]
+    subjects = dict(_subjects(evaluation, reference, _drifted(evaluation)[:MOST]))
     before: Found | None = evaluation.memory.get("onsets")
     end = evaluation.window.end
     known = before.onsets if before is not None and before.end == end else {}
@@ -67,7 +63,7 @@ def _onsets(evaluation: Evaluation) -> Found:
     found = {name: known[name] for name in subjects if name in known}
     if wanted:
         found |= _search(evaluation, reference, history, wanted)
-    result = Found(end, found, max(len(drifted) - MOST, 0))
+    result = Found(end, found)
     evaluation.memory["onsets"] = result
     return result
 
@@ -93,32 +89,38 @@ def _search(
     return found
 
 
-def _detected(evaluation: Evaluation, reference: Reference) -> Iterator[tuple[Name, Subject]]:
-    """All that is wrong with a window; features by falling effect."""
-    yield from _features(evaluation)
+def _subjects(evaluation: Evaluation, reference: Reference, drifted: Sequence[str]) -> Iterator[tuple[Name, Subject]]:
+    """All that is wrong with a window, the `drifted` features first."""
+
+    def subject(key: Hashable, make: Callable[[], Made]) -> Made:
+        return remember(reference, ("onset subject", key), make)
+
+    layout = evaluation.layout
+    for name in drifted:
+        yield ("feature", (name,)), subject(name, lambda: feature(layout, name))  # noqa: B023 - called at once
     for family, kind in _OUTPUTS:
-        subject = output(reference, kind)
-        if subject is not None and _output_drifted(evaluation, kind):
-            yield (family, ()), subject
-    yield from _checks(evaluation)
-    for result in _performance(evaluation):
-        measured = performance(evaluation.layout, result)
+        found = subject(kind, lambda: output(reference, kind))  # noqa: B023
+        if found is not None and _output_drifted(evaluation, kind):
+            yield (family, ()), found
+    for name, check in _checks(evaluation):
+        yield ("quality", (name, check)), subject((name, check), lambda: bad_values(layout, name, check))  # noqa: B023
+    for metric in _degraded(evaluation):
+        measured = subject(("performance", metric), lambda: performance(layout, metric))  # noqa: B023
         if measured is not None:
-            yield ("performance", (result,)), measured
+            yield ("performance", (metric,)), measured
 
 
 _OUTPUTS: tuple[tuple[Family, Kind], ...] = (("prediction", "prediction"), ("label", "labels"))
 
 
-def _features(evaluation: Evaluation) -> Iterator[tuple[Name, Subject]]:
+def _drifted(evaluation: Evaluation) -> list[str]:
+    """Detected features by falling effect."""
     try:
         found = drift.verdicts(evaluation, "features")
     except NoData:
-        return
+        return []
     order = np.argsort(-found.effect / found.threshold)
-    for number in order[found.detected[order] == 1]:
-        name = found.variables.names[number]
-        yield ("feature", (name,)), feature(evaluation.layout, name)
+    return [found.variables.names[number] for number in order[found.detected[order] == 1]]
 
 
 def _output_drifted(evaluation: Evaluation, kind: Kind) -> bool:
@@ -128,18 +130,17 @@ def _output_drifted(evaluation: Evaluation, kind: Kind) -> bool:
         return False
 
 
-def _checks(evaluation: Evaluation) -> Iterator[tuple[Name, Subject]]:
+def _checks(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Features and what is wrong with them."""
     try:
         detected = quality(evaluation).detected
     except NoData:
-        return
-    names = Table.of(evaluation.layout).names
-    for number, check in np.argwhere(detected == 1)[:MOST].tolist():
-        found = bad_values(evaluation.layout, names[number], CHECKS[check])
-        yield ("quality", (names[number], CHECKS[check])), found
+        return []
+    names = tuple(evaluation.layout.features)
+    return [(names[number], CHECKS[check]) for number, check in np.argwhere(detected == 1)[:MOST].tolist()]
 
 
-def _performance(evaluation: Evaluation) -> list[str]:
+def _degraded(evaluation: Evaluation) -> list[str]:
     if evaluation.counts.labels <= 0:
         return []
     return [result.metric.name for result in results(evaluation) if result.degraded]
