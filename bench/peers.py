@@ -136,7 +136,7 @@ def _own() -> None:
             counted = time.perf_counter()
             worker.evaluate()
             evaluated = time.perf_counter()
-            taken.append(evaluated - (counted if name == FILES[0] else began))
+            taken.append(evaluated - (began if taken else counted))
     print(*taken)
 
 
