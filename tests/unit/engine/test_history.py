@@ -12,6 +12,7 @@ from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.scattered import Addition, Scattered
 from exporter.state.store import Store
+from tests.exporters import NOW, Exporter, reference_rows, row
 
 LAYOUT = Layout(task="regression")
 PANE = 600
@@ -113,3 +114,29 @@ def test_a_forgotten_version_is_read_anew(panes: Panes) -> None:
     before = read(histories, [ROWS])
     histories.forget("v")
     assert (read(histories, [ROWS]) == before).all()
+
+
+def test_onset_of_a_drift_in_a_log(tmp_path: Path) -> None:
+    """From the lines of a log to *since when*; the same after a restart, and nothing of what is calm."""
+    exporter = Exporter(tmp_path)
+    exporter.fit([{name: value for name, value in each.items() if name != "ts"} for each in reference_rows()])
+    rng, began = np.random.default_rng(8), 6 * HOUR
+    agos = np.arange(3 * DAY, 0, -60)
+    values = rng.normal(10, 3, len(agos)) + 4 * (agos <= began)
+    carriers = rng.choice([each["carrier"] for each in reference_rows()], len(agos))
+    exporter.predict(
+        *(
+            row(number, ago=int(ago), x=float(value), carrier=str(carrier))
+            for number, (ago, value, carrier) in enumerate(zip(agos, values, carriers, strict=True))
+        )
+    )
+    exporter.read()
+    found = exporter.samples()
+    onset = found["ml_feature_drift_onset_timestamp_seconds"]
+    assert {feature for _, _, feature in onset} == {"x"}
+    assert abs(onset["unversioned", "1d", "x"] - (NOW - began)) <= 2 * 300
+    assert found["ml_feature_drift_shape"]["unversioned", "1d", "x", "sudden"] == 1.0
+    exporter.restart()
+    exporter.read()
+    assert exporter.samples()["ml_feature_drift_onset_timestamp_seconds"] == onset
+    exporter.close()
