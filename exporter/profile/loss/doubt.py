@@ -8,8 +8,8 @@ The error's variance grows with the shift as that of a regression on one-hot col
 
     D = Σ_v Σ_c (p_vc - q_vc)² / q_vc       p, q: shares of coarse code c of variable v in the window, in the reference
 
-and `doubt` is the factor: Σ (error² - chance) / Σ D over all drawn weights, or where that is less what the residual
-variance over all fitted rows gives, as for any regression.
+and `doubt` is the factor. It is at least residual variance / fitted rows, as for any such regression. Where errors on
+held-out chunks are larger than chance and that explain, by two standard errors over the chunks, it is what they say.
 """
 
 import numpy as np
@@ -19,19 +19,23 @@ from exporter.profile.loss.boost import Ints, Term
 
 TILTS = 60
 _SPANS = 20
+_SURE = 2.0
 _STRENGTH = (0.1, 1.2)
 _SHARE = 0.6
 """Of the variables that take part in a direction."""
 
 
 def standard_ranks(variables: list[Term]) -> Floats:
-    """(n, V) ranks of the codes, mean 0 and variance 1."""
+    """(n, V) ranks of the codes as log-odds, which have ends as long as most values do; mean 0 and variance 1."""
     columns = []
     for term in variables:
         rows = np.bincount(term.codes, minlength=term.width)
-        rank = (np.cumsum(rows) - rows / 2) / rows.sum() - 0.5
-        spread = np.sqrt((rows @ (rank * rank)) / rows.sum())
-        columns.append((rank / max(float(spread), 1e-9))[term.codes].astype(np.float32))
+        rank = (np.cumsum(rows) - rows / 2) / rows.sum()
+        inside = np.clip(rank, 0.5 / rows.sum(), 1.0 - 0.5 / rows.sum())
+        odds = np.log(inside / (1.0 - inside))
+        odds -= rows @ odds / rows.sum()
+        spread = np.sqrt(rows @ (odds * odds) / rows.sum())
+        columns.append((odds / max(float(spread), 1e-9))[term.codes].astype(np.float32))
     return np.stack(columns, axis=1)
 
 
@@ -62,16 +66,23 @@ def _along(ranks: Floats, random: np.random.Generator, variables: int) -> Floats
 
 
 def errors(weights: Floats, left: Floats) -> Floats:
-    """(count, L) of the held-out residuals `left` (n, L): by how much the weighted mean was missed."""
+    """(count, L) by how much weighted means were missed; `left` (n, L) are residuals of rows not fitted to."""
     missed: Floats = weights @ left
     return missed
 
 
-def chance(weights: Floats, left: Floats) -> Floats:
-    """(count, L) variance that `errors` would have if nothing but chance were in the residuals."""
-    centred = weights - 1.0 / weights.shape[1]
-    variance: Floats = (centred * centred) @ (left * left)
-    return variance
+def excess(weights: Floats, left: Floats, chunk: Ints) -> Floats:
+    """(chunks, count, L) squared errors of each chunk's weighted means, less what is chance.
+
+    Chunks are looked at one by one: taken together, their errors cancel, as each chunk's rows are among those that the
+    others' models know.
+    """
+    found = np.empty((int(chunk.max()) + 1, len(weights), left.shape[1]))
+    for number in range(len(found)):
+        inside = chunk == number
+        own = weights[:, inside] / weights[:, inside].sum(axis=1, keepdims=True)
+        found[number] = (own @ left[inside]) ** 2 - (own * own) @ (left[inside] ** 2)
+    return found
 
 
 def shift(p: Floats, q: Floats, n: float) -> float:
@@ -100,10 +111,11 @@ def weighted_shifts(weights: Floats, variables: list[Term]) -> Floats:
     return np.maximum(total, 0.0)
 
 
-def learn_doubt(missed: Floats, by_chance: Floats, shifts: Floats, residual: Floats, rows: int) -> Floats:
-    """(L,) variance of the model's error for each unit of D."""
-    excess = (missed * missed - by_chance).sum(axis=0) / max(float(shifts.sum()), 1e-9)
-    doubt: Floats = np.maximum(excess, residual / rows)
+def learn_doubt(beyond: Floats, shifts: Floats, residual: Floats, rows: int) -> Floats:
+    """(L,) variance of the model's error for each unit of D, from what errors have `beyond` chance (`excess`)."""
+    by_chunk = (beyond - residual / rows).sum(axis=1) / max(float(shifts.sum()), 1e-9)
+    sure = by_chunk.mean(axis=0) - _SURE * by_chunk.std(axis=0) / np.sqrt(len(by_chunk) - 1)
+    doubt: Floats = np.maximum(sure, residual / rows)
     return doubt
 
 

@@ -22,10 +22,10 @@ from exporter.profile.loss.boost import Ints, Sums, Term, boost, pair, single, s
 from exporter.profile.loss.carried import carry
 from exporter.profile.loss.doubt import (
     between_chunks,
-    chance,
     chunks,
     draw_weights,
     errors,
+    excess,
     learn_doubt,
     standard_ranks,
     weighted_shifts,
@@ -186,13 +186,12 @@ def _judge(terms: list[Term], rough: list[Term], losses: Floats, random: np.rand
         for place, tables in enumerate(boost(terms, others, _ROUNDS)):
             left[place][inside] -= value(terms, tables, some[inside])
     judged = [Term(term.codes[some], term.width, term.roughness) for term in rough]
-    weights = draw_weights(standard_ranks(judged), random)
-    missed = [errors(weights, each) for each in left]
-    best = np.argmin([(each * each).sum(axis=0) for each in missed], axis=0)
+    singles = [Term(term.codes[some], term.width, term.roughness) for term in terms[: len(rough)]]
+    weights = draw_weights(standard_ranks(singles), random)
+    best = np.argmin([(errors(weights, each) ** 2).sum(axis=0) for each in left], axis=0)
     own = np.stack([left[place][:, loss] for loss, place in enumerate(best)], axis=1)
-    off = np.stack([missed[place][:, loss] for loss, place in enumerate(best)], axis=1)
-    residual = own.var(axis=0)
-    doubt = learn_doubt(off, chance(weights, own), weighted_shifts(weights, judged), residual, rows)
+    residual, chunk = own.var(axis=0), np.searchsorted(edges, some, side="right") - 1
+    doubt = learn_doubt(excess(weights, own, chunk), weighted_shifts(weights, judged), residual, rows)
     return whole, _Judged(tuple(_ROUNDS[place] for place in best), residual, between_chunks(own), doubt)
 
 
