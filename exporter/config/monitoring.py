@@ -134,6 +134,12 @@ class ThresholdsSection(Section):
     quality_ratio: Ratio = Field(
         default=0.01, description="Least rise of the share of bad values that counts.", examples=[0.01]
     )
+    blind_change: Ratio = Field(
+        default=0.1,
+        description="Share of a performance metric's reference value: where the labels cannot show a fall by so much, "
+        "it is called blind.",
+        examples=[0.1],
+    )
     performance: dict[str, BoundsSection] = Field(
         default_factory=dict,
         description="Metric → bounds set by hand; without them they are learned from the reference.",

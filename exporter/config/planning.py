@@ -200,6 +200,7 @@ def _thresholds(section: ThresholdsSection) -> Thresholds:
         min_slice=section.min_slice,
         min_blocks=section.min_blocks,
         quality_ratio=section.quality_ratio,
+        blind_change=section.blind_change,
         performance={metric: (bounds.lower, bounds.upper) for metric, bounds in section.performance.items()},
         methods=tuple(section.methods),
     )

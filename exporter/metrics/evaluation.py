@@ -39,6 +39,7 @@ class Thresholds:
         min_slice: rows below which a slice is not exposed (privacy and noise).
         min_blocks: reference windows needed for a verdict.
         quality_ratio: least rise of the share of bad values that counts.
+        blind_change: share of a metric's reference value; where labels cannot show a fall by so much, it is blind.
         performance: metric → (lower, upper), None where learned from the reference.
         methods: drift distances exposed.
     """
@@ -51,6 +52,7 @@ class Thresholds:
     min_slice: int = 30
     min_blocks: int = 20
     quality_ratio: float = 0.01
+    blind_change: float = 0.1
     performance: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     methods: tuple[str, ...] = ("jensen_shannon",)
 

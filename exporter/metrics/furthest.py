@@ -53,8 +53,11 @@ class Furthest:
         p: Floats = np.where(known, self.share * np.exp(_exceed(times, self.count)), 0.0)
         return p
 
-    def quantile(self, level: float) -> Floats:
-        """What is exceeded with probability `level`; 0 where nothing is known. Newton's method on a convex function."""
+    def quantile(self, level: Floats) -> Floats:
+        """What is exceeded with probability `level` (broadcast); 0 where nothing is known.
+
+        By Newton's method on a convex function.
+        """
         times = np.zeros_like(self.count)
         for _ in range(_NEWTON_STEPS):
             slope = digamma(1 + times) - digamma(1 + self.count + times)

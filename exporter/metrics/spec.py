@@ -103,6 +103,7 @@ LABELS: Mapping[str, str] = {
     "something is recommended",
     "action": "what is recommended, see [advice.md](advice.md)",
     "subject": "what a recommendation is about: a feature, `dimension=value`, a version, an objective, or nothing",
+    "age": "age of predictions, the band that ends there: `1h`, `6h` (over 1 h), `1d`, `3d`, `7d`, `14d`, `28d`",
     "collector": "part of the exporter that is read at scrape time",
     "python": "Python's version",
 }

@@ -63,6 +63,11 @@ def _threshold(evaluation: Evaluation) -> Iterable[Sample]:
     return by_feature(found, found.threshold)
 
 
+def _detectable(evaluation: Evaluation) -> Iterable[Sample]:
+    found = verdicts(evaluation, "features")
+    return by_feature(found, found.detectable)
+
+
 def _pvalue(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
     return by_feature(found, found.pvalue)
@@ -121,6 +126,13 @@ FEATURE_DRIFT_THRESHOLD = WindowMetric(
     labels=("feature",),
     rank=40,
 )
+FEATURE_DRIFT_MIN_DETECTABLE_EFFECT = WindowMetric(
+    name="ml_feature_drift_min_detectable_effect",
+    help="Smallest effect on a feature that would be detected in four windows of five; absent: no verdict.",
+    compute=_detectable,
+    labels=("feature",),
+    rank=40,
+)
 FEATURE_DRIFT_PVALUE = WindowMetric(
     name="ml_feature_drift_pvalue",
     help="Probability of a feature's distance without drift, not corrected for many features; absent if not tested.",
@@ -151,6 +163,7 @@ FEATURE_DRIFT_METRICS = (
     FEATURE_DRIFT_EFFECT,
     FEATURE_DRIFT_NOISE_FLOOR,
     FEATURE_DRIFT_THRESHOLD,
+    FEATURE_DRIFT_MIN_DETECTABLE_EFFECT,
     FEATURE_DRIFT_PVALUE,
     FEATURE_DRIFT_DETECTED,
     DRIFTED_FEATURES_RATIO,

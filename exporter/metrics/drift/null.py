@@ -86,14 +86,25 @@ class Null:
         raised: Floats = np.minimum(np.maximum(p, self.furthest.pvalue(distance - self.noise)) * self.caution, 1.0)
         return raised
 
-    def floor(self, level: float) -> Floats:
-        """(F,) the plug-in distance, √JS², that windows without drift stay under with probability `level`."""
+    def exceeded(self, probability: Floats) -> Floats:
+        """(F,) the distance, -ln(1 - JS²), that windows without drift exceed with `probability` (F,)."""
         known = self.uncertainty >= _MANY
         bounded = np.where(known, _MANY, self.uncertainty)
-        height = np.where(known, chdtri(self.freedom, 1 - level), self.freedom * fdtri(self.freedom, bounded, level))
-        highest = np.maximum(self.shift + self.scale * height, self.noise + self.furthest.quantile(level))
-        value: Floats = np.sqrt(-np.expm1(-np.maximum(highest, 0.0)))
+        height = np.where(
+            known, chdtri(self.freedom, probability), self.freedom * fdtri(self.freedom, bounded, 1 - probability)
+        )
+        highest = np.maximum(self.shift + self.scale * height, self.noise + self.furthest.quantile(probability))
+        distance: Floats = np.maximum(highest, 0.0)
+        return distance
+
+    def floor(self, level: float) -> Floats:
+        """(F,) the plug-in distance, √JS², that windows without drift stay under with probability `level`."""
+        value: Floats = np.sqrt(-np.expm1(-self.exceeded(np.full(len(self.mean), 1 - level))))
         return value
+
+    def significant(self, probability: float) -> Floats:
+        """(F,) the least distance, -ln(1 - JS²), whose p-value is at most `probability`."""
+        return self.exceeded(probability / self.caution)
 
 
 def null(moments: NullMoments, n: Floats, m: Floats) -> Null:

@@ -25,6 +25,7 @@ from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import FLOOR_QUANTILE, null
 from exporter.metrics.drift.nulls import Nulls, nulls_of
 from exporter.metrics.drift.pair import Mask, Pair
+from exporter.metrics.drift.power import detectable
 from exporter.metrics.drift.variables import Kind, Variables, counted_as, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.spec import NoData
@@ -45,6 +46,7 @@ class Verdicts:
         effect: (F,) bias-corrected Jensen-Shannon distance.
         noise_floor: (F,) plug-in distance that calm windows of this size stay under in 99 of 100 cases.
         threshold: (F,) least effect that counts.
+        detectable: (F,) smallest effect that is detected in four windows of five.
         pvalue: (F,) NaN where not tested.
         detected: (F,) 0 or 1, NaN where not tested.
         least: values that a variable needs.
@@ -59,6 +61,7 @@ class Verdicts:
     effect: Floats
     noise_floor: Floats
     threshold: Floats
+    detectable: Floats
     pvalue: Floats
     detected: Floats
     least: int
@@ -131,7 +134,8 @@ def judge(
         tested &= (prepared.moments.windows >= thresholds.min_blocks) & (prepared.moments.freedom >= LEAST_FREEDOM)
     pvalue = np.where(tested, expected.pvalue(unbounded(squared)), np.nan)
     threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
-    drifted = rejected(pvalue, thresholds.false_discovery_rate) & (effect > threshold)
+    rate = thresholds.false_discovery_rate
+    drifted = rejected(pvalue, rate) & (effect > threshold)
     return Verdicts(
         variables=variables,
         pair=pair,
@@ -140,6 +144,7 @@ def judge(
         effect=effect,
         noise_floor=np.where(tested, expected.floor(FLOOR_QUANTILE), np.nan),
         threshold=threshold,
+        detectable=np.where(tested, detectable(expected, threshold, rate, int(tested.sum())), np.nan),
         pvalue=pvalue,
         detected=np.where(tested, drifted, np.nan),
         least=least,

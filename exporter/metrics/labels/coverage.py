@@ -9,7 +9,7 @@ at all. A window of length L that ended `lag` ago, with predictions spread evenl
 The mean is exact for this F: a bucket [a, b] gives ∫ (F_a + (F_b - F_a) ln(t / a) / ln(b / a)) dt in closed form.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -20,16 +20,18 @@ from exporter.profile.reference import Reference
 
 _LEAST_AGE = 1.0
 """Seconds; where the logarithm of ages begins. Labels within a second come with their prediction."""
+_INSTANT = 1e-3
+"""Seconds that a stretch of ages has at least."""
 
 
 def _coverage(evaluation: Evaluation) -> Iterator[Sample]:
     answered = evaluation.counts.rows - float(evaluation.counts["errors"].sum())
-    if answered <= 0 or not _labelled(evaluation):
+    if answered <= 0 or not labelled(evaluation):
         raise NoData
     yield (), evaluation.counts.labels / answered
 
 
-def _labelled(evaluation: Evaluation) -> bool:
+def labelled(evaluation: Evaluation) -> bool:
     """True if labels exist for this model at all: some are here, or the reference has some."""
     reference = evaluation.reference
     return evaluation.counts.labels > 0 or (reference is not None and reference.total.labels > 0)
@@ -49,14 +51,24 @@ def expected_coverage(reference: Reference, youngest: float, oldest: float) -> f
     Raises:
         NoData: the reference has no labels, or does not know when they came.
     """
+    told = promise(reference)
+    if told is None:
+        raise NoData
+    return float(told(np.array(youngest), np.array(oldest)))
+
+
+def promise(reference: Reference | None) -> Callable[[Floats, Floats], Floats] | None:
+    """`expected_coverage` of stretches of ages, any one shape; None where the reference does not tell."""
+    if reference is None:
+        return None
     total = reference.total
     answered = total.rows - float(total["errors"].sum())
     delays = total["label_delay"]
     if answered <= 0 or total.labels <= 0 or delays.sum() <= 0:
-        raise NoData
+        return None
     ages, shares = delay_curve(reference.layout.label_delay_bounds, delays)
     coverage = min(total.labels / answered, 1.0)
-    return coverage * mean_share(ages, shares, youngest, oldest)
+    return lambda youngest, oldest: coverage * mean_share(ages, shares, youngest, oldest)
 
 
 def delay_curve(bounds: tuple[float, ...], delays: Floats) -> tuple[Floats, Floats]:
@@ -66,19 +78,24 @@ def delay_curve(bounds: tuple[float, ...], delays: Floats) -> tuple[Floats, Floa
     return ages, shares
 
 
-def mean_share(ages: Floats, shares: Floats, youngest: float, oldest: float) -> float:
-    """Mean of F over ages from `youngest` to `oldest`; F is linear in log(age) between its knots, 0 before, 1 after."""
-    low, high = max(youngest, 0.0), max(oldest, youngest + 1e-6)
-    cuts = np.unique(np.clip(np.concatenate(([low, high], ages)), low, high))
-    start, stop = cuts[:-1], cuts[1:]
-    inside = (start >= ages[0]) & (stop <= ages[-1])
-    at = np.clip(np.searchsorted(ages, (start + stop) / 2, side="right") - 1, 0, len(ages) - 2)
-    a, b, fa, fb = ages[at], ages[at + 1], shares[at], shares[at + 1]
-    safe, end = np.where(inside, start, a), np.where(inside, stop, b)
-    logs = end * (np.log(end / a) - 1) - safe * (np.log(safe / a) - 1)
-    area = fa * (end - safe) + (fb - fa) / np.log(b / a) * logs
-    area = np.where(inside, area, np.where(start >= ages[-1], stop - start, 0.0))
-    return float(np.clip(area.sum() / (high - low), 0.0, 1.0))
+def mean_share(ages: Floats, shares: Floats, youngest: Floats, oldest: Floats) -> Floats:
+    """Means of F over ages from `youngest` to `oldest`, any one shape; F is 0 before its knots, 1 after."""
+    low = np.maximum(youngest, 0.0)
+    high = np.maximum(oldest, low + _INSTANT)
+    mean: Floats = np.clip((_area(ages, shares, high) - _area(ages, shares, low)) / (high - low), 0.0, 1.0)
+    return mean
+
+
+def _area(ages: Floats, shares: Floats, until: Floats) -> Floats:
+    """∫ F from 0, of a piece [a, b]: F_a (t - a) + (F_b - F_a) (t ln(t / a) - t + a) / ln(b / a)."""
+    a, b, fa, fb = ages[:-1], ages[1:], shares[:-1], shares[1:]
+    slope = (fb - fa) / np.log(b / a)
+    before = np.concatenate(([0.0], np.cumsum(fa * (b - a) + slope * (b * np.log(b / a) - b + a))))
+    at = np.clip(np.searchsorted(ages, until, side="right") - 1, 0, len(a) - 1)
+    t = np.clip(until, ages[0], ages[-1])
+    inside = before[at] + fa[at] * (t - a[at]) + slope[at] * (t * np.log(t / a[at]) - t + a[at])
+    area: Floats = inside + np.maximum(until - ages[-1], 0.0)
+    return area
 
 
 COVERAGE = (

@@ -9,6 +9,8 @@ from exporter.profile.bins import Floats
 
 Z = 1.959963984540054
 """Two-sided 95 %."""
+FOUR_OF_FIVE = 0.8416212335729143
+"""One-sided 80 %: the power that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,3 +156,16 @@ def test_variables_that_differ_by_chance_alone_or_are_few_say_nothing():
     moved = [between(days(rng, 30, 0.3, 1000)) for _ in range(2)]
     assert Company.of([*chance, *moved]) == Company()
     assert Company.of([*moved, moved[0]]) != Company()
+
+
+@pytest.mark.parametrize("probability", [0.01, 1e-3])
+def test_what_is_exceeded_with_a_probability_has_it_as_its_pvalue(probability):
+    """Where the reference saw storms, too: the floor is as high as the p-values are large."""
+    rng = np.random.default_rng(5)
+    shares = rng.dirichlet(np.ones(20) * 50, size=20)
+    shares[3] = rng.dirichlet(np.ones(20))
+    blocks = np.array([rng.multinomial(3000, each) for each in shares]).astype(float)
+    found = expected(moments(blocks.sum(axis=0), between(blocks)), 3000, blocks.sum())
+    assert found.furthest.quantile(probability)[0] > 0
+    assert found.pvalue(found.exceeded(np.array([probability]))) == pytest.approx(probability * found.caution)
+    assert found.pvalue(found.significant(probability)) == pytest.approx(np.full(1, probability))

@@ -209,3 +209,28 @@ def test_what_was_prepared_goes_with_its_reference():
 def test_an_empty_sum_of_panes_raises_no_warning():
     with pytest.raises(NoData):
         verdicts(evaluation(known(), Counts.zero(SHAPE)), "features")
+
+
+@pytest.mark.parametrize(("n", "spread"), [(500, 0.0), (1000, 0.0), (1000, 0.1)])
+def test_a_drift_by_the_minimum_detectable_effect_is_found_in_about_four_windows_of_five(n, spread):
+    """A normal feature moved by δ σ has the effect √(δ² / (8 ln 2)). Half of it is not found in half of the windows."""
+    rng = np.random.default_rng(20)
+    of = known(days=60, spread=spread)
+    shift = judged(day(rng, n=n), of).detectable[0] * np.sqrt(8 * np.log(2))
+
+    def found(moved):
+        days = (day(rng, n=n, shift=moved, offset=spread * rng.normal()) for _ in range(100))
+        return np.mean([judged(each, of).detected[0] for each in days])
+
+    assert 0.65 <= found(shift) <= 0.95
+    assert found(shift / 2) < 0.5
+
+
+def test_more_rows_show_smaller_drifts_but_none_under_the_threshold():
+    rng = np.random.default_rng(21)
+    of = known(days=60)
+    found = [judged(day(rng, n=n), of) for n in (100, 300, 1000)]
+    effects = [each.detectable[0] for each in found]
+    assert effects == sorted(effects, reverse=True)
+    high = judged(day(rng), of, thresholds=Thresholds(drift_effect=0.5))
+    assert high.detectable[0] > 0.5

@@ -93,7 +93,8 @@ def test_longer_windows_than_the_reference_can_cut_borrow_from_shorter_ones(calm
 
 def test_too_few_labels_say_nothing(calm):
     found = samples(PERFORMANCE, evaluation_of(day(np.random.default_rng(7), 49), calm))
-    assert {"ml_performance_reference"} == set(found)
+    assert {"ml_performance_reference", "ml_performance_blind"} == set(found)
+    assert set(found["ml_performance_blind"].values()) == {1.0}
 
 
 def test_without_reference_there_is_no_verdict():
