@@ -18,17 +18,22 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The prediction log cannot be read: that no prediction comes follows from it.",
         ('alertname="MLExporterSourceDown"', 'source="predictions"'),
-        ('alertname=~"MLPredictionsStale|MLTrafficDrop|MLLabelsMissing"',),
+        ('alertname=~"MLPredictionsStale|MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
     ),
     (
         "The label log cannot be read: that labels are missing follows from it.",
         ('alertname="MLExporterSourceDown"', 'source="labels"'),
+        ('alertname=~"MLLabelsMissing|MLModelBlind"',),
+    ),
+    (
+        "Labels are missing: that they are too few to see a fall follows from it.",
         ('alertname="MLLabelsMissing"',),
+        ('alertname="MLModelBlind"',),
     ),
     (
         "No prediction comes at all: less traffic and fewer labels follow from it.",
         ('alertname="MLPredictionsStale"',),
-        ('alertname=~"MLTrafficDrop|MLLabelsMissing"',),
+        ('alertname=~"MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
     ),
     (
         "The data are broken: of course they look different.",

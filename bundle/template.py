@@ -98,6 +98,7 @@ def names_of(values: Values) -> Names:
         "models": values.models,
         "slo_availability": values.slo_availability,
         "page_metrics": values.page_metrics,
+        "blind_tiers": values.blind_tiers,
         "step": values.step,
         "day": Duration(86_400),
     }

@@ -131,6 +131,7 @@ class Values(Section):
     models: str
     slo_availability: str
     page_metrics: str
+    blind_tiers: str
     windows: dict[str, Windows]
     range: dict[str, Time]
     hold: dict[str, Time]

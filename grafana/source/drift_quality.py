@@ -14,6 +14,7 @@ PLAIN = [(None, "text")]
 COMPARED = [
     override("byName", "threshold", dashed(knobs.THRESHOLD, width=2)),
     override("byName", "noise floor", {**dashed(knobs.NOISE), "custom.lineStyle": {"fill": "dot", "dash": [2, 6]}}),
+    override("byName", "smallest effect seen", dashed(knobs.BLIND)),
     override("byFrameRefID", "C", {"custom.lineWidth": 1, "color": {"mode": "fixed", "fixedColor": knobs.SERIES[2]}}),
 ]
 

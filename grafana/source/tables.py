@@ -164,6 +164,9 @@ VERDICT = [
             "0": dashboard.ValueMappingResult(text=knobs.STATE_TEXTS[knobs.State.OK], color=knobs.OK_QUIET, index=0),
             "1": dashboard.ValueMappingResult(text="! detected", color=knobs.WARNING, index=1),
             "-1": dashboard.ValueMappingResult(text="–", color="transparent", index=2),
+            str(knobs.VERDICT_BLIND): dashboard.ValueMappingResult(
+                text=knobs.STATE_TEXTS[knobs.State.BLIND], color=knobs.BLIND_QUIET, index=3
+            ),
         }
     ),
     state_mapping(quiet=True)[1],

@@ -169,12 +169,13 @@ DISTANCE = Signal(
     unit="none",
     description="Effect (Jensen-Shannon distance without what chance adds) over time beside its threshold (dashed),"
     " and the plain distance beside the noise floor (dotted), which 99 of 100 calm windows of the reference keep"
-    " below.",
+    " below. Smallest seen: an effect that so many rows would show in four windows of five.",
     queries=lines(
         ("effect {{version}}", f"ml_feature_drift_effect{{{FOCUS}}}"),
         ("threshold", f"min by (feature) (ml_feature_drift_threshold{{{FOCUS}}})"),
         ("plain distance {{version}}", f'ml_feature_drift{{{FOCUS},method="jensen_shannon"}}'),
         ("noise floor", f"max by (feature) (ml_feature_drift_noise_floor{{{FOCUS}}})"),
+        ("smallest effect seen", f"max by (feature) (ml_feature_drift_min_detectable_effect{{{FOCUS}}})"),
     ),
     decimals=3,
     unknown="Unknown: too few rows in this window.",

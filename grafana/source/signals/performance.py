@@ -53,12 +53,21 @@ ALL_METRICS = Signal(
     title="All metrics",
     unit="none",
     description="Every metric of the window beside its 95 % interval, the reference's value, and the least and most"
-    " allowed; degraded ones first. Unknown: too few labels, or no threshold can be learned from so short a"
+    " allowed; degraded ones first. Sees: the smallest fall that these labels would show in four windows of five;"
+    " blind: that is too much. Unknown: too few labels, or no threshold can be learned from so short a"
     " reference. Est. is what inputs and scores alone let expect of all predictions, labelled or not, beside its"
     " verdict.",
     queries=columns(
         ("Value", f"{ONE} (ml_performance{{{WINDOW_OF}}})"),
-        ("Verdict", f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}})"),
+        (
+            "Verdict",
+            (
+                f"{ONE} (ml_performance_degraded{{{WINDOW_OF}}}) > 0"
+                f" or {knobs.VERDICT_BLIND} * ({ONE} (ml_performance_blind{{{WINDOW_OF}}}) > 0)"
+                f" or {ONE} (ml_performance_degraded{{{WINDOW_OF}}})"
+            ),
+        ),
+        ("Sees", f"{ONE} (ml_performance_min_detectable_change{{{WINDOW_OF}}})"),
         ("From", f'{ONE} (ml_performance_bound{{{WINDOW_OF},bound="lower"}})'),
         ("To", f'{ONE} (ml_performance_bound{{{WINDOW_OF},bound="upper"}})'),
         ("Ref.", f"{ONE} (ml_performance_reference{{{WINDOW_OF}}})"),
@@ -113,6 +122,20 @@ def delay(quantile: float) -> str:
         f" (rate(ml_label_delay_seconds_bucket{{{knobs.VERSION}}}[{knobs.RATE}])))"
     )
 
+
+MATURITY = Signal(
+    title="Labels by age of the prediction",
+    unit="percentunit",
+    description="Of the window's predictions of each age (up to so much, over the one before), the share whose truth is"
+    " known, beside the share expected from the reference's delays. Nothing up to some age: labels have stopped for so"
+    " long. Less up to some age: they come later. Less at all ages: a part is lost, look whether ids still match.",
+    queries=columns(
+        ("There", f"avg by (age) (ml_label_maturity_ratio{{{WINDOW_OF}}})"),
+        ("Expected", f"avg by (age) (ml_label_maturity_expected_ratio{{{WINDOW_OF}}})"),
+    ),
+    decimals=0,
+    unknown="Unknown: nobody sends labels, or too few predictions.",
+)
 
 DELAY = Signal(
     title="Label delay",

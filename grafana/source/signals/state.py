@@ -105,7 +105,8 @@ def overall(selector: str) -> str:
 MEANING = {
     "Performance": "Bad: a metric that pages (knobs: PAGE_METRICS) lies beyond its threshold, by more than chance;"
     " warning: another metric does, or, where labels are late, one that pages is expected to, going by inputs and"
-    " scores. Unknown: too few labels in this window, and no estimate. Look at the interval and at the slices, then at"
+    " scores. Blind: too few labels to show a fall that matters, and no estimate: choose a longer window, or wait."
+    " Unknown: no reference, or nobody sends labels. Look at the interval and at the slices, then at"
     " drift and quality for the cause.",
     "Drift": "Warning: at least one feature, the predictions or the labels are distributed otherwise than in the"
     " reference, by more than the threshold and not by chance. Unknown: too few rows, or too short a reference for"
