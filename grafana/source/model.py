@@ -37,8 +37,16 @@ def _metrics() -> list[Column]:
         Column("Metric", label="metric", width=190),
         Column("Version", label="version", width=70),
         Column("Value", decimals=3),
-        *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most", "Est.")),
+        *(Column(name, decimals=3) for name in ("From", "To", "Ref.", "Least", "Most", "Sees", "Est.")),
         Column("Est. verdict", kind="state", mappings=VERDICT, width=110),
+    ]
+
+
+def _ages() -> list[Column]:
+    return [
+        Column("Age", label="age"),
+        Column("There", unit="percentunit", decimals=0),
+        Column("Expected", unit="percentunit", decimals=0),
     ]
 
 
@@ -161,9 +169,10 @@ def _by_label() -> Row:
             ),
             Place(42, trend(performance.DELAY, colours=knobs.QUANTILES, minimum=0), 8, 8),
             Place(43, heat(performance.DELAY_HEAT), 8, 8),
-            Place(44, trend(performance.ARRIVING, minimum=0), 8, 7),
-            Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 8, 7),
-            Place(46, trend(performance.OUTSIDE, minimum=0, soft_most=0.1), 8, 7),
+            Place(47, grid(performance.MATURITY, _ages(), sort=[("There", False)]), 6, 7),
+            Place(44, trend(performance.ARRIVING, minimum=0), 6, 7),
+            Place(45, trend(performance.ERROR_NOW, colours=(knobs.NOW, knobs.NOW, knobs.SERIES[1])), 6, 7),
+            Place(46, trend(performance.OUTSIDE, minimum=0, soft_most=0.1), 6, 7),
         ],
     )
 
