@@ -23,7 +23,7 @@ from exporter.sources.formats.lines import Characters
 
 EXACT: Final = float(2**53)
 """Whole numbers from here on are not all float64s."""
-_CELL: Final = re.compile(rb' *([{,])( *"([^"\\]+)": *)(?:"[^"\\]*"|[^"\\{}\[\], ]+)')
+_CELL: Final = re.compile(rb' *([{,])( *"([^"\\\0-\x1f]+)": *)(?:"[^"\\]*"|[^"\\{}\[\], ]+)')
 """What stands before a value, and a value."""
 _MOST_BYTES: Final = 1 << 30
 """Places in the content are 32-bit numbers to Arrow."""

@@ -101,6 +101,7 @@ def test_a_log_is_read_in_pieces_as_it_is_in_one(separators: tuple[str, str], mo
         LIKE.replace('"x"', '"y"'),
         LIKE.replace('"x":', '"x" :'),
         LIKE.replace('"x"', '":x"'),
+        LIKE.replace('"x"', '"x\x1f"'),
         LIKE.replace('"x"', '"' + "x" * 200 + '"'),
         LIKE.replace('"2024-01-01T00:00:00Z"', '":"'),
         LIKE.replace('"2024-01-01T00:00:00Z"', '"a\x1fb"'),
