@@ -15,7 +15,7 @@ import numpy as np
 from exporter.engine.additions import Additions
 from exporter.engine.plan import Retention
 from exporter.profile.adapt import adapt
-from exporter.profile.codec import pack, unpack
+from exporter.profile.codec import add_packed, pack, unpack
 from exporter.profile.count import CellKey
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
@@ -163,8 +163,11 @@ class Panes:
         total = Counts.zero(layout)
         index = self._index.get((version, layout.id), [])
         for first, width in index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]:
-            pane = self.peek(PaneKey(version, first, width, layout.id))
-            total.add(pane)
+            key = PaneKey(version, first, width, layout.id)
+            if key in self._hot or key in self._additions:
+                total.add(self.peek(key))
+            else:
+                add_packed(self._packed[key], total)
         return total
 
     def keys(self, version: str, layout: Layout, start: int, end: int) -> list[PaneKey]:

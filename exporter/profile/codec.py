@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from exporter.errors import ProfileMismatch, ReferenceFileError
 from exporter.profile.bins import Floats
@@ -58,6 +59,25 @@ def unpack(data: bytes, layout: Layout) -> Counts:
     Raises:
         ProfileMismatch: other bins, not packed counts, or of a newer version.
     """
+    values, used, rows = _unpacked(data, layout)
+    result = Counts(layout, values.copy(), np.zeros((layout.slice_rows, layout.slice_width)))
+    result.by_slice[used] = rows
+    return result
+
+
+def add_packed(data: bytes, total: Counts) -> None:
+    """Adds what `unpack` would give to `total`, in place.
+
+    Raises:
+        ProfileMismatch: as `unpack`.
+    """
+    values, used, rows = _unpacked(data, total.layout)
+    total.all += values
+    total.by_slice[used] += rows
+
+
+def _unpacked(data: bytes, layout: Layout) -> tuple[Floats, NDArray[np.integer[Any]], Floats]:
+    """(width,) counts of all rows, and the slots that have some, each once, with theirs: (n,) and (n, slice_width)."""
     found = packed_layout(data)
     if found != layout.id:
         raise ProfileMismatch(f"counts with bins {found}, expected {layout.id}")
@@ -72,9 +92,7 @@ def unpack(data: bytes, layout: Layout) -> Counts:
         values = _decompress(data[start:], (width + rows * columns) * 8)
     except (ValueError, OSError) as error:
         raise ProfileMismatch("packed counts are damaged") from error
-    result = Counts(layout, values[:width].copy(), np.zeros((layout.slice_rows, layout.slice_width)))
-    result.by_slice[used] = values[width:].reshape(rows, columns)
-    return result
+    return values[:width], used, values[width:].reshape(rows, columns)
 
 
 def _compress(data: bytes) -> bytes:

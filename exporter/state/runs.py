@@ -30,7 +30,7 @@ class Run:
         self.hashes = hashes
         self.names = frozenset(columns)
         self._columns: dict[str, Column] | None = dict(columns)
-        self._load: Callable[[Run], dict[str, Column]] | None = None
+        self._load: Load | None = None
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -52,9 +52,16 @@ class Run:
         """Bytes of the columns that are in memory."""
         return sum(_held(column) for column in (self._columns or {}).values())
 
-    def rest(self, load: "Callable[[Run], dict[str, Column]]") -> None:
+    def rest(self, load: "Load") -> None:
         """Lets go of the columns; `load` brings them back."""
         self._columns, self._load = None, load
+
+    @property
+    def rests(self) -> bool:
+        return self._columns is None
+
+
+Load = Callable[[Run], dict[str, Column]]
 
 
 def _held(column: Column) -> int:
@@ -154,22 +161,22 @@ def _same(array: Column, kind: type[np.floating]) -> bool:
     return bool((wide.view(np.int64) == array.view(np.int64)).all()) if array.flags.c_contiguous else False
 
 
-def unpack_run(number: int, bucket: int, data: bytes) -> Run:
-    """The run that `pack_run` made bytes of.
+def unpack_run(number: int, bucket: int, data: bytes, load: Load | None = None) -> Run:
+    """The run that `pack_run` made bytes of; with `load` its columns rest, but for those of an older version.
 
     Raises:
         UnknownVersion: of a newer version.
         ValueError: damaged.
     """
     try:
-        return _unpacked(number, bucket, data)
+        return _unpacked(number, bucket, data, load)
     except UnknownVersion:
         raise
     except (struct.error, ValueError, TypeError, KeyError, OSError) as error:
         raise ValueError(f"run {number}: {error}") from error
 
 
-def _unpacked(number: int, bucket: int, data: bytes) -> Run:
+def _unpacked(number: int, bucket: int, data: bytes, load: Load | None) -> Run:
     magic, version, size = _HEAD.unpack_from(data)
     if magic != _MAGIC:
         raise ValueError("not a run")
@@ -177,6 +184,11 @@ def _unpacked(number: int, bucket: int, data: bytes) -> Run:
         raise UnknownVersion("run of", version, reads=_VERSION)
     start = _HEAD.size + size
     head = json.loads(data[_HEAD.size : start])
+    if load is not None and version == _VERSION and next(iter(head)) == "hashes":
+        run = Run(number, bucket, _widened({"hashes": head["hashes"]}, data, start)["hashes"].astype(np.uint64), {})
+        run.names = frozenset(head) - {"hashes"}
+        run.rest(load)
+        return run
     arrays = _widened(head, data, start) if version == _VERSION else _as_they_were(head, data, start, version)
     return Run(number, bucket, arrays.pop("hashes").astype(np.uint64, copy=False), arrays)
 

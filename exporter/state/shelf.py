@@ -37,10 +37,11 @@ class Shelf:
         self._awake_bytes = 0
         for kind in kinds:
             self._runs[kind] = []
-            for run in store.each_run(kind):
+            for run in store.each_run(kind, self._wake):
                 self._runs[kind].append(run)
                 self._number = max(self._number, run.number + 1)
-                self._keep_awake(run)
+                if not run.rests:
+                    self._keep_awake(run)
         self._sieves = {kind: self._sieve(kind) for kind in self._runs}
 
     def _sieve(self, kind: str) -> Sieve:

@@ -18,7 +18,7 @@ from exporter.errors import StateError, UnknownVersion
 from exporter.profile.codec import packed_layout
 from exporter.profile.ids import Key
 from exporter.profile.layout import Layout
-from exporter.state.runs import Run, pack_run, unpack_run
+from exporter.state.runs import Load, Run, pack_run, unpack_run
 from exporter.state.schema import SCHEMA, STATE_VERSION, UPGRADES
 
 REJECTS_KEPT = 1000
@@ -296,12 +296,15 @@ class Store:
         """Runs of a kind, oldest first."""
         return list(self.each_run(kind))
 
-    def each_run(self, kind: str) -> Iterator[Run]:
-        """Runs of a kind, oldest first, one after the other: all at once may be more than memory holds."""
+    def each_run(self, kind: str, load: Load | None = None) -> Iterator[Run]:
+        """Runs of a kind, oldest first, one after the other: all at once may be more than memory holds.
+
+        With `load`, which brings a run's columns, these rest.
+        """
         query = "SELECT number, bucket, data, sum FROM runs WHERE kind = ? ORDER BY number"
         with self._understood():
             for number, bucket, data, total in self._db.execute(query, (kind,)):
-                yield unpack_run(number, bucket, _whole("run", data, total))
+                yield unpack_run(number, bucket, _whole("run", data, total), load)
 
     def run(self, number: int) -> Run:
         """One run."""
