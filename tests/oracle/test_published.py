@@ -163,15 +163,58 @@ def test_what_is_exposed_of_their_bins_joins_those_of_few_rows(with_their_bins: 
         assert published - 0.003 <= shown <= published + DIGITS
 
 
-def test_performance_of_car_prices() -> None:
-    table, features = read("regression_synthetic_reference"), ("car_age", "km_driven", "price_new")
-    fitted = Fitted.of(table, "regression", features, prediction="y_pred", label="y_true")
+CAR_FEATURES = ("car_age", "km_driven", "price_new", "accident_count", "door_count", "fuel", "transmission")
+
+
+@pytest.fixture(scope="module")
+def car_prices() -> tuple[list[dict[str, dict[tuple[str, ...], float]]], list[dict[str, dict[tuple[str, ...], float]]]]:
+    """What is exposed of ten chunks of 6,000 of which the last five drifted: without their truth, and with it."""
+    table = read("regression_synthetic_reference")
+    fitted = Fitted.of(table, "regression", CAR_FEATURES, prediction="y_pred", label="y_true")
     labels = read("regression_synthetic_analysis_targets")["y_true"]
     rows = read("regression_synthetic_analysis").append_column("y_true", labels)
-    found = [fitted.samples(rows.slice(6000 * number, 6000))["ml_performance"] for number in CHUNKS]
+    chunks = [rows.slice(6000 * number, 6000) for number in CHUNKS]
+    nothing = pa.nulls(6000, pa.float64())
+    unlabelled = [chunk.set_column(chunk.schema.get_field_index("y_true"), "y_true", nothing) for chunk in chunks]
+    return [fitted.samples(chunk) for chunk in unlabelled], [fitted.samples(chunk) for chunk in chunks]
+
+
+def test_performance_of_car_prices(car_prices: Any) -> None:
+    found = [each["ml_performance"] for each in car_prices[1]]
     assert pytest.approx([each[("mean_absolute_error",)] for each in found], abs=0.0051) == MAE
     squared = {number: found[number][("root_mean_squared_error",)] for number in RMSE}
     assert pytest.approx(squared, abs=0.0051) == RMSE
+
+
+@pytest.mark.parametrize(
+    ("metric", "mean", "most"),
+    [
+        ("mean_absolute_error", 0.0175, 0.05),
+        ("root_mean_squared_error", 0.02, 0.055),
+        ("mean_absolute_percentage_error", 0.025, 0.05),
+    ],
+)
+def test_errors_of_car_prices_are_estimated_without_their_truth(
+    car_prices: Any, metric: str, mean: float, most: float
+) -> None:
+    """Against what was measured later: on average over all chunks, and in any. Nothing was learned from them."""
+    without, labelled = car_prices
+    estimated = np.array([each["ml_performance_estimated"][metric,] for each in without])
+    measured = np.array([each["ml_performance"][metric,] for each in labelled])
+    off = np.abs(estimated / measured - 1)
+    assert off.mean() <= mean
+    assert off.max() <= most
+    assert all(metric not in {name for (name,) in each.get("ml_performance", {})} for each in without)
+
+
+def test_published_bias_of_car_prices_lies_in_the_estimated_interval(car_prices: Any) -> None:
+    """Where a chunk's sampling error is a third of its value, the interval is what can be said."""
+    without, labelled = car_prices
+    held = 0
+    for each, truth in zip(without, labelled, strict=True):
+        bound, bias = each["ml_performance_estimated_bound"], truth["ml_performance"]["mean_error",]
+        held += bound["mean_error", "lower"] <= bias <= bound["mean_error", "upper"]
+    assert held >= 9
 
 
 BREAST_CANCER = {

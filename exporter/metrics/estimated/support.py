@@ -33,6 +33,8 @@ def _outside(evaluation: Evaluation) -> float:
     if evaluation.layout.has("score_bad"):
         now, before = (np.append(each["score_bad"], each["score"].sum()) for each in (counts, reference.total))
         shares.append(_excess(now, before, [0, 1]))
+    if evaluation.layout.has("prediction"):
+        shares.append(_excess(counts["prediction"], reference.total["prediction"], [0, -1]))
     return max(shares)
 
 

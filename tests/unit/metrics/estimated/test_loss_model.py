@@ -1,0 +1,118 @@
+"""Estimated metrics of regressions hold what is measured later, where inputs alone moved."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from exporter.metrics.estimated import ESTIMATED
+from exporter.metrics.estimated import loss_model as of_model
+from exporter.metrics.estimated.loss_model import estimate, learn, moved
+from exporter.profile.adapt import adapt
+from exporter.profile.counts import Counts
+from exporter.profile.layout import Layout
+from tests.oracle.pipeline import Fitted
+from tests.oracle.references import evaluation_of, samples
+from tests.unit.metrics.estimated import regressions
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    rng = np.random.default_rng(1)
+    return regressions.fitted(regressions.rows(rng, regressions.calm(rng, 20_000)))
+
+
+@pytest.fixture(scope="module")
+def told(fitted: Fitted) -> dict[str, list[dict[str, regressions.Told]]]:
+    """Twenty-five windows of a thousand rows for each way to move."""
+    rng = np.random.default_rng(2)
+    return {
+        name: [regressions.told(fitted, regressions.rows(rng, shift(rng, 1000))) for _ in range(25)]
+        for name, shift in regressions.SHIFTS.items()
+    }
+
+
+@pytest.mark.parametrize("metric", regressions.METRICS)
+def test_intervals_hold_what_is_measured_later(told: dict[str, list[dict[str, regressions.Told]]], metric: str) -> None:
+    """95 % of 100 windows, of which one reference's own chance may take some: at least 85 %."""
+    assert np.mean([window[metric].held for windows in told.values() for window in windows]) >= 0.85
+
+
+def test_estimates_follow_what_is_measured(told: dict[str, list[dict[str, regressions.Told]]]) -> None:
+    """Where inputs move, the estimate goes with the measured value, and is nearer to it than the reference's is."""
+    windows = [
+        window["mean_absolute_error"] for name in ("inputs move", "inputs spread or narrow") for window in told[name]
+    ]
+    estimates, measured = (np.array([getattr(each, key) for each in windows]) for key in ("estimate", "measured"))
+    usual = np.mean([window["mean_absolute_error"].measured for window in told["nothing moves"]])
+    assert np.corrcoef(estimates, measured)[0, 1] > 0.9
+    assert ((estimates - measured) ** 2).mean() < 0.2 * ((usual - measured) ** 2).mean()
+
+
+def test_the_reference_is_estimated_as_it_was_measured(fitted: Fitted) -> None:
+    found = samples(ESTIMATED, evaluation_of(fitted.reference.total, fitted.reference))["ml_performance_estimated"]
+    terms = fitted.reference.total["error_terms"]
+    assert found["mean_absolute_error",] == pytest.approx(terms[1] / terms[0], rel=1e-9)
+    assert found["root_mean_squared_error",] == pytest.approx(np.sqrt(terms[2] / terms[0]), rel=1e-9)
+    assert found["mean_error",] == pytest.approx(terms[3] / terms[0], abs=1e-9)
+
+
+def test_the_interval_widens_with_the_shift(fitted: Fitted) -> None:
+    """As many rows, once as in the reference and once two standard deviations away."""
+    rng, taught = np.random.default_rng(3), learn(fitted.reference)
+    assert taught is not None
+    near = fitted.count(regressions.rows(rng, regressions.calm(rng, 5000)))
+    far = fitted.count(regressions.rows(rng, regressions.calm(rng, 5000) + np.array([2.0, 0, 0, 0, 0])))
+    assert moved(taught, near) < 0.1
+    assert moved(taught, far) > 1.0
+    name = "mean_absolute_error"
+    assert estimate(taught, far)[name].noise > 3 * estimate(taught, near)[name].noise
+
+
+def test_windows_whose_pairs_were_not_counted_are_absent(fitted: Fitted) -> None:
+    """As those of a layout that came before: nothing is said rather than something wrong."""
+    rng, layout = np.random.default_rng(4), fitted.reference.layout
+    counts = fitted.count(regressions.rows(rng, regressions.calm(rng, 2000)))
+    before = Counts.zero(replace(layout, pairs=None))
+    before.add(adapt(counts, before.layout))
+    again = adapt(before, layout)
+    assert again.rows == counts.rows
+    taught = learn(fitted.reference)
+    assert taught is not None
+    assert set(estimate(taught, counts)) == set(regressions.METRICS)
+    assert estimate(taught, again) == {}
+
+
+def test_references_without_a_model_say_nothing(fitted: Fitted) -> None:
+    assert learn(replace(fitted.reference, losses=None)) is None
+    rng = np.random.default_rng(5)
+    counts = fitted.count(regressions.rows(rng, regressions.calm(rng, 2000)))
+    assert samples(ESTIMATED, evaluation_of(counts, replace(fitted.reference, losses=None))) == {}
+
+
+def test_a_feature_left_out_of_the_configuration_says_the_mean(fitted: Fitted) -> None:
+    """Its terms are gone, the others stay as they are; pairs it was in are taken as if it were missing."""
+    rng = np.random.default_rng(6)
+    layout: Layout = fitted.reference.layout
+    some = {name: bins for name, bins in layout.features.items() if name != "a"}
+    without = replace(fitted, reference=replace(fitted.reference, layout=replace(layout, features=some)))
+    table = regressions.rows(rng, regressions.calm(rng, 4000))
+    taught = learn(fitted.reference)
+    assert taught is not None
+    means = [of_model.expected(taught.model, of_model.of_counts(each.count(table)))[0] for each in (fitted, without)]
+    assert means[1] == pytest.approx(means[0], rel=0.03, abs=0.1)
+
+
+def test_predictions_out_of_the_reference_s_range_are_outside(fitted: Fitted) -> None:
+    rng = np.random.default_rng(7)
+    table = regressions.rows(rng, regressions.calm(rng, 2000))
+    away = table.set_column(table.schema.get_field_index("prediction"), "prediction", pa.array(np.full(2000, 1e4)))
+    outside = [
+        samples(ESTIMATED, evaluation_of(fitted.count(each), fitted.reference))[
+            "ml_performance_estimated_outside_ratio"
+        ]
+        for each in (table, away)
+    ]
+    assert outside[0][()] < 0.05
+    assert outside[1][()] > 0.9
