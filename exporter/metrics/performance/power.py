@@ -17,10 +17,9 @@ labels for any verdict, is *blind*. What is called degraded was seen.
 Source: J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988 (power of a test of a mean; 0.8).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
@@ -80,15 +79,16 @@ def _sight(
 ) -> Sight:
     if labels < max(thresholds.min_labels, 1):
         least = _band(metric, known, max(thresholds.min_labels, 1), thresholds)
-        return Sight(metric, np.nan, None if np.isnan(least).all() else True)
-    if result is None or np.isnan(result.value):
-        return Sight(metric, np.nan, None)
+        return Sight(metric, math.nan, True if metric.better != "zero" and any(map(math.isfinite, least)) else None)
+    if result is None or math.isnan(result.value):
+        return Sight(metric, math.nan, None)
     change = _change(metric, known, result.threshold, labels)
-    if np.isnan(change) or metric.better == "zero":
+    if math.isnan(change) or metric.better == "zero":
         return Sight(metric, change, None)
-    best = np.nan_to_num(_change(metric, known, _band(metric, known, np.inf, thresholds), np.inf))
-    matters = max(_ITS_FAULT * float(best), thresholds.blind_change * abs(known.value))
-    return Sight(metric, change, bool(change > matters and not result.degraded))
+    if change <= thresholds.blind_change * abs(known.value) or result.degraded:
+        return Sight(metric, change, blind=False)
+    best = _change(metric, known, _band(metric, known, math.inf, thresholds), math.inf)
+    return Sight(metric, change, blind=math.isnan(best) or change > _ITS_FAULT * best)
 
 
 def _band(metric: PerformanceMetric, known: Variation, labels: float, thresholds: Thresholds) -> tuple[float, float]:
@@ -97,18 +97,27 @@ def _band(metric: PerformanceMetric, known: Variation, labels: float, thresholds
 
 def _change(metric: PerformanceMetric, known: Variation, threshold: tuple[float, float], labels: float) -> float:
     """Δ for windows with so many labels; NaN where there is no threshold."""
-    counted = np.isfinite(known.of_label)
+    counted = math.isfinite(known.of_label)
     sampling = known.of_label / labels if counted else 0.0
     more = 1.0 if counted else max(1.0, known.between.labels / labels)
-    found = []
-    for side, end, between in zip((-1, 1), threshold, (known.between.below, known.between.above), strict=True):
-        change = 0.0 if np.isfinite(end) else np.nan
-        for _ in range(_ROUNDS):
-            error = sampling * _growth(metric, known.value, known.value + side * change)
-            spread = FOUR_OF_FIVE * float(np.sqrt(between * more + error))
-            change = abs(known.value - end) + Z * float(np.sqrt(error)) + spread
-        found.append(change)
-    return float(np.fmax(found[0], found[1]))
+    found = [
+        _on_side(metric, known, (end, side), more * between, sampling)
+        for side, end, between in zip((-1, 1), threshold, (known.between.below, known.between.above), strict=True)
+        if math.isfinite(end)
+    ]
+    return max(found, default=math.nan)
+
+
+def _on_side(
+    metric: PerformanceMetric, known: Variation, threshold: tuple[float, int], between: float, sampling: float
+) -> float:
+    """Δ towards one threshold: (where it lies, -1 for a fall of the value or 1 for a rise)."""
+    end, side = threshold
+    gap, change = abs(known.value - end), 0.0
+    for _ in range(_ROUNDS if sampling else 1):
+        error = sampling * _growth(metric, known.value, known.value + side * change)
+        change = gap + Z * math.sqrt(error) + FOUR_OF_FIVE * math.sqrt(between + error)
+    return change
 
 
 def _growth(metric: PerformanceMetric, usual: float, fallen: float) -> float:
@@ -117,13 +126,13 @@ def _growth(metric: PerformanceMetric, usual: float, fallen: float) -> float:
         return 1.0
     if metric.high is None:
         return (fallen / usual) ** 2 if usual > 0 else 1.0
-    fallen = float(np.clip(fallen, 0.0, metric.high))
+    fallen = min(max(fallen, 0.0), metric.high)
     return max(fallen * (metric.high - fallen) / max(usual * (metric.high - usual), 1e-12), 1e-3)
 
 
 def _changes(evaluation: Evaluation) -> Iterator[Sample]:
     for sight in sights(evaluation):
-        if np.isfinite(sight.change):
+        if math.isfinite(sight.change):
             yield (sight.metric.name,), sight.change
 
 
