@@ -99,11 +99,11 @@ class JsonLines:
     def _table(self, content: bytes) -> pa.Table | None:
         """The content as pyarrow reads it, its columns text, int64, float64, bool or nested; None where it cannot."""
         table = _read(content, self._text)
-        if len(self._text) and (table is None or _hollow(table, self._text)):
-            table = _read(content, pa.schema([]))
+        if len(self._text) and (table is None or _hollow(table, self._text) or len(_times(table))):
+            table = _read(content, pa.schema([]))  # as if nothing had been seen before
         if table is None:
             return None
-        times = pa.schema([as_text for column in table.schema if (as_text := _times_as_text(column)) is not None])
+        times = _times(table)
         if len(times):
             self._text = pa.schema([*(column for column in self._text if column.name not in times.names), *times])
             table = _read(content, times)
@@ -197,6 +197,11 @@ def _affordable(content: bytes) -> bool:
     seen, last = set(_NAME.findall(content[:_SAMPLE_BYTES])), content[-_SAMPLE_BYTES:]
     new = len(set(_NAME.findall(last)) - seen) / max(1, last.count(b"\n"))
     return (len(seen) + new * lines) * lines <= _MOST_CELLS
+
+
+def _times(table: pa.Table) -> pa.Schema:
+    """The columns that pyarrow took for times, as text."""
+    return pa.schema([as_text for column in table.schema if (as_text := _times_as_text(column)) is not None])
 
 
 def _times_as_text(column: pa.Field) -> pa.Field | None:
