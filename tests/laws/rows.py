@@ -1,6 +1,7 @@
 """Random rows of every task, as hypothesis draws them, and the layouts that count them."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 
 from exporter.batch import Batch
 from exporter.profile.bins import CategoryBins, NumericBins
+from exporter.profile.coarse import coarse
 from exporter.profile.columns import Columns
 from exporter.profile.count import count_outcomes, count_rows, slice_slots
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout, Task
+from exporter.profile.loss.pair_terms import Pairs
 from exporter.profile.outcomes import Outcomes, row_outcomes
+from exporter.profile.output import output_bins
 from exporter.profile.rows import Reading, decode_predictions
 from exporter.profile.vocabulary import Vocabulary
 
@@ -27,7 +31,24 @@ COLUMNS = Columns(
 )  # fmt: skip
 
 
+def pairs(shape: Layout) -> Pairs:
+    """Terms of two losses for a feature with another and with what was put out."""
+    members = (("x", "c"), ("x", None))
+    output = output_bins(shape)
+    assert output is not None
+    widths = {**{name: each.width for name, each in shape.coarse.items()}, None: coarse(output).width}
+    sizes = [widths[one] * widths[other] for one, other in members]
+    return Pairs.of(members, [np.arange(2 * size).reshape(size, 2) * 7919 % 4001 - 2000 for size in sizes], 2)
+
+
+@cache
 def layout(task: Task) -> Layout:
+    shape = plain_layout(task)
+    return replace(shape, pairs=pairs(shape))
+
+
+def plain_layout(task: Task) -> Layout:
+    """A layout without a loss model."""
     numeric = NumericBins(np.array([-1.0, 0.0, 0.1, 5.0, 100.0]), UNIT)
     return Layout(
         task=task,

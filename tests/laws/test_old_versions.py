@@ -26,7 +26,8 @@ NEW_PARTS = {
     3: {"binary": {"score_positive"}, "multiclass": {"class_score"}, "regression": set()},
 }
 """What came with the next version."""
-FOR_ALL = {"weight_squares", "label_weight_squares", "bad_cells", "bad_output", "bad_truth", "feature_truth"}
+FOR_ALL = {"weight_squares", "label_weight_squares", "bad_cells", "bad_output", "bad_truth", "feature_truth",
+           "pair_terms", "bad_pair_terms"}  # fmt: skip
 """What came with version 4 whatever the task."""
 
 
@@ -82,7 +83,7 @@ def test_counts_are_those_that_the_same_rows_have_today(task, version) -> None:
 def test_counting_goes_on(task, version) -> None:
     """Bins are the same, so counts of both versions are carried over, packed, added and evaluated."""
     old = read(task, version).total
-    now = replace(old.layout, version=LAYOUT_VERSION)
+    now = replace(old.layout, version=LAYOUT_VERSION, pairs=layout(task).pairs)
     assert (now.id, now.bins_id) == (layout(task).id, old.layout.bins_id)
     both = adapt(old, now) + total(task, [log_of(task)])
     assert same(unpack(pack(both), now), both)

@@ -11,7 +11,8 @@ at least as much; where there are too few of any length, or there is no time, ra
 themselves at least.
 
 A Beta distribution has no storms (a sensor that is dark for a day). So p is at least what metrics/furthest.py allows a
-rate that is further above the mean than any of the reference's windows was.
+rate that is further above the mean than any of the reference's windows was. But where most values are bad that hardly
+ever were, somebody wants to know, be it the storm of the century: then no storm of the reference holds p back.
 
 p = P(at least so many bad rows) = ∫ P(Binomial(n, θ) ≥ x) dBeta(θ), summed over strata of the Beta distribution that
 get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Beta-binomial tail down to 1e-8.
@@ -30,6 +31,9 @@ from exporter.profile.reference import Reference
 
 _UNKNOWN_VARIATION = 0.15
 """Relative standard deviation of a rate between windows where the reference cannot tell."""
+_USUAL = 0.95
+_MOST = 0.5
+"""Share of bad values from which they are told, however bad a single window of the reference was."""
 _LEVELS = np.concatenate(
     (np.linspace(1.0, 0.1, 10), 10.0 ** -np.arange(1.125, 4.0, 0.125), 10.0 ** -np.arange(4.0, 10.0, 0.25), [0.0])
 )
@@ -48,12 +52,14 @@ class Expected:
         strata: (F, 4, S) rates, each standing for a stratum of `_LEVELS`.
         windows: reference windows that say how rates vary; 0: none do.
         furthest: (F, 4) how far above `ratio` they came; None where there are no windows.
+        usual: (F, 4) the rate that all but one window in twenty stay within.
     """
 
     ratio: Floats
     strata: Floats
     windows: int
     furthest: Furthest | None = None
+    usual: Floats | None = None
 
 
 def expected(reference: Reference, table: Table, seconds: int, min_blocks: int) -> Expected:
@@ -63,7 +69,8 @@ def expected(reference: Reference, table: Table, seconds: int, min_blocks: int) 
 
 
 def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) -> Expected:
-    total = table.rates(reference.total["features"][None])
+    worth = reference.total.worth()
+    total = table.rates(reference.total["features"][None]).worth(worth)
     bad, rows = total.bad[0], total.rows[0]
     windows = reference.windows(seconds)
     while len(windows) < min_blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
@@ -71,15 +78,17 @@ def _learn(reference: Reference, table: Table, seconds: int, min_blocks: int) ->
         windows = reference.windows(seconds)
     enough = len(windows) >= max(min_blocks, 2)
     rate = (bad + 0.5) / (rows + 1)
-    between, furthest = np.zeros_like(rate), None
+    between, furthest, usual = np.zeros_like(rate), None, None
     if len(windows) > 2:  # noqa: PLR2004 - a variance of less means nothing
-        between, furthest = variation(table.rates_of(windows, reference.layout.spans["features"].start))
+        rates = table.rates_of(windows, reference.layout.spans["features"].start).worth(worth)
+        between, furthest = variation(rates)
+        usual = np.quantile(np.nan_to_num(rates.ratio), _USUAL, axis=0)
     if not enough:
         between = np.maximum(between, (_UNKNOWN_VARIATION * rate) ** 2)
     variance = between + rate * (1 - rate) / (rows + 1)
     strength = np.maximum(rate * (1 - rate) / variance - 1, 1e-3)
     strata = _strata(rate * strength, (1 - rate) * strength)
-    return Expected(total.ratio[0], strata, len(windows) if enough else 0, furthest)
+    return Expected(total.ratio[0], strata, len(windows) if enough else 0, furthest, usual)
 
 
 def _strata(a: Floats, b: Floats) -> Floats:
@@ -100,8 +109,9 @@ def p_values(window: Rates, expectation: Expected) -> Floats:
     x, n = bad[up][:, None], rows[up][:, None]
     # P(Binomial(n, θ) ≥ x) = I_θ(x, n - x + 1)
     result[up] = np.minimum(betainc(x, n - x + 1, expectation.strata[up]) @ _WEIGHTS, 1.0)
-    if expectation.furthest is not None:
+    if expectation.furthest is not None and expectation.usual is not None:
         held_back = expectation.furthest.pvalue(ratio - expectation.ratio)
+        held_back = np.where((ratio >= _MOST) & (ratio > 2 * expectation.usual), 0.0, held_back)
         result[up] = np.maximum(result[up], held_back[up])
     return result
 

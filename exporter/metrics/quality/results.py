@@ -49,7 +49,7 @@ def _window_rates(evaluation: Evaluation) -> tuple[Table, Rates]:
     if not evaluation.layout.features or evaluation.counts.rows <= 0:
         raise NoData
     table = _table(evaluation)
-    return table, table.rates(evaluation.counts["features"][None] * evaluation.counts.worth())
+    return table, table.rates(evaluation.counts["features"][None]).worth(evaluation.counts.worth())
 
 
 def _table(evaluation: Evaluation) -> Table:

@@ -26,6 +26,10 @@ class Rates:
     bad: Floats
     rows: Floats
 
+    def worth(self, factor: float) -> "Rates":
+        """The same of rows that are worth so many independent ones each, see `profile.counts.worth`."""
+        return self if factor == 1.0 else Rates(self.bad * factor, self.rows * factor)
+
     @property
     def ratio(self) -> Floats:
         """(m, F, 4) shares; NaN where there are no rows."""
