@@ -4,6 +4,7 @@
 """
 
 import gzip
+import re
 import resource
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from exporter.sources.files import FilesConfig
 
 LIMIT = 100_000
 JSONL_ROWS = 500_000
+UNLIKE_BYTES = 100 << 20
 ROUNDS = 3
 LIMIT_MB = 1000.0
 OWN = "--own"
@@ -33,7 +35,11 @@ OWN = "--own"
 ABOUT = {
     "jsonl_over_duckdb": (
         "Reading JSON lines, all columns to Arrow, over DuckDB's `read_json` of the same file with the types told: "
-        "25 features, 740 bytes a row, two threads each."
+        "25 features, 740 bytes a row, two threads each. The lines are alike, as one program writes them "
+        "(`flat_lines.py`, NumPy and pyarrow alone)."
+    ),
+    "jsonl_unlike_over_duckdb": (
+        "The same where what is null is left out, so that lines are not alike: by way of pyarrow's JSON parser."
     ),
     "jsonl_ingest_over_duckdb": "The same file read, counted and committed, over the same.",
     "jsonl_rows": "The same as a rate.",
@@ -118,24 +124,33 @@ def run(rows: int = JSONL_ROWS, progress: Callable[[str], None] = lambda _: None
     plan = _plan(log)
     for _ in fit_references(plan, ManualClock(end), "jsonl", None, lambda _: None):
         pass
-    ratios: list[float] = []
-    reading: list[float] = []
-    speeds: list[float] = []
+    unlike = log.with_name("unlike.jsonl")
+    unlike.write_bytes(re.sub(rb'"num_[0-9]+":null,', b"", _lines(log, UNLIKE_BYTES)))
+    figures: dict[str, list[float]] = {"reading": [], "unlike": [], "ingesting": [], "speed": []}
     for _ in range(ROUNDS):
         floor = duckdb_seconds(duckdb, log, types)
-        reading.append(read(log)[1] / floor)
+        figures["reading"].append(read(log)[1] / floor)
         with ingest.working(plan.models[0], ManualClock(end)) as worker:
             taken = ingest.drained(worker)
-        ratios.append(taken / floor)
-        speeds.append(rows / taken)
-        progress(f"one run: DuckDB {floor:.2f} s, reading {reading[-1]:.2f}, ingesting {ratios[-1]:.2f}")
+        figures["ingesting"].append(taken / floor)
+        figures["speed"].append(rows / taken)
+        other = duckdb_seconds(duckdb, unlike, types)
+        figures["unlike"].append(read(unlike)[1] / other)
+        progress(f"one run: DuckDB {floor:.2f} s, " + ", ".join(f"{name} {of[-1]:.2f}" for name, of in figures.items()))
     command = [sys.executable, "-m", "bench.sources", OWN, str(log)]
     peak = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     log.unlink()
+    unlike.unlink()
+    medians = {name: statistics.median(of) for name, of in figures.items()}
+    return _results(medians, peak, progress)
+
+
+def _results(medians: dict[str, float], peak: float, progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     rows_of = {
-        "jsonl_over_duckdb": (statistics.median(reading), "ratio", 1.5),
-        "jsonl_ingest_over_duckdb": (statistics.median(ratios), "ratio", None),
-        "jsonl_rows": (statistics.median(speeds), "rows/s", None),
+        "jsonl_over_duckdb": (medians["reading"], "ratio", 1.5),
+        "jsonl_unlike_over_duckdb": (medians["unlike"], "ratio", None),
+        "jsonl_ingest_over_duckdb": (medians["ingesting"], "ratio", None),
+        "jsonl_rows": (medians["speed"], "rows/s", None),
         "jsonl_memory": (peak, "MB", LIMIT_MB),
     }
     results: dict[str, dict[str, Any]] = {}
@@ -148,6 +163,12 @@ def run(rows: int = JSONL_ROWS, progress: Callable[[str], None] = lambda _: None
 
 def _plan(log: Path) -> Any:
     return ingest.plan_of({"jsonl": ingest.model(str(log), str(ingest.DATA / "reference"), joined=False)})
+
+
+def _lines(path: Path, size: int) -> bytes:
+    """The first lines of a file, about so many bytes."""
+    with path.open("rb") as file:
+        return file.read(size) + file.readline()
 
 
 def _own(log: Path) -> None:
