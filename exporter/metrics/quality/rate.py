@@ -11,8 +11,11 @@ at least as much; where there are too few of any length, or there is no time, ra
 themselves at least.
 
 A Beta distribution has no storms (a sensor that is dark for a day). So p is at least what metrics/furthest.py allows a
-rate that is further above the mean than any of the reference's windows was. But where most values are bad that hardly
-ever were, somebody wants to know, be it the storm of the century: then no storm of the reference holds p back.
+rate that is further above the mean than any of the reference's windows was.
+
+But where most values are bad that hardly ever were, somebody wants to know, be it the storm of the century: there p is
+at most the chance of so many bad rows among n of which each is bad as often as in the worst window of twenty, or one in
+four times.
 
 p = P(at least so many bad rows) = ∫ P(Binomial(n, θ) ≥ x) dBeta(θ), summed over strata of the Beta distribution that
 get finer towards its upper tail (see `_LEVELS`): within a tenth of the exact Beta-binomial tail down to 1e-8.
@@ -109,10 +112,13 @@ def p_values(window: Rates, expectation: Expected) -> Floats:
     x, n = bad[up][:, None], rows[up][:, None]
     # P(Binomial(n, θ) ≥ x) = I_θ(x, n - x + 1)
     result[up] = np.minimum(betainc(x, n - x + 1, expectation.strata[up]) @ _WEIGHTS, 1.0)
-    if expectation.furthest is not None and expectation.usual is not None:
+    if expectation.furthest is not None:
         held_back = expectation.furthest.pvalue(ratio - expectation.ratio)
-        held_back = np.where((ratio >= _MOST) & (ratio > 2 * expectation.usual), 0.0, held_back)
         result[up] = np.maximum(result[up], held_back[up])
+    if expectation.usual is not None:
+        most = up & (ratio >= _MOST) & (ratio > 2 * expectation.usual)
+        worst = np.maximum(expectation.usual[most], _MOST / 2)
+        result[most] = np.minimum(result[most], betainc(bad[most], rows[most] - bad[most] + 1, worst))
     return result
 
 

@@ -93,6 +93,16 @@ def dark(features: range, seed: int, days: int = 20) -> Reference:
     return reference_of([draw(rng, 5000, shares) for shares in missing])
 
 
+@pytest.mark.parametrize(("bad_days", "found"), [(1, {("f0", "missing")}), (9, set())])
+def test_what_is_nearly_all_missing_is_told_unless_it_often_was(bad_days, found):
+    """One day of the sixty of the reference was as bad, or nine of them were."""
+    rng = np.random.default_rng(15)
+    days = [np.where(np.arange(FEATURES) == 0, 0.9 if day < bad_days else 0.01, 0.01) for day in range(60)]
+    known = reference_of([draw(rng, 900, missing) for missing in rng.permutation(days)])
+    missing = np.where(np.arange(FEATURES) == 0, 0.97, 0.01)
+    assert detected(draw(rng, 900, missing), known) == found
+
+
 @pytest.mark.parametrize(("stormy", "found"), [(range(19), set()), (range(4), {("f19", "missing")})])
 def test_a_first_dark_day_is_no_news_where_most_features_had_one(stormy, found):
     """Where few had one, each feature stands for itself."""
