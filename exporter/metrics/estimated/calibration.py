@@ -102,8 +102,9 @@ def parts_of(reference: Reference, part: str) -> Floats:
     """(FOLDS, *shape): a part of the reference in stretches of time of as many blocks; drawn at random without time."""
     blocks, worth = len(reference.block_starts), reference.total.worth("labels")
     if blocks >= FOLDS:
-        first = np.arange(FOLDS) * blocks // FOLDS
-        return reference.part(reference.blocks.sums(first), part) * worth
+        first, span = np.arange(FOLDS) * blocks // FOLDS, reference.layout.spans[part]
+        counts = reference.blocks.moved(np.arange(span.start, span.stop)).sums(first).dense()
+        return counts.reshape(FOLDS, *reference.layout.shapes[part]) * worth
     whole = reference.total[part] * worth
     drawn = np.random.default_rng(_SEED).multinomial(np.rint(whole).astype(np.int64), np.full(FOLDS, 1 / FOLDS))
     each = np.nan_to_num(divide(whole, np.rint(whole)))
