@@ -13,6 +13,9 @@ from exporter.metrics.onset.subjects import Subject
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
+_ITSELF = 0.5
+"""Total variation between an hour and all hours from which a variable is its cycle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
@@ -22,11 +25,13 @@ class Cycle:
         seconds: of the cycle.
         unit: of a step of it.
         factors: (steps, B) share at that step over share of all.
+        apart: how far a step's shares are from those of all, the mean total variation.
     """
 
     seconds: int
     unit: int
     factors: Floats
+    apart: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,14 @@ class Baseline:
     shares: Floats
     cycles: tuple[Cycle, ...] = ()
     weather: Weather | None = None
+
+    @property
+    def least_seconds(self) -> int:
+        """Panes shorter than this have no level of their own.
+
+        A feature that is little else than its cycle (the hour itself) goes another way at every hour when it changes.
+        """
+        return max((cycle.seconds for cycle in self.cycles if cycle.apart >= _ITSELF), default=0)
 
     def at(self, starts: Times, widths: Times) -> Floats:
         """(K, B) or (1, B) shares expected in panes: those of all times the factors of their hour and weekday."""
@@ -88,4 +101,6 @@ def _cycle(blocks: Floats, starts: Times, seconds: int, shares: Floats, cycle: i
     held = np.zeros((steps, blocks.shape[1]))
     np.add.at(held, phase, counts)
     # A step with few rows is drawn to the whole.
-    return Cycle(cycle, unit, (held + shares) / (held.sum(axis=1, keepdims=True) + 1) / shares)
+    factors = (held + shares) / (held.sum(axis=1, keepdims=True) + 1) / shares
+    apart = np.average(np.abs(factors - 1) @ shares / 2, weights=held.sum(axis=1))
+    return Cycle(cycle, unit, factors, float(apart))

@@ -54,6 +54,22 @@ class Panes:
         expected = rows[kept, None] * shares
         return cls(starts[kept], widths[kept], counts[kept], expected, ordered, weather)
 
+    def widened(self, seconds: int, end: int) -> "Panes":
+        """The same rows in panes of `seconds` or more, counted back from `end`; one that is not whole goes."""
+        number = (self.starts - end) // seconds
+        _, first = np.unique(number, return_index=True)
+        starts = end + number[first] * seconds
+        counts, expected = (np.add.reduceat(each, first, axis=0) for each in (self.counts, self.expected))
+        whole = starts >= self.starts[0]
+        return Panes(
+            starts[whole],
+            np.full(int(whole.sum()), seconds),
+            counts[whole],
+            expected[whole],
+            self.ordered,
+            self.weather,
+        )
+
     def course(self, part: slice, most: int) -> "Course | None":
         """How far all panes have gone towards those of `part`, in at most `most` groups of cells; None if nowhere."""
         seen, due = self.counts[part].sum(axis=0), self.expected[part].sum(axis=0)

@@ -37,6 +37,7 @@ class _Run:
     """Panes [first, last) that look like the window.
 
     Attributes:
+        solid: where it was interrupted for the first time; `last` if it was not.
         began: the change at its beginning; None: the history begins with it.
         over: it ended before the history.
         calm: where the stretch before it begins that does not look like the window.
@@ -44,6 +45,7 @@ class _Run:
 
     first: int
     last: int
+    solid: int
     began: Change | None
     over: bool
     calm: int
@@ -55,27 +57,32 @@ def onset(panes: Panes, window_start: int) -> Onset | None:
     if first >= len(panes):
         return None
     course = panes.course(slice(first, len(panes)), _COARSE)
-    run = None if course is None else _run(course, changes(course), first)
-    if course is None or run is None:
+    if course is None:
+        return None
+    found = changes(course)
+    run = _run(course, found, first, interrupted=False)
+    if run is not None and run.began is not None and recurs(course, slice(run.first, run.last)):
+        return replace(_sudden(course, run.began), shape="recurring")
+    run = _run(course, found, first, interrupted=True)
+    if run is None:
         return None
     if run.began is None:
         return Onset(np.nan, np.nan, float(course.starts[0]), None)
-    began = run.began
     # Now that it is known which panes are different, their direction is, too.
-    groups = int(np.clip(began.nats / _NATS_A_GROUP, _COARSE, _FINEST))
-    closer = panes.course(slice(began.at, run.last), groups)
-    if closer is not None:
-        course, began = closer, located(closer, run.calm, run.last, began.at)
-    found = Onset(float(course.starts[began.at]), *_times(course, began.low, began.high), "sudden")
-    if recurs(course, slice(began.at, run.last)):
-        return replace(found, shape="recurring")
+    groups = int(np.clip(run.began.nats / _NATS_A_GROUP, _COARSE, _FINEST))
+    course = panes.course(slice(run.first, run.solid), groups) or course
+    began = located(course, run.calm, run.solid, run.first)
     if run.over:
-        return replace(found, shape="temporary")
-    return _ramped(course, run, began.at) or found
+        return replace(_sudden(course, began), shape="temporary")
+    return _ramped(course, run, began.at) or _sudden(course, began)
 
 
-def _run(course: Course, found: list[Change], first: int) -> _Run | None:
-    """The last stretch that looks like the window or more so, and reaches into it; None if there is none."""
+def _run(course: Course, found: list[Change], first: int, *, interrupted: bool) -> _Run | None:
+    """The last stretch that looks like the window or more so, and reaches into it; None if there is none.
+
+    If it may be `interrupted`, it begins with the first stretch since which most of the level was there on the mean: a
+    broken sensor shows nothing wrong while there is nothing to see.
+    """
     edges = [0, *(change.at for change in found), len(course)]
     levels = np.array([course.mean(slice(low, high)) for low, high in pairwise(edges)])
     inside = np.array(edges[1:]) > first
@@ -87,16 +94,26 @@ def _run(course: Course, found: list[Change], first: int) -> _Run | None:
     start = end
     while start > 0 and like[start - 1]:
         start -= 1
+    if interrupted:
+        means = np.array([course.mean(slice(edge, edges[end + 1])) for edge in edges[: end + 1]])
+        start = int(np.flatnonzero(like[: end + 1] & (means >= HALF * peak))[0])
     calm = start
     while calm > 0 and not like[calm - 1]:
         calm -= 1
+    solid = start
+    while solid <= end and like[solid]:
+        solid += 1
     began = found[start - 1] if start > 0 else None
-    return _Run(edges[start], edges[end + 1], began, over=end < len(found), calm=edges[calm])
+    return _Run(edges[start], edges[end + 1], edges[solid], began, over=end < len(found), calm=edges[calm])
+
+
+def _sudden(course: Course, change: Change) -> Onset:
+    return Onset(float(course.starts[change.at]), *_times(course, change.low, change.high), "sudden")
 
 
 def _ramped(course: Course, run: _Run, at: int) -> Onset | None:
     """The onset of a ramp from the calm before the run to its end; None where a step tells as much."""
-    rise = ramp(course, slice(run.calm, run.last), at)
+    rise = ramp(course, slice(run.calm, run.solid), at)
     if rise is None:
         return None
     return Onset(float(course.starts[rise.first]), *_times(course, rise.low, rise.high), "gradual")

@@ -85,6 +85,8 @@ def _search(
             ordered=subject.ordered,
             weather=expected.weather,
         )
+        if len(panes) and expected.least_seconds:
+            panes = panes.widened(expected.least_seconds, evaluation.window.end)
         found[name] = onset(panes, evaluation.window.start)
     return found
 

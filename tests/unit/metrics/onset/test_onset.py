@@ -72,6 +72,24 @@ def test_the_last_of_two_incidents_counts():
     assert (found.at, found.shape) == (260 * PANE, "sudden")
 
 
+def test_a_short_interruption_is_no_new_onset():
+    """A broken sensor shows nothing wrong while there is nothing to see."""
+    levels = np.where(np.arange(300) < 150, 0.2, 0.6)
+    levels[200:208] = levels[230:235] = 0.2
+    found = onset(panes(levels), 240 * PANE)
+    assert found is not None
+    assert (found.at, found.shape) == (150 * PANE, "sudden")
+
+
+def test_wider_panes_hold_the_same_rows():
+    """Counted back from the end; the first, which is not whole, goes."""
+    fine = panes(np.linspace(0.1, 0.3, 50))
+    wide = fine.widened(10 * PANE, 45 * PANE)
+    assert wide.starts.tolist() == [start * PANE for start in (5, 15, 25, 35, 45)]
+    assert wide.counts[0].tolist() == fine.counts[5:15].sum(axis=0).tolist()
+    assert np.allclose(wide.expected.sum(axis=1), wide.counts.sum(axis=1))
+
+
 def test_a_gap_before_the_change_is_within_the_interval():
     """Where no rows came before the first bad pane, the change may have been at any time since the last good one."""
     whole = panes(np.where(np.arange(100) < 60, 0.2, 0.6))
