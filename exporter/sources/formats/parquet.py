@@ -17,6 +17,8 @@ ROWS_AT_ONCE: Final = 1 << 16
 ROWS_AT_ONCE_WITH_CARE: Final = 1 << 9
 _ROWS_IN_ONE_GO: Final = 1 << 20
 """Row groups of about so many rows are begun together, so that batches go on over the ends of small ones."""
+_BUFFER_BYTES: Final = 1 << 18
+"""Of each column at a time; otherwise a column's whole row group is in memory before its first page is read."""
 MAGIC: Final = b"PAR1"
 _FOOTER_BYTES: Final = 1 << 16
 
@@ -63,7 +65,7 @@ class ParquetRows:
         """
         self._source = pa.OSFile(path)
         try:
-            self._file = pq.ParquetFile(self._source, pre_buffer=False)
+            self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
             self._widths = Widths(self._source, self._file, columns)
         except UnicodeDecodeError as error:
             self._source.close()
