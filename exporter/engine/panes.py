@@ -14,6 +14,7 @@ import numpy as np
 
 from exporter.engine.additions import Additions
 from exporter.engine.plan import Retention
+from exporter.metrics.history import Tally
 from exporter.profile.adapt import adapt
 from exporter.profile.codec import add_packed, pack, unpack
 from exporter.profile.count import CellKey
@@ -54,6 +55,8 @@ class Panes:
         self._dropped: list[PaneKey] = []
         self._aged = 0
         self._touched: dict[tuple[str, str], set[PaneKey]] = {}
+        # Answered predictions and labels by (start, width), noted when a pane is summed: too dear to read it for them.
+        self._tallies: dict[tuple[str, str], dict[tuple[int, int], tuple[float, float]]] = {}
 
     def load(self, store: Store, layouts: dict[str, Layout]) -> None:
         """Reads the panes of `store`; those whose bins are as one of `layouts` (version → layout) are read as that."""
@@ -162,12 +165,16 @@ class Panes:
     def _sum(self, version: str, layout: Layout, start: int, end: int) -> Counts:
         total = Counts.zero(layout)
         index = self._index.get((version, layout.id), [])
+        tallies, before = self._tallies.setdefault((version, layout.id), {}), (0.0, 0.0)
         for first, width in index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]:
             key = PaneKey(version, first, width, layout.id)
             if key in self._hot or key in self._additions:
                 total.add(self.peek(key))
             else:
                 add_packed(self._packed[key], total)
+            after = (total.answered, total.labels)
+            tallies[(first, width)] = (after[0] - before[0], after[1] - before[1])
+            before = after
         return total
 
     def keys(self, version: str, layout: Layout, start: int, end: int) -> list[PaneKey]:
@@ -175,6 +182,19 @@ class Panes:
         index = self._index.get((version, layout.id), [])
         inside = index[bisect_left(index, (start, 0)) : bisect_left(index, (end, 0))]
         return [PaneKey(version, first, width, layout.id) for first, width in inside]
+
+    def tally(self, version: str, layout: Layout, seconds: int, end: int) -> Tally:
+        """How far the labels have come of a version's panes that start in [end - seconds, end)."""
+        name, index = (version, layout.id), self._index.get((version, layout.id), [])
+        inside = index[bisect_left(index, (end - seconds, 0)) : bisect_left(index, (end, 0))]
+        known = self._tallies.setdefault(name, {})
+        for first, width in inside:
+            if (first, width) not in known:
+                pane = self.peek(PaneKey(version, first, width, layout.id))
+                known[(first, width)] = (pane.answered, pane.labels)
+        places = np.array(inside, dtype=np.int64).reshape(-1, 2)
+        counts = np.array([known[place] for place in inside]).reshape(-1, 2)
+        return Tally(places[:, 0], places[:, 1], counts[:, 0], counts[:, 1])
 
     def changed_since_asked(self, version: str, layout: Layout) -> set[PaneKey]:
         """A version's panes that changed since this was last asked."""
@@ -257,6 +277,7 @@ class Panes:
         return pane
 
     def _touch(self, key: PaneKey) -> None:
+        self._tallies.get((key.version, key.layout), {}).pop((key.start, key.width), None)
         self._touched.setdefault((key.version, key.layout), set()).add(key)
 
     def _add(self, key: PaneKey, counts: Counts) -> None:

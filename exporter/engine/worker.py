@@ -259,6 +259,7 @@ class Worker:
             objectives=self.plan.objectives,
             memory=self._memory.get((version, name), {}),
             history=lambda places: self._histories.read(version, layout, end, places),
+            tally=lambda: book.panes.tally(version, layout, seconds, end),
         )
 
     def _facts(self, book: Book, version: str, wall: float) -> Facts:

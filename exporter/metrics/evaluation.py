@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from exporter.metrics.history import History
+from exporter.metrics.history import History, Tally
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
@@ -80,6 +80,7 @@ class Evaluation:
         memo: results that several metrics share, computed once: use `once`.
         memory: what metrics keep for this window's evaluation a cycle later, so that series do not come and go.
         history: counts of the version by pane, as far back as is looked; None: there are none.
+        tally: of the window's panes; None: there are none.
     """
 
     model: str
@@ -95,6 +96,7 @@ class Evaluation:
     memo: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     history: History | None = None
+    tally: Callable[[], Tally] | None = None
 
     @property
     def layout(self) -> Layout:

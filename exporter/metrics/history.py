@@ -26,5 +26,21 @@ class Past:
     counts: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far the labels of K panes have come, in time order.
+
+    Attributes:
+        starts, widths: (K,) Unix seconds and seconds; old panes are wider.
+        answered: (K,) predictions without an error.
+        labels: (K,) how many of them have their label by now.
+    """
+
+    starts: Times
+    widths: Times
+    answered: Floats
+    labels: Floats
+
+
 History = Callable[[Places], Past]
 """Places (n,) in `Counts.all` → counts there by pane, up to the window's end. Nothing is read until it is called."""

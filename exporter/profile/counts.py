@@ -69,6 +69,11 @@ class Counts:
         return float(self["rows"][0])
 
     @property
+    def answered(self) -> float:
+        """Predictions without an error: those that can have a label."""
+        return self.rows - float(self["errors"].sum())
+
+    @property
     def labels(self) -> float:
         return float(self["labels"][0])
 

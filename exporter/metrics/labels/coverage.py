@@ -25,7 +25,7 @@ _INSTANT = 1e-3
 
 
 def _coverage(evaluation: Evaluation) -> Iterator[Sample]:
-    answered = evaluation.counts.rows - float(evaluation.counts["errors"].sum())
+    answered = evaluation.counts.answered
     if answered <= 0 or not labelled(evaluation):
         raise NoData
     yield (), evaluation.counts.labels / answered
@@ -62,7 +62,7 @@ def promise(reference: Reference | None) -> Callable[[Floats, Floats], Floats] |
     if reference is None:
         return None
     total = reference.total
-    answered = total.rows - float(total["errors"].sum())
+    answered = total.answered
     delays = total["label_delay"]
     if answered <= 0 or total.labels <= 0 or delays.sum() <= 0:
         return None

@@ -50,25 +50,20 @@ def maturity(evaluation: Evaluation) -> Maturity:
 
 
 def _maturity(evaluation: Evaluation) -> Maturity:
-    if evaluation.history is None or not labelled(evaluation):
+    if evaluation.tally is None or not labelled(evaluation):
         raise NoData
-    spans, window = evaluation.layout.spans, evaluation.window
-    errors = spans["errors"]
-    past = evaluation.history(np.r_[spans["rows"].start, spans["labels"].start, errors.start : errors.stop])
-    inside = (past.starts >= window.start) & (past.starts < window.end)
-    starts, widths, counts = past.starts[inside], past.widths[inside], past.counts[inside]
-    answered = counts[:, 0] - counts[:, 2:].sum(axis=1)
-    youngest = np.maximum(evaluation.decided_at - starts - widths, 0.0)
-    band = np.searchsorted(list(AGES.values()), youngest + widths / 2)
+    panes = evaluation.tally()
+    youngest = np.maximum(evaluation.decided_at - panes.starts - panes.widths, 0.0)
+    band = np.searchsorted(list(AGES.values()), youngest + panes.widths / 2)
     told = promise(evaluation.reference)
-    due = np.full(len(starts), np.nan) if told is None else told(youngest, youngest + widths)
+    due = np.full(len(band), np.nan) if told is None else told(youngest, youngest + panes.widths)
 
     def by_band(values: Floats) -> Floats:
         return np.bincount(band, weights=values, minlength=len(AGES) + 1)[: len(AGES)].astype(np.float64)
 
-    total = by_band(answered)
-    enough = np.where(total >= max(evaluation.thresholds.min_rows, 1), total, np.nan)
-    return Maturity(total, by_band(counts[:, 1]) / enough, by_band(due * answered) / enough)
+    answered = by_band(panes.answered)
+    enough = np.where(answered >= max(evaluation.thresholds.min_rows, 1), answered, np.nan)
+    return Maturity(answered, by_band(panes.labels) / enough, by_band(due * panes.answered) / enough)
 
 
 def _shown(values: Floats) -> Iterator[Sample]:

@@ -60,7 +60,7 @@ def sights(evaluation: Evaluation) -> tuple[Sight, ...]:
 
 def _sights(evaluation: Evaluation) -> tuple[Sight, ...]:
     reference, counts, thresholds = evaluation.reference, evaluation.counts, evaluation.thresholds
-    if reference is None or counts.rows - float(counts["errors"].sum()) <= 0:
+    if reference is None or counts.answered <= 0:
         raise NoData
     known = variations(reference, evaluation.window.seconds, thresholds)
     labels = counts.labels * counts.worth("labels")

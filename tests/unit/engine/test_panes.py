@@ -223,3 +223,25 @@ def test_a_window_is_the_same_whichever_was_asked_before(order: tuple[int, ...])
     panes.add({("v", end - 600): one(100.0)})
     later = {seconds: rows(panes, seconds, end) for seconds in order}
     assert later == {seconds: count + 100.0 for seconds, count in first.items()}
+
+
+def test_the_tally_is_that_of_the_panes_however_they_changed(tmp_path: Path) -> None:
+    """Asked again after rows, late labels beside the panes, and a roll-up."""
+    panes = filled(days=4)
+    written(panes, Store(tmp_path / "m.sqlite"))
+
+    def told() -> tuple[list[int], float, float]:
+        tally = panes.tally("v", LAYOUT, 3 * DAY, 4 * DAY)
+        return tally.widths.tolist(), float(tally.answered.sum()), float(tally.labels.sum())
+
+    assert told() == ([600] * 432, 432.0, 0.0)
+    late = one(2.0)
+    late["errors"][0], late["labels"][0] = 1.0, 1.0
+    panes.add({("v", 2 * DAY): late})
+    assert told() == ([600] * 432, 433.0, 1.0)
+    panes.scatter(*few(range(3 * DAY, 3 * DAY + 600, 600)))
+    assert told()[2] == 2.0
+    panes.roll(6 * DAY)
+    widths, answered, labels = told()
+    assert (set(widths), answered, labels) == ({HOUR, DAY}, 433.0, 2.0)
+    assert panes.tally("v", LAYOUT, DAY, 0).starts.tolist() == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.metrics.history import Past
+from exporter.metrics.history import Tally
 from exporter.metrics.labels import LABELS_METRICS
 from exporter.metrics.labels.maturity import AGES
 from exporter.profile.counts import Counts
@@ -31,22 +31,19 @@ def reference(rng, coverage=0.9):
     return reference_of([counts])
 
 
-def found(made, has_label, known, errors=None):
-    """Metric → age → value, of predictions made at `made` (n,)."""
-    starts = np.arange(NOW - 10 * DAY, END, PANE) // PANE * PANE
+def found(made, has_label, known, failed=0.0):
+    """Metric → age → value, of predictions made at `made` (n,); those that `failed` (n,) await no label."""
+    starts = np.arange(END - WINDOW, END, PANE)
     place = np.searchsorted(starts, made, side="right") - 1
 
-    def history(places):
-        parts = {LAYOUT.spans["rows"].start: np.ones(len(made)), LAYOUT.spans["labels"].start: has_label}
-        if errors is not None:
-            parts[LAYOUT.spans["errors"].start] = errors
-        columns = [np.bincount(place, weights=parts.get(at, 0 * made), minlength=len(starts)) for at in places]
-        return Past(starts, np.full(len(starts), PANE), np.array(columns).T)
+    def summed(values):
+        return np.bincount(place, weights=values * np.ones(len(made)), minlength=len(starts))
 
+    panes = Tally(starts, np.full(len(starts), PANE), summed(1.0 - failed), summed(has_label))
     counts = Counts.zero(LAYOUT)
     counts["rows"][0], counts["labels"][0] = len(made), has_label.sum()
     evaluation = evaluation_of(counts, known, seconds=WINDOW, end=END, decided_at=float(NOW))
-    listed = samples(LABELS_METRICS, replace(evaluation, history=history))
+    listed = samples(LABELS_METRICS, replace(evaluation, tally=lambda: panes))
     return [
         {age: value for (age,), value in listed.get(f"ml_label_maturity_{name}", {}).items()}
         for name in ("ratio", "expected_ratio")
@@ -99,7 +96,7 @@ def test_errors_await_no_label():
     rng = np.random.default_rng(4)
     made = predictions(rng)
     failed = (rng.random(len(made)) < 0.5).astype(float)
-    ratio, _ = found(made, 1.0 - failed, reference(rng), errors=failed)
+    ratio, _ = found(made, 1.0 - failed, reference(rng), failed=failed)
     assert set(ratio.values()) == {1.0}
 
 
