@@ -160,7 +160,9 @@ def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
 
 
 def _drift(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
-    table = Table("version", "window", "feature", "effect", "threshold", "p-value", "missing", "verdict", box=None)
+    table = Table(
+        "version", "window", "feature", "effect", "threshold", "p-value", "missing", "verdict", "since", box=None
+    )
     for output in ("prediction", "label"):
         for key in values.get(f"ml_{output}_drift_effect", {}):
             _drift_row(table, values, f"ml_{output}_drift", key, f"({output}s)")
@@ -189,7 +191,15 @@ def _drift_row(
         _text(values.get(f"{metric}_pvalue", {}).get(key), "{:.2g}"),
         _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
         "unknown" if detected is None else ("drifted" if detected else "ok"),
+        _since(values, metric, key),
     )
+
+
+def _since(values: dict[str, dict[tuple[str, ...], Any]], metric: str, key: tuple[str, ...]) -> str:
+    """When it began, and how; empty where that is not known."""
+    at = values.get(f"{metric}_onset_timestamp_seconds", {}).get(key)
+    shapes = [labels[-1] for labels in values.get(f"{metric}_shape", {}) if labels[:-1] == key]
+    return "" if at is None else " ".join([f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}", *shapes])
 
 
 def _silences(silences: Sequence[Silence]) -> Table:

@@ -61,6 +61,16 @@ def test_predictions_and_labels_drift_as_features_do() -> None:
     ]
 
 
+def test_it_says_since_when_and_in_what_shape() -> None:
+    lines = printed(
+        feature_drift_effect={("price",): 0.2},
+        feature_drift_detected={("price",): 1.0},
+        feature_drift_onset_timestamp_seconds={("price",): 1_700_006_400.0},
+        feature_drift_shape={("price", "gradual"): 1.0, ("cost", "sudden"): 1.0},
+    )
+    assert lines[-1] == ["v1", "24h", "price", "0.2", "-", "-", "-", "drifted", "2023-11-15", "00:00", "gradual"]
+
+
 def test_it_says_why_a_verdict_is_unknown() -> None:
     silence = Silence("v1", "24h", "drift of features: price", "5 of 20 reference windows of this length")
     out = io.StringIO()
