@@ -276,10 +276,12 @@ def table(rows: Rows, start: float = 0.0, seconds: float = DAY) -> pa.Table:
     return pa.table({"ts": start + (np.arange(n) + 0.5) * (seconds / n), **columns})
 
 
-def reference_of(task: Task, days: int = 30, rows: int = 2000, weather: float = 0.05, seed: int = 1) -> Reference:
-    """A fitted reference of so many days, each with a weather of its own."""
+def reference_of(
+    task: Task, days: int = 30, rows: int = 2000, *, weather: float = 0.05, seed: int = 1, planted: Planted = CALM
+) -> Reference:
+    """A fitted reference of so many days, each with a weather of its own; what is `planted` is as usual."""
     rng = np.random.default_rng(seed)
-    parts = [window(rng, task, rows, weather=float(weather * rng.normal())) for _ in range(days)]
+    parts = [window(rng, task, rows, planted, float(weather * rng.normal())) for _ in range(days)]
     whole = pa.concat_tables([table(part, start=day * DAY) for day, part in enumerate(parts)])
     columns = COLUMNS if task == "binary" else replace(COLUMNS, score=None)
     spec = FitSpec(

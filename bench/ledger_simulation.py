@@ -34,7 +34,6 @@ class Outcome:
         due: cause → the planted effect.
         terms: (windows, 5) by TERMS.
         lower, upper: (windows, 5).
-        chance: standard error of the change of one window, of its rows and the reference's.
         features: (windows, F) |quality| + |covariate| by feature.
     """
 
@@ -65,7 +64,7 @@ class Outcome:
     def chance(self) -> float:
         """Standard error of the mean change, as windows and reference are drawn, relative to all that happened."""
         half = (self.upper - self.lower)[:, TERMS.index("unexplained")] / (2 * 1.96)
-        return float(np.nanmean(half) / self.size)
+        return float(np.nanmax(half, initial=0.0) / self.size)
 
 
 def simulate(

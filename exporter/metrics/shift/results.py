@@ -7,25 +7,19 @@ from numpy.typing import NDArray
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.performance.estimate import Z
-from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.parts import Parts, of_counts
 from exporter.metrics.quality.results import verdicts
-from exporter.metrics.shift.expected import Contributions, Estimates, contributions, doubt, estimates
-from exporter.metrics.shift.ledger import (
-    QUALITY,
-    Ledger,
-    Shift,
-    Side,
-    bad_excess,
-    expected_ledger,
-    ledger,
-    residual_noise,
-)
+from exporter.metrics.shift.expected import Contributions, Tables, Terms, contributions, doubts, terms
+from exporter.metrics.shift.learned import Learned, learned, least_labels, reference_terms, side_of
+from exporter.metrics.shift.ledger import QUALITY, Ledger, Shift, Side, bad_excess, expected_ledger, ledger
 from exporter.metrics.shift.losses import LOSSES, Loss
 from exporter.metrics.shift.recognition import prior_of
-from exporter.metrics.shift.sides import Expected, bad_by_feature, bad_is_rare, side
+from exporter.metrics.shift.sides import bad_by_feature
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +43,53 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Learned:
-    """What a reference says of one loss in windows of one length.
+class _Window:
+    """A window as all its losses see it.
 
     Attributes:
-        whole: its side; `mean` its mean realized loss.
-        estimates: mean terms of its rows, None without a loss model.
-        relative: variance of one row's loss, over its mean squared.
-        between: variance of r between its windows.
-        split: rows with a bad cell are set apart.
+        tables, terms, doubts: of the loss model; None where the reference has none.
+        units: (F,) features whose unit is recognised to have changed.
     """
 
-    whole: Side
-    mean: float
-    estimates: Estimates | None
-    relative: float
-    between: float
-    split: bool
+    evaluation: Evaluation
+    reference: Reference
+    parts: Parts
+    tables: Tables | None
+    terms: Terms | None
+    doubts: Floats | None
+    units: Mask
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, reference: Reference) -> "_Window":
+        parts, tables = of_counts(evaluation.counts), Tables.of(reference)
+        try:
+            units = np.isfinite(verdicts(evaluation).factor)
+        except NoData:
+            units = np.zeros(len(evaluation.layout.features), dtype=np.bool_)
+        if tables is None:
+            return cls(evaluation, reference, parts, None, None, None, units)
+        return cls(evaluation, reference, parts, tables, terms(tables, parts), doubts(tables, evaluation.counts), units)
+
+    def moved(self, loss: Loss) -> Contributions | None:
+        """What features do to a loss by lying elsewhere."""
+        then = reference_terms(self.reference)
+        if self.tables is None or self.terms is None or then is None:
+            return None
+        return contributions(self.tables, self.reference.layout, loss, self.terms, then)
+
+    def shift(self, loss: Loss, known: Learned, moved: Contributions | None) -> Shift:
+        """What else is known of the window."""
+        prior = prior_of(self.evaluation, loss, known.relative * known.mean**2)
+        place = None if self.tables is None else self.tables.model.place(loss.name)
+        return Shift(
+            prior=np.array([prior.term]),
+            prior_variance=np.array([prior.variance]),
+            covariate=np.array([prior.beside]),
+            unit_change=np.array([bool(self.units.any())]),
+            unit_covariate=np.array([0.0 if moved is None else moved.of_features(self.units)]),
+            doubt=0.0 if self.doubts is None or place is None else float(self.doubts[place]),
+            between=known.between,
+        )
 
 
 def results(evaluation: Evaluation) -> tuple[Entry, ...]:
@@ -74,12 +98,14 @@ def results(evaluation: Evaluation) -> tuple[Entry, ...]:
 
 
 def _results(evaluation: Evaluation) -> tuple[Entry, ...]:
-    if evaluation.reference is None or not evaluation.layout.has("bad_truth"):
+    reference = evaluation.reference
+    if reference is None or not evaluation.layout.has("bad_truth") or evaluation.counts.rows <= 0:
         return ()
-    found = []
+    window, found = _Window.of(evaluation, reference), []
     for loss in LOSSES[evaluation.layout.task]:
         try:
-            entry = _entry(evaluation, evaluation.reference, loss)
+            known = learned(reference, loss, evaluation.window.seconds, evaluation.thresholds)
+            entry = None if known is None else _entry(window, loss, known)
         except NoData:
             continue
         if entry is not None:
@@ -87,95 +113,44 @@ def _results(evaluation: Evaluation) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _entry(evaluation: Evaluation, reference: Reference, loss: Loss) -> Entry | None:
-    seconds, thresholds = evaluation.window.seconds, evaluation.thresholds
-    least, blocks = max(thresholds.min_labels, 2), thresholds.min_blocks
-    learned = reference.once(
-        ("shift", loss.name, seconds, least, blocks), lambda known: _learn(known, loss, seconds, least, blocks)
-    )
-    if learned is None:
-        return None
-    parts = of_counts(evaluation.counts)
-    expected = None if reference.losses is None else estimates(reference.losses, loss, parts)
-    now = _side(loss, parts, expected, learned.relative, split=learned.split)
-    moved = _moved(reference, expected, learned)
-    units = _unit_changes(evaluation)
-    shift = _shift(evaluation, loss, learned, moved, units)
-    labelled = float(now.good[0] + now.bad[0]) >= least
-    if labelled:
-        found = ledger(now, learned.whole, shift, least)
-        scale = loss.slope(float(now.loss[0]), learned.mean)
-    elif evaluation.counts.rows >= thresholds.min_rows and np.isfinite(now.estimate_good[0]):
-        found = expected_ledger(now, learned.whole, shift)
-        scale = loss.slope(max(learned.mean + float(found.change[0]), 0.0), learned.mean)
+def _entry(window: _Window, loss: Loss, known: Learned) -> Entry | None:
+    """The ledger of one loss: of what was realized, of what is expected where labels are few, or None."""
+    thresholds, rows = window.evaluation.thresholds, window.evaluation.counts.rows
+    now = side_of(loss, window.parts, (window.tables, window.terms), known.relative, split=known.split)
+    moved = window.moved(loss)
+    shift = window.shift(loss, known, moved)
+    covariate = np.full(len(window.units), np.nan)
+    quality = covariate.copy()
+    if float(now.good[0] + now.bad[0]) >= least_labels(thresholds):
+        found = ledger(now, known.whole, shift, least_labels(thresholds))
+        scale = loss.slope(float(now.loss[0]), known.mean)
+        quality = _quality(window, loss, known, now, float(found.terms[QUALITY, 0]))
+    elif rows >= thresholds.min_rows and np.isfinite(now.estimate_good[0]):
+        found = expected_ledger(now, known.whole, shift)
+        scale = loss.slope(max(known.mean + float(found.change[0]), 0.0), known.mean)
     else:
         return None
-    unknown = np.full(len(units), np.nan)
-    covariate = unknown if moved is None or np.isfinite(shift.covariate[0]) else moved.by_feature
-    quality, term = unknown, float(found.terms[QUALITY, 0])
-    if labelled and now.good[0] < least:
-        bad, _ = bad_by_feature(loss, parts)
-        quality = term * bad / max(bad.sum(), 1.0)
-    elif labelled:
-        quality = _quality(loss, reference, learned, now, parts)
-    if units.any():
+    if moved is not None and np.isnan(shift.covariate[0]):
+        covariate = moved.by_feature
+    if window.units.any():
         # What a change of unit did beyond bad cells is the features' whose unit changed, in even parts.
         quality = np.nan_to_num(quality)
-        quality += units * (term - quality.sum()) / units.sum()
-        covariate = np.where(units, 0.0, covariate)
+        quality += window.units * (found.terms[QUALITY, 0] - quality.sum()) / window.units.sum()
+        covariate = np.where(window.units, 0.0, covariate)
     return _scaled(loss, found, scale, quality, covariate)
 
 
-def _side(loss: Loss, parts: Parts, expected: Estimates | None, relative: float, *, split: bool) -> Side:
-    told = Expected.unknown(len(parts["rows"])) if expected is None else expected.expected()
-    return side(loss, parts, told, relative, split=split)
-
-
-def _moved(reference: Reference, now: Estimates | None, learned: _Learned) -> Contributions | None:
-    if now is None or learned.estimates is None or reference.losses is None:
-        return None
-    return contributions(reference.layout, now, learned.estimates)
-
-
-def _learn(reference: Reference, loss: Loss, seconds: int, least: int, blocks: int) -> _Learned | None:
-    whole = of_counts(reference.total)
-    split = bad_is_rare(whole)
-    total, rows = (float(each[0]) for each in loss.sums(whole))
-    if rows < least:
-        return None
-    mean, variance = total / rows, float(loss.variance(whole)[0])
-    relative = variance / (mean * mean) if mean else 0.0
-    windows = reference.windows(seconds)
-    while len(windows) < blocks and reference.block_seconds is not None and seconds // 2 >= reference.block_seconds:
-        seconds //= 2
-        windows = reference.windows(seconds)
-    known = None if reference.losses is None else estimates(reference.losses, loss, whole)
-    between = 0.0
-    if len(windows) > 1:
-        # Blocks keep no sums of losses by feature: there, bad cells are among the rest.
-        each = of_vectors(reference.layout, windows)
-        told = None if reference.losses is None else estimates(reference.losses, loss, each)
-        mixed, all_of_it = (_side(loss, part, by, relative, split=False) for part, by in ((each, told), (whole, known)))
-        between = residual_noise(mixed, all_of_it, least)
-    return _Learned(_side(loss, whole, known, relative, split=split), mean, known, relative, between, split)
-
-
-def _quality(loss: Loss, reference: Reference, learned: _Learned, now: Side, parts: Parts) -> Floats:
+def _quality(window: _Window, loss: Loss, known: Learned, now: Side, term: float) -> Floats:
     """(F,) quality by feature, from bad cells alone."""
-    bad, lost = bad_by_feature(loss, parts)
-    if not learned.split:
+    bad, lost = bad_by_feature(loss, window.parts)
+    if not known.split:
         return np.zeros(len(bad))
-    theirs = bad_excess(*bad_by_feature(loss, of_counts(reference.total)), learned.whole)
+    if now.good[0] < least_labels(window.evaluation.thresholds):
+        # Hardly a row was read right: all of the change is quality.
+        return term * bad / max(float(bad.sum()), 1.0)
+    theirs = bad_excess(*bad_by_feature(loss, of_counts(window.reference.total)), known.whole)
     parted: Floats = bad_excess(bad, lost, now) - theirs
     return parted
-
-
-def _unit_changes(evaluation: Evaluation) -> NDArray[np.bool_]:
-    """(F,) features whose unit is recognised to have changed."""
-    try:
-        return np.isfinite(verdicts(evaluation).factor)
-    except NoData:
-        return np.zeros(len(evaluation.layout.features), dtype=np.bool_)
 
 
 def _scaled(loss: Loss, found: Ledger, scale: float, quality: Floats, covariate: Floats) -> Entry:
@@ -188,22 +163,4 @@ def _scaled(loss: Loss, found: Ledger, scale: float, quality: Floats, covariate:
         change=float(found.change[0]) * scale,
         quality=quality * scale,
         covariate=covariate * scale,
-    )
-
-
-def _shift(
-    evaluation: Evaluation, loss: Loss, learned: _Learned, moved: Contributions | None, units: NDArray[np.bool_]
-) -> Shift:
-    found = prior_of(evaluation, loss, float(learned.relative * learned.mean**2))
-    reference = evaluation.reference
-    known = None if reference is None else reference.losses
-    unsure = 0.0 if reference is None or known is None else doubt(known, loss, evaluation.counts, reference)
-    return Shift(
-        prior=np.array([found.term]),
-        prior_variance=np.array([found.variance]),
-        covariate=np.array([found.beside]),
-        unit_change=np.array([bool(units.any())]),
-        unit_covariate=np.array([0.0 if moved is None else moved.of_features(units)]),
-        doubt=unsure,
-        between=learned.between,
     )
