@@ -81,7 +81,9 @@ def _of(counts: Counts, names: dict[str, list[str]]) -> Segments:
     for dimension, values in names.items():
         found.append(([(dimension, value) for value in values], _loss(of_slices(counts, dimension))))
     if counts.layout.has("feature_truth"):
-        found += [(_bin_names(counts.layout, name), _loss_by_bin(counts, name)) for name in counts.layout.features]
+        # A feature that is a dimension too is looked at once, by its own values.
+        features = [name for name in counts.layout.features if name not in names]
+        found += [(_bin_names(counts.layout, name), _loss_by_bin(counts, name)) for name in features]
     whole = _loss(of_counts(counts))
     keys = [key for each, _ in found for key in each]
     stacked = [

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.slices import SLICES
+from exporter.profile.bins import CategoryBins
 from exporter.profile.layout import Layout
 from exporter.profile.vocabulary import Vocabulary
 from tests.oracle.counting import count, numeric
@@ -87,3 +88,20 @@ def test_bins_of_features_are_slices_too() -> None:
     low, high = layout.coarse["x"].labels[-3:-1]
     assert list(found) == [("x", f"({low}, {high}]", "accuracy"), ("x", "missing", "accuracy")]
     assert found["x", "missing", "accuracy"] == pytest.approx(wrong[codes == 0].mean() - wrong[codes != 0].mean())
+
+
+def test_a_feature_that_is_a_dimension_too_is_one_slice() -> None:
+    """Its values would have the same names twice, and so the same series."""
+    rng = np.random.default_rng(3)
+    slots = rng.choice([0, 1], 4000)
+    layout = Layout(
+        task="binary", classes=("0", "1"), slices={"carrier": 4}, features={"carrier": CategoryBins(("AA", "UA"))}
+    )
+    wrong = rng.random(4000) < np.where(slots == 1, 0.4, 0.1)
+    rows = {"predicted": np.ones(4000, dtype=int), "actual": (~wrong).astype(int), "carrier": slots + 2}
+    counts = count(layout, {"carrier": slots}, **rows)
+    truth = counts["feature_truth"][layout.coarse_span["carrier"]]
+    for column, values in enumerate((np.ones(4000), wrong, ~wrong)):
+        truth[:, column] = np.bincount(slots + 2, values, minlength=len(truth))
+    evaluation = evaluation_of(counts, vocabulary=Vocabulary({"carrier": 4}, {"carrier": NAMES}))
+    assert set(samples(SLICES, evaluation)["ml_worst_slice_gap"]) == {("carrier", "UA", "accuracy")}
