@@ -23,10 +23,15 @@ def pair_sums(layout: Layout, rows: Rows, cell: Ints, cells: int, bad: Bools) ->
     pairs = layout.pairs
     known, marked = _variables(layout, rows), np.flatnonzero(bad)
     sums = np.zeros((2, cells, len(pairs), 1 + pairs.losses))
+    # Most pairs have as many codes as the next one: where their cells begin is told once.
+    begin: dict[int, Ints] = {}
     for place, ((one, other), table) in enumerate(zip(pairs.members, pairs.tables, strict=True)):
         size = len(table)
-        code = _codes(known.get(one), known.get(other), size, len(rows))
-        index: NDArray[np.integer] = code if cells == 1 else cell * size + code
+        index: NDArray[np.integer] = _codes(known.get(one), known.get(other), size, len(rows))
+        if cells > 1:
+            if size not in begin:
+                begin[size] = cell * size
+            index = begin[size] + index
         for part, chosen in enumerate((None, marked) if len(marked) else (None,)):
             picked = index if chosen is None else index[chosen]
             weight = rows.weight if rows.weight is None or chosen is None else rows.weight[chosen]
@@ -37,25 +42,28 @@ def pair_sums(layout: Layout, rows: Rows, cell: Ints, cells: int, bad: Bools) ->
 
 
 _Coded = tuple[Coarse, Codes]
+"""How a variable's codes are merged, and the merged codes (n,)."""
 
 
-def _codes(one: _Coded | None, other: _Coded | None, size: int, rows: int) -> NDArray[np.int16]:
+def _codes(one: _Coded | None, other: _Coded | None, size: int, rows: int) -> NDArray[np.uint16]:
     """(rows,) codes of a pair; a variable that the configuration has left out is MISSING, whose code is 0."""
     wide = other[0].width if other is not None else size // (size if one is None else one[0].width)
-    code = np.zeros(rows, dtype=np.int16) if one is None else (one[0].table.astype(np.int16) * wide)[one[1]]
+    code = np.zeros(rows, dtype=np.uint16) if one is None else one[1] * np.uint16(wide)
     if other is not None:
-        code += other[0].table.astype(np.int16)[other[1]]
+        code += other[1]
     return code
 
 
 def _variables(layout: Layout, rows: Rows) -> dict[Variable, _Coded]:
-    """Of every variable in a pair: how codes are merged, and the codes (n,)."""
+    """Every variable in a pair."""
     assert layout.pairs is not None
     found: dict[Variable, _Coded] = {}
     for variable in {each for members in layout.pairs.members for each in members}:
         if variable is not None and variable in layout.features:
-            found[variable] = (layout.coarse[variable], rows.features[variable][0])
+            merged = layout.coarse[variable]
+            found[variable] = (merged, merged.table.take(rows.features[variable][0]))
         bins = output_bins(layout)
         if variable is None and bins is not None:
-            found[variable] = (coarse(bins), output_codes(layout, rows))
+            merged = coarse(bins)
+            found[variable] = (merged, merged.table.take(output_codes(layout, rows)))
     return found

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -77,8 +77,8 @@ def fit_losses(
 
     `bins` are those of the sample's variables.
     """
-    rows = len(sample.codes)
-    if rows < LEAST_ROWS:
+    sample, rows = _defined(sample), len(sample.codes)
+    if rows < LEAST_ROWS or not sample.names:
         return None
     random = np.random.default_rng(_SEED)
     base = np.nanmean(sample.losses, axis=0)
@@ -121,6 +121,15 @@ class _Judged:
     residual: Floats
     between: Floats
     doubt: Floats
+
+
+def _defined(sample: Sample) -> Sample:
+    """The sample without losses that no row has, such as the log loss of rows without scores."""
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(sample.losses).all(axis=0))
+    if known.all():
+        return sample
+    names = tuple(name for name, keep in zip(sample.names, known, strict=False) if keep)
+    return replace(sample, losses=sample.losses[:, known], names=names, led=min(sample.led, len(names)))
 
 
 def _term(codes: NDArray[np.uint8], bins: FeatureBins, table: NDArray[np.integer]) -> Term:
