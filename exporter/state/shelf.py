@@ -18,7 +18,10 @@ _FAN_IN: Final = 4
 LARGEST: Final = 1 << 18
 """Rows of a merged run at most: from there on writing rows anew costs more than searching one run more."""
 COLUMN_BYTES: Final = 144 << 20
-"""Columns that stay in memory: those of two million predictions. Others rest in the state, their hashes do not."""
+"""Columns that stay in memory: those of two million predictions. Others rest in the state, their hashes do not.
+
+Half as much where hashes take that room: so many predictions wait that most columns rest anyway.
+"""
 
 
 class Shelf:
@@ -129,7 +132,10 @@ class Shelf:
         """Keeps the columns of a run that is in the state in memory, and lets go of those longest there."""
         self._awake[run.number] = run
         self._awake_bytes += run.nbytes
-        while self._awake_bytes > COLUMN_BYTES and len(self._awake) > 1:
+        half = COLUMN_BYTES // 2
+        hashes = sum(each.hashes.nbytes for runs in self._runs.values() for each in runs)
+        room = COLUMN_BYTES - min(max(hashes - half, 0), half)
+        while self._awake_bytes > room and len(self._awake) > 1:
             _, oldest = self._awake.popitem(last=False)
             self._awake_bytes -= oldest.nbytes
             oldest.rest(self._wake)
