@@ -7,11 +7,16 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana.source import drift_quality, fleet, model
+from grafana.source import drift_quality, fleet, model, why
 from grafana.source.layout import DEMO, Timing
 
 HOME = Path(__file__).resolve().parent.parent / "dashboards"
-BOARDS = {"ml-fleet": fleet.build, "ml-model": model.build, "ml-drift-quality": drift_quality.build}
+BOARDS = {
+    "ml-fleet": fleet.build,
+    "ml-model": model.build,
+    "ml-drift-quality": drift_quality.build,
+    "ml-why": why.build,
+}
 
 
 def render(timing: Timing) -> dict[str, str]:

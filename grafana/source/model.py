@@ -255,7 +255,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.slice_metric(),
             *constants(timing),
         ],
-        links=[navigation.to_fleet(), navigation.to_drift()],
+        links=[navigation.to_fleet(), navigation.to_why(), navigation.to_drift()],
         timing=timing,
     )
 

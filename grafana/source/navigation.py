@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana.source import knobs
 from grafana.source.layout import Timing, link, variable
 
-FLEET, MODEL, DRIFT = "ml-fleet", "ml-model", "ml-drift-quality"
+FLEET, MODEL, DRIFT, WHY = "ml-fleet", "ml-model", "ml-drift-quality", "ml-why"
 
 ANY = ".*"
 """*All* as a regular expression, where values that come or go within the time range belong to it."""
@@ -84,6 +84,19 @@ def slice_metric() -> dashboard.VariableModel:
     )
 
 
+def change_metric() -> dashboard.VariableModel:
+    name = "ml_performance_change"
+    return variable(
+        "change_metric",
+        "Metric",
+        f'query_result(sort_desc(max by (metric) ({name}{{{knobs.MODEL},metric=~"{knobs.HEADLINE}"}}) * 0 + 1'
+        f" or max by (metric) ({name}{{{knobs.MODEL}}}) * 0))",
+        "The metric whose change is told apart by cause.",
+        regex='/metric="([^"]+)"/',
+        sort=dashboard.VariableSort.DISABLED,
+    )
+
+
 def dimension() -> dashboard.VariableModel:
     return variable(
         "dimension",
@@ -132,6 +145,10 @@ def to_model() -> dashboard.DashboardLink:
 
 def to_drift() -> dashboard.DashboardLink:
     return link("Drift", DRIFT, "Features of the chosen model, now and in the reference.")
+
+
+def to_why() -> dashboard.DashboardLink:
+    return link("Why", WHY, "What to do, which cause, which feature, which slice, since when.")
 
 
 def drill(uid: str, *, model_field: str = "Model", version_field: str = "") -> str:

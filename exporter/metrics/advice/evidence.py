@@ -14,6 +14,8 @@ from exporter.metrics.performance.estimate import wilson
 from exporter.metrics.performance.results import Result, results
 from exporter.metrics.quality.results import CHECKS, window_rates
 from exporter.metrics.quality.results import verdicts as quality_verdicts
+from exporter.metrics.shift.ledger import CAUSES
+from exporter.metrics.shift.results import results as ledgers
 from exporter.metrics.slices.gauges import worst_slices
 from exporter.metrics.slices.segments import METRIC
 from exporter.metrics.slices.worst import WorstSlice
@@ -90,6 +92,7 @@ def gather(evaluation: Evaluation) -> Evidence:
 def _gather(evaluation: Evaluation) -> Evidence:
     measured = results(evaluation)
     failing, slow = _overspent(evaluation)
+    causes, guilty = _causes(evaluation)
     return Evidence(
         problems=tuple(_asked(_problems, evaluation)),
         failing=failing,
@@ -98,6 +101,8 @@ def _gather(evaluation: Evaluation) -> Evidence:
         expected=tuple(each for each in estimates(evaluation) if each.degraded),
         measured=any(each.degraded is not None for each in measured),
         drifted=tuple(_asked(_drifted, evaluation)),
+        causes=causes,
+        guilty=guilty,
         worst=tuple(each for each in _asked(worst_slices, evaluation) if _is_news(each)),
         better=_better(evaluation),
         late=_late(evaluation),
@@ -140,6 +145,23 @@ def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]
         if lower > 1 - objective.objective:
             (failing if objective.latency_seconds is None else slow).append(objective.name)
     return tuple(failing), tuple(slow)
+
+
+def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
+    """By how much each cause made the headline metric worse, and which feature did most of it."""
+    entry = next((each for each in ledgers(evaluation) if each.metric in HEADLINE), None)
+    if entry is None:
+        return {}, {}
+    sign = -1.0 if evaluation.layout.task != "regression" else 1.0
+    causes = {
+        cause: sign * value for cause, value in zip(CAUSES, entry.terms.tolist(), strict=True) if np.isfinite(value)
+    }
+    names, guilty = tuple(evaluation.layout.features), dict[str, str]()
+    for cause, values in (("quality", entry.quality), ("covariate", entry.covariate)):
+        harm = np.where(np.isnan(values), -np.inf, sign * values)
+        if len(harm) and harm.max() > 0:
+            guilty[cause] = names[int(harm.argmax())]
+    return causes, guilty
 
 
 def _is_news(slice_: WorstSlice) -> bool:

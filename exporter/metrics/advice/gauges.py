@@ -20,6 +20,5 @@ ADVICE = (
         "1 with what to do, why, and what it is about: a feature, a slice, a version or an objective.",
         _recommended,
         labels=("action", "reason", "subject"),
-        internal=True,
     ),
 )

@@ -1,0 +1,131 @@
+"""Why performance is not what it was, since when, for whom, and what to do."""
+
+from grafana.source import knobs
+from grafana.source.knobs import WINDOW_OF
+from grafana.source.signal import Signal, columns, lines, values
+
+ONE = "max by (version, feature)"
+CHANGE = f'{WINDOW_OF},metric="$change_metric"'
+CAUSES = ("quality", "prior", "covariate", "concept", "unexplained")
+"""In the order in which the ledger tells them apart."""
+
+ADVICE = Signal(
+    title="What to do",
+    unit="none",
+    description="The one thing to do about each version over the window: the first rule that applies, in the order of"
+    " docs/advice.md. Data that are bad come first: while they are, nothing else is believed. Nothing here: nothing is"
+    " known.",
+    queries=columns(("Value", f"max by (version, action, reason, subject) (ml_recommended_action{{{WINDOW_OF}}})")),
+    unknown="Unknown: neither a reference nor labels say anything of this window.",
+)
+
+SINCE = Signal(
+    title="Since",
+    unit="dateTimeAsIso",
+    description="When performance began to fall, and when the first of the drifted features, or of the features with"
+    " bad values, began to change: the likeliest places in the counts by pane. What began first is the likelier cause.",
+    queries=values(
+        ("performance", f"min(ml_performance_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+        ("drift", f"min(ml_drift_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+        ("bad values", f"min(ml_feature_quality_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+    ),
+    unknown="–",
+)
+
+LEDGER = Signal(
+    title="$change_metric: change from the reference, by cause",
+    unit="none",
+    description="The ledger of the metric: causes add up to the whole change. Quality: rows with bad values."
+    " Prior: positives are more or less frequent. Covariate: inputs lie where the model always was worse or better."
+    " Concept: the same inputs lead to other outcomes. Unexplained: what is left, and noise. Without labels there is"
+    " no concept. A convention: see docs/shift-ledger.md.",
+    queries=lines(
+        *((cause, f'avg(ml_performance_change{{{CHANGE},cause="{cause}"}})') for cause in CAUSES),
+    ),
+    decimals=3,
+    unknown="Unknown: no reference with labels, or too few rows in this window.",
+)
+
+CAUSE = "avg by (cause)"
+
+CAUSES_NOW = Signal(
+    title="Causes now",
+    unit="none",
+    description="The same now, with 95 % intervals: a cause whose interval holds 0 may be chance.",
+    queries=columns(
+        ("Change", f"{CAUSE} (ml_performance_change{{{CHANGE}}})"),
+        ("From", f'{CAUSE} (ml_performance_change_bound{{{CHANGE},bound="lower"}})'),
+        ("To", f'{CAUSE} (ml_performance_change_bound{{{CHANGE},bound="upper"}})'),
+    ),
+    unknown="Unknown: no reference with labels, or too few rows in this window.",
+)
+
+FEATURES = Signal(
+    title="Features by what they did to $change_metric",
+    unit="none",
+    description="What each feature did to the metric, by its values going bad and by lying elsewhere; its drift,"
+    " since when. Ranked by the size of both: a feature that drifted far and did nothing can wait.",
+    queries=columns(
+        (
+            "Impact",
+            f"sum by (version, feature) (abs(ml_performance_change_by_feature{{{CHANGE}}}))",
+        ),
+        ("Bad values", f'{ONE} (ml_performance_change_by_feature{{{CHANGE},cause="quality"}})'),
+        ("Moved", f'{ONE} (ml_performance_change_by_feature{{{CHANGE},cause="covariate"}})'),
+        ("Drift", f"{ONE} (ml_feature_drift_detected{{{WINDOW_OF}}})"),
+        ("Quality", f"{ONE} (ml_feature_quality_detected{{{WINDOW_OF}}})"),
+        ("Since", f"{ONE} (ml_feature_drift_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+    ),
+    unknown="Unknown: no reference with a loss model. Fit the reference from data with labels.",
+)
+
+SLICE = "max by (version, dimension, value)"
+
+SLICES = Signal(
+    title="Slices that do worse than the rest",
+    unit="none",
+    description="Values of the configured dimensions and bins of features: how much more often they are wrong (or how"
+    " much further off) than all other predictions, with the 95 % interval, beside the same in the reference. The five"
+    " that cost the most, none by chance. A gap that was there in the reference is no news.",
+    queries=columns(
+        (
+            "Costs",
+            (
+                f"{SLICE} (ml_worst_slice_gap{{{WINDOW_OF}}} * on (model, version, window, dimension, value)"
+                f" ml_worst_slice_labels_ratio{{{WINDOW_OF}}})"
+            ),
+        ),
+        ("Gap", f"{SLICE} (ml_worst_slice_gap{{{WINDOW_OF}}})"),
+        ("From", f'{SLICE} (ml_worst_slice_gap_bound{{{WINDOW_OF},bound="lower"}})'),
+        ("To", f'{SLICE} (ml_worst_slice_gap_bound{{{WINDOW_OF},bound="upper"}})'),
+        ("Reference", f"{SLICE} (ml_worst_slice_reference_gap{{{WINDOW_OF}}})"),
+        ("Share", f"{SLICE} (ml_worst_slice_labels_ratio{{{WINDOW_OF}}})"),
+    ),
+    unknown="No slice does worse than the rest, or too few labels tell.",
+)
+
+SLICES_OVER_TIME = Signal(
+    title="Their gaps over time",
+    unit="none",
+    description="The gaps of slices that are or were among the five. One that rises alone: something changed for it.",
+    queries=lines(("{{value}} ({{dimension}})", f"max by (dimension, value) (ml_worst_slice_gap{{{WINDOW_OF}}})")),
+    decimals=2,
+    unknown="No slice did worse than the rest in this time.",
+)
+
+HEADLINE = Signal(
+    title="Now and in the reference",
+    unit="none",
+    description="The metric over the window, measured where labels are there and estimated where they are not, beside"
+    " the reference's.",
+    queries=values(
+        ("measured", f"avg(ml_performance{{{CHANGE}}})"),
+        ("estimated", f"avg(ml_performance_estimated{{{CHANGE}}})"),
+        ("reference", f"max(ml_performance_reference{{{CHANGE}}})"),
+    ),
+    decimals=3,
+    unknown="–",
+)
+CAUSE_COLOURS = dict(
+    zip(CAUSES, (knobs.SERIES[1], knobs.SERIES[2], knobs.SERIES[0], knobs.SERIES[3], knobs.UNKNOWN), strict=True)
+)

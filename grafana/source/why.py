@@ -1,0 +1,117 @@
+"""Why: what to do, since when, which cause, which feature, which slice."""
+
+from grafana_foundation_sdk.models import dashboard
+
+from grafana.source import knobs, navigation
+from grafana.source.layout import Place, Row, Timing, board, constants
+from grafana.source.panels import light, override, tile, timeline, trend
+from grafana.source.signals import state, why
+from grafana.source.tables import VERDICT, Column, grid, texts
+
+HIDDEN = ("model", "window", "instance", "job", "__name__", "Value")
+PLAIN = [(None, "text")]
+ACTIONS = {
+    "fix_data_pipeline": ("fix the data pipeline", knobs.BAD),
+    "fix_serving": ("fix serving", knobs.BAD),
+    "scale_out": ("scale out", knobs.WARNING),
+    "roll_back_version": ("roll back the version", knobs.BAD),
+    "adjust_threshold": ("adjust the threshold", knobs.WARNING),
+    "recalibrate": ("recalibrate", knobs.WARNING),
+    "review_slice": ("review the slice", knobs.WARNING),
+    "rebuild": ("rebuild", knobs.BAD),
+    "retrain": ("retrain", knobs.WARNING),
+    "wait_for_labels": ("wait for labels", knobs.UNKNOWN),
+    "none": ("nothing", knobs.OK_QUIET),
+}
+"""Action → its words and colour."""
+
+
+def _advice() -> list[Column]:
+    return [
+        Column("Do", label="action", kind="shade", mappings=texts(ACTIONS), width=190),
+        Column("Because of", label="reason", width=150),
+        Column("About", label="subject"),
+        Column("Version", label="version", width=90),
+    ]
+
+
+def _causes() -> list[Column]:
+    return [Column("Cause", label="cause", width=120), *(Column(name, decimals=4) for name in ("Change", "From", "To"))]
+
+
+def _features() -> list[Column]:
+    kept = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "model", "version", "window"))
+    closer = f"/d/{navigation.DRIFT}?{kept}&var-focus=${{__data.fields.Feature}}&${{__url_time_range}}"
+    return [
+        Column("Feature", label="feature", link=closer, link_title="Look closer"),
+        Column("Version", label="version", width=80),
+        *(Column(name, decimals=4) for name in ("Impact", "Bad values", "Moved")),
+        *(Column(name, kind="state", mappings=VERDICT, width=105) for name in ("Drift", "Quality")),
+        Column("Since", unit="dateTimeAsIso", width=165),
+    ]
+
+
+def _slices() -> list[Column]:
+    return [
+        Column("By", label="dimension", width=110),
+        Column("Slice", label="value"),
+        Column("Version", label="version", width=80),
+        *(Column(name, decimals=3) for name in ("Costs", "Gap", "From", "To", "Reference")),
+        Column("Share", unit="percentunit", decimals=0),
+    ]
+
+
+def build(timing: Timing) -> dashboard.Dashboard:
+    """The dashboard `ml-why`."""
+    causes = [
+        override("byName", cause, {"color": {"mode": "fixed", "fixedColor": colour}})
+        for cause, colour in why.CAUSE_COLOURS.items()
+    ]
+    return board(
+        uid=navigation.WHY,
+        title="ML why",
+        description="One model: what to do, why it is not what it was, since when, which feature, which slice.",
+        rows=[
+            Row(
+                1,
+                "",
+                [
+                    Place(2, grid(why.ADVICE, _advice(), hidden=HIDDEN), 11, 6),
+                    Place(3, tile(why.SINCE, PLAIN, names=True, small=True), 6, 6),
+                    Place(4, tile(why.HEADLINE, PLAIN, names=True), 4, 6),
+                    Place(5, light(state.worst_light("Performance")), 3, 6),
+                ],
+            ),
+            Row(
+                10,
+                "Which cause?",
+                [
+                    Place(11, trend(why.LEDGER, stacked=True, overrides=causes), 15, 10),
+                    Place(12, grid(why.CAUSES_NOW, _causes(), hidden=HIDDEN), 9, 10),
+                ],
+            ),
+            Row(
+                20,
+                "Which feature?",
+                [Place(21, grid(why.FEATURES, _features(), sort=[("Impact", True)], hidden=HIDDEN), 24, 10)],
+            ),
+            Row(
+                30,
+                "Which slice?",
+                [
+                    Place(31, grid(why.SLICES, _slices(), sort=[("Costs", True)], hidden=HIDDEN), 14, 9),
+                    Place(32, trend(why.SLICES_OVER_TIME, colours=knobs.SERIES[:1]), 10, 9),
+                ],
+            ),
+            Row(40, "Since when?", [Place(41, timeline(state.ASPECTS_OVER_TIME), 24, 8)]),
+        ],
+        variables=[
+            navigation.model(many=False),
+            navigation.version(),
+            navigation.window(timing),
+            navigation.change_metric(),
+            *constants(timing),
+        ],
+        links=[navigation.to_fleet(), navigation.to_model(), navigation.to_drift()],
+        timing=timing,
+    )
