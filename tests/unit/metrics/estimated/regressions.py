@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from exporter.metrics.estimated import ESTIMATED
-from exporter.metrics.performance import PERFORMANCE
+from exporter.metrics.estimated.results import estimates
+from exporter.metrics.performance.results import results
 from tests.oracle.pipeline import Fitted
-from tests.oracle.references import evaluation_of, samples
+from tests.oracle.references import evaluation_of
 
 Values = np.ndarray
 FEATURES = ("a", "b", "c", "d", "kind")
@@ -78,12 +78,11 @@ class Told:
 
 
 def told(reference: Fitted, window: pa.Table) -> dict[str, Told]:
-    """By metric, what is exposed of a window; the estimate from the rows without their truth."""
-    unlabelled = window.set_column(window.schema.get_field_index("truth"), "truth", pa.nulls(len(window), pa.float64()))
-    estimated = samples(ESTIMATED, evaluation_of(reference.count(unlabelled), reference.reference))
-    measured = samples(PERFORMANCE, evaluation_of(reference.count(window), reference.reference))
-    value, bound = estimated["ml_performance_estimated"], estimated["ml_performance_estimated_bound"]
+    """By metric, what is estimated of a window and what was measured there."""
+    counts = reference.count(window)
+    evaluation = evaluation_of(counts, reference.reference)
+    measured = {result.metric.name: result.value for result in results(evaluation)}
     return {
-        name: Told(value[name,], bound[name, "lower"], bound[name, "upper"], measured["ml_performance"][name,])
-        for name in METRICS
+        each.metric.name: Told(each.value, each.lower, each.upper, measured[each.metric.name])
+        for each in estimates(evaluation)
     }
