@@ -1,6 +1,7 @@
 """Calibration error: how far scores are from the share of positives among rows with such a score."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.metrics.performance.estimate import Estimate, Z
 from exporter.metrics.performance.metric import PerformanceMetric
@@ -31,22 +32,23 @@ def gap(rows: Floats, positives: Floats, said: Floats) -> tuple[Floats, Floats, 
     n = rows.sum(axis=1)
     middle = divide(np.cumsum(rows, axis=1) - rows / 2, n[:, None])
     number = np.nan_to_num(np.minimum(np.floor(middle * BINS), BINS - 1)).astype(np.intp)
-    member = (number[..., None] == np.arange(BINS)).astype(np.float64)
-    count = _merge(rows, member)
-    mean = divide(_merge(rows * said, member), count)
-    share = divide(_merge(positives, member), count)
+    place = (number + BINS * np.arange(len(number))[:, None]).ravel()
+    count, hits = _merge(rows, place), _merge(positives, place)
+    mean = divide(_merge(rows * said, place), count)
+    share = divide(hits, count)
     weight = divide(count, n[:, None])
     value = np.where(n > 0, np.nan_to_num(weight * np.abs(mean - share)).sum(axis=1), np.nan)
-    smooth = divide(_merge(positives, member) + 1, count + 2)
+    smooth = divide(hits + 1, count + 2)
     spread = np.nan_to_num(weight * np.sqrt(divide(smooth * (1 - smooth), count)))
     bias = np.where(n > 0, (spread * np.sqrt(2 / np.pi)).sum(axis=1), np.nan)
     variance = np.where(n > 0, (spread * spread).sum(axis=1), np.nan)
     return value, variance, bias
 
 
-def _merge(cells: Floats, member: Floats) -> Floats:
-    merged: Floats = np.einsum("mk,mkb->mb", cells, member)
-    return merged
+def _merge(cells: Floats, place: NDArray[np.intp]) -> Floats:
+    """(m, BINS) sums of cells (m, K), each of which goes to its `place` (m · K,)."""
+    merged: Floats = np.bincount(place, cells.ravel(), BINS * len(cells)).astype(np.float64)
+    return merged.reshape(len(cells), BINS)
 
 
 CALIBRATION_ERROR = PerformanceMetric(
