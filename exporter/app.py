@@ -371,7 +371,7 @@ def importance(samples: Sequence[MetricSamples]) -> list[str]:
 
 
 def judge(samples: Sequence[MetricSamples], silences: Sequence[Silence] = ()) -> tuple[State, list[str]]:
-    """Ok, bad or unknown, and why, from the verdicts among a model's samples and what they lack."""
+    """Ok, bad, blind or unknown, and why, from the verdicts among a model's samples and what they lack."""
     reasons = []
     said = False
     for each in samples:
@@ -385,7 +385,16 @@ def judge(samples: Sequence[MetricSamples], silences: Sequence[Silence] = ()) ->
                 reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2], check=check))
     if reasons:
         return "bad", reasons
+    if _is_blind(samples):
+        return "blind", ["too few labels in every window to show a fall of performance that matters"]
     if said:
         return "ok", []
     lacking = [f"{each.version}: no verdict on {each.about} over {each.window}: {each.why}" for each in silences]
     return "unknown", lacking or ["no verdict yet: no row lies in a window"]
+
+
+def _is_blind(samples: Sequence[MetricSamples]) -> bool:
+    """True if nobody would see performance fall: no measure shows it in any window, and no estimate stands in."""
+    found = {each.metric.name: each.samples for each in samples if each.samples}
+    verdicts = found.get("ml_performance_blind", [])
+    return bool(verdicts) and "ml_performance_estimated_degraded" not in found and all(v == 1.0 for _, v in verdicts)

@@ -154,9 +154,15 @@ def _performance(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:
             f"{_text(low)} … {_text(high)}",
             _text(values.get("ml_performance_reference", {}).get(key)),
             " … ".join(_text(limit) for limit in limits),
-            "unknown" if degraded is None else ("degraded" if degraded else "ok"),
+            _judged(degraded, blind=values.get("ml_performance_blind", {}).get(key) == 1.0),
         )
     return table
+
+
+def _judged(degraded: float | None, *, blind: bool) -> str:
+    if degraded:
+        return "degraded"
+    return "blind" if blind else ("unknown" if degraded is None else "ok")
 
 
 def _drift(values: dict[str, dict[tuple[str, ...], Any]]) -> Table:

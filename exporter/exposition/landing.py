@@ -10,9 +10,9 @@ from exporter.visible import visible
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#d9dee5;--back:#fff;--card:#f6f8fa;--link:#0b5fc4;
---ok:#1a7f37;--bad:#c21f2c;--unknown:#6b7480}
+--ok:#1a7f37;--bad:#c21f2c;--unknown:#6b7480;--blind:#6f4c9b}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#9aa5b4;--line:#323a46;--back:#12161c;--card:#1a2028;
---link:#6cb0ff;--ok:#4cc26a;--bad:#ff7b80;--unknown:#9aa5b4}}
+--link:#6cb0ff;--ok:#4cc26a;--bad:#ff7b80;--unknown:#9aa5b4;--blind:#b79bdc}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:70rem;padding:1.5rem 1rem 3rem;background:var(--back);color:var(--ink);
 font:16px/1.5 system-ui,sans-serif}
@@ -27,6 +27,7 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.5rem .75rem .5rem 0;border-bottom:1px solid var(--line)}
 th{color:var(--soft);font-weight:500;font-size:.85rem}td.number{font-variant-numeric:tabular-nums}
 .state{font-weight:600;white-space:nowrap}.ok{color:var(--ok)}.bad{color:var(--bad)}.unknown{color:var(--unknown)}
+.blind{color:var(--blind)}
 .box{border:1px solid var(--bad);border-radius:6px;padding:.5rem .75rem;margin:1rem 0;overflow-wrap:anywhere}
 ul{margin:0;padding:0;list-style:none}
 """
@@ -37,7 +38,7 @@ CONTENT_SECURITY_POLICY = (
 )
 """Lets the page have its own style and nothing else."""
 
-_SIGNS: dict[State, str] = {"ok": "●", "bad": "▲", "unknown": "○"}
+_SIGNS: dict[State, str] = {"ok": "●", "bad": "▲", "unknown": "○", "blind": "◌"}
 """Told by shape and word too, not by colour alone."""
 _REASONS_SHOWN = 6
 """All of them are in the JSON and on the dashboards."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "bad", "unknown"]
-"""*unknown*: no data, too few rows, or blind; never taken for ok."""
+State = Literal["ok", "bad", "unknown", "blind"]
+"""*unknown*: no data, or too few rows; *blind*: labels too few to show a fall that matters. Never taken for ok."""
 
 
 @dataclass(frozen=True, slots=True)
