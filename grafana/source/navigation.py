@@ -63,8 +63,10 @@ def metric() -> dashboard.VariableModel:
     return variable(
         "metric",
         "Metric",
-        f"label_values(ml_performance{{{knobs.MODEL}}}, metric)",
+        # Where labels are late, nothing but estimates may be there.
+        f"query_result(max by (metric) (ml_performance{{{knobs.MODEL}}} or ml_performance_estimated{{{knobs.MODEL}}}))",
         "Performance metrics shown over time.",
+        regex='/metric="([^"]+)"/',
         multi=True,
         everything="",
         current=knobs.FIRST_METRICS,

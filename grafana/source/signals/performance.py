@@ -8,9 +8,17 @@ HEADLINE = Signal(
     title="Headline",
     unit="none",
     description="The metric that stands for the task (accuracy; mean absolute error for regression) beside its"
-    " threshold, the mean of the chosen versions. All metrics with their intervals are in the table below.",
+    " threshold, the mean of the chosen versions; where labels are too few, what is estimated without them. All metrics"
+    " with their intervals are in the table below.",
     queries=values(
         ("{{metric}}", f'avg by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
+        (
+            "{{metric}} estimated",
+            (
+                f'avg by (metric) (ml_performance_estimated{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'
+                f' unless on (metric) avg by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'
+            ),
+        ),
         ("threshold", f'max by (bound) (ml_performance_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
     ),
     decimals=3,
