@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from exporter.metrics.estimated.results import estimates
+from exporter.metrics.estimated.results import estimates, second_opinions
 from exporter.metrics.estimated.support import outside
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.spec import Sample, WindowMetric
@@ -33,6 +33,11 @@ def _degraded(evaluation: Evaluation) -> Iterator[Sample]:
     for result in estimates(evaluation):
         if result.degraded is not None:
             yield (result.metric.name,), float(result.degraded)
+
+
+def _second_opinion(evaluation: Evaluation) -> Iterator[Sample]:
+    for name, value in second_opinions(evaluation).items():
+        yield (name,), value
 
 
 def _outside(evaluation: Evaluation) -> Iterator[Sample]:
@@ -70,6 +75,15 @@ GAUGES = (
         _degraded,
         labels=("metric",),
         rank=5,
+    ),
+    WindowMetric(
+        "ml_performance_estimated_second_opinion",
+        "Of a classifier with scores: what features and the score say by the reference's loss model, beside what "
+        "calibrated scores say. Far from ml_performance_estimated, scores do not mean what they did.",
+        _second_opinion,
+        labels=("metric",),
+        rank=30,
+        internal=True,
     ),
     WindowMetric(
         "ml_performance_estimated_outside_ratio",

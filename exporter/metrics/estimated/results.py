@@ -26,11 +26,13 @@ from exporter.metrics.spec import NoData
 from exporter.profile.layout import Task
 from exporter.profile.reference import Reference
 
-ESTIMATORS: Mapping[Task, Estimator] = {
-    "binary": Estimator(binary.learn, binary.estimate, binary.rows),
-    "multiclass": Estimator(classes.learn, classes.estimate, classes.rows),
-    "regression": Estimator(loss_model.learn, loss_model.estimate, loss_model.rows),
+_LOSSES = Estimator(loss_model.learn, loss_model.estimate, loss_model.rows)
+ESTIMATORS: Mapping[Task, tuple[Estimator, ...]] = {
+    "binary": (Estimator(binary.learn, binary.estimate, binary.rows), _LOSSES),
+    "multiclass": (Estimator(classes.learn, classes.estimate, classes.rows), _LOSSES),
+    "regression": (_LOSSES,),
 }
+"""By task: the first that a reference teaches something tells; the next one gives a second opinion."""
 _NOTHING = Expectation(np.nan, np.nan, np.nan)
 
 
@@ -39,14 +41,26 @@ def estimates(evaluation: Evaluation) -> tuple[Result, ...]:
     return evaluation.once("estimated", _estimates)
 
 
+def second_opinions(evaluation: Evaluation) -> dict[str, float]:
+    """Metric → its value by another way to estimate than that of `estimates`; empty where there is no other way."""
+    reference = evaluation.reference
+    known = () if reference is None else _taught(reference)
+    found: dict[str, float] = {}
+    for estimator, learned in known[1:]:
+        if estimator.rows(evaluation.counts) >= max(evaluation.thresholds.min_rows, 1):
+            told = estimator.estimate(learned.model, evaluation.counts)
+            found |= {name: told[name].value + off for name, off in learned.offsets.items() if name in told}
+    return found
+
+
 def lacking(evaluation: Evaluation) -> str:
     """Why nothing is estimated or judged; empty where it is, and where nobody could expect it to be."""
-    reference, estimator = evaluation.reference, ESTIMATORS[evaluation.layout.task]
+    reference, estimator = evaluation.reference, ESTIMATORS[evaluation.layout.task][0]
     if reference is None or estimator.rows(reference.total) <= 0 or reference.total.labels <= 0:
         return ""
-    rows, least = estimator.rows(evaluation.counts), max(evaluation.thresholds.min_rows, 1)
-    if reference.once("estimated", lambda known: _learn(estimator, known)) is None:
+    if not _taught(reference):
         return "the reference teaches too little; fit it again, with outcomes of every kind"
+    rows, least = _taught(reference)[0][0].rows(evaluation.counts), max(evaluation.thresholds.min_rows, 1)
     if rows < least:
         return f"{rows:,.0f} of {least:,} predictions"
     if outside(evaluation) > MOST_OUTSIDE:
@@ -55,23 +69,32 @@ def lacking(evaluation: Evaluation) -> str:
 
 
 def _estimates(evaluation: Evaluation) -> tuple[Result, ...]:
-    reference, task = evaluation.reference, evaluation.layout.task
-    estimator = ESTIMATORS[task]
-    if reference is None:
+    reference = evaluation.reference
+    if reference is None or not _taught(reference):
         return ()
+    estimator, learned = _taught(reference)[0]
     rows = estimator.rows(evaluation.counts)
-    learned = reference.once("estimated", lambda known: _learn(estimator, known))
-    if learned is None or rows < max(evaluation.thresholds.min_rows, 1):
+    if rows < max(evaluation.thresholds.min_rows, 1):
         return ()
     known = variations(reference, evaluation.window.seconds, evaluation.thresholds)
     found = estimator.estimate(learned.model, evaluation.counts)
     results = []
-    for metric in BY_TASK[task]:
+    for metric in BY_TASK[evaluation.layout.task]:
         if metric.name in learned.offsets and metric.name in found:
             told = found[metric.name]._replace(value=found[metric.name].value + learned.offsets[metric.name])
             if np.isfinite(told.value):
                 results.append(_result(evaluation, metric, told, known.get(metric.name, UNKNOWN), rows))
     return tuple(results)
+
+
+def _taught(reference: Reference) -> tuple[tuple[Estimator, Learned], ...]:
+    """What the reference teaches, learned once: those estimators that it teaches something."""
+
+    def learn(known: Reference) -> tuple[tuple[Estimator, Learned], ...]:
+        found = ((estimator, _learn(estimator, known)) for estimator in ESTIMATORS[known.layout.task])
+        return tuple((estimator, learned) for estimator, learned in found if learned is not None)
+
+    return reference.once("estimated", learn)
 
 
 def _learn(estimator: Estimator, reference: Reference) -> Learned | None:
@@ -86,7 +109,7 @@ def _learn(estimator: Estimator, reference: Reference) -> Learned | None:
             offset = float(metric.compute(measured).value[0]) - estimated.get(metric.name, _NOTHING).value
             if np.isfinite(offset):
                 offsets[metric.name] = offset
-    return Learned(model, offsets)
+    return Learned(model, offsets) if offsets else None
 
 
 def _result(

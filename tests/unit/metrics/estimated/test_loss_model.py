@@ -116,3 +116,30 @@ def test_predictions_out_of_the_reference_s_range_are_outside(fitted: Fitted) ->
     ]
     assert outside[0][()] < 0.05
     assert outside[1][()] > 0.9
+
+
+def classified(rng: np.random.Generator, n: int, shift: float = 0.0, *, scored: bool = True) -> pa.Table:
+    """A classifier's log: outcomes follow two features, and the score knows only one of them."""
+    a, b = rng.normal(shift, 1.0, n), rng.normal(shift, 1.0, n)
+    truth = rng.random(n) < 1 / (1 + np.exp(-(2 * a + b)))
+    score = 1 / (1 + np.exp(-1.8 * a))
+    columns = {"a": a, "b": b, "prediction": (score >= 0.5).astype(float), "truth": truth.astype(float)}
+    return pa.table({**columns, "score": score} if scored else columns)
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_classifiers_get_an_opinion_of_the_loss_model(scored: bool) -> None:
+    """A second one beside that of the scores; the only one where there are none."""
+    rng = np.random.default_rng(8)
+    columns = {"score": "score"} if scored else {}
+    known = Fitted.of(
+        classified(rng, 20_000, scored=scored), "binary", ("a", "b"), prediction="prediction", label="truth", **columns
+    )
+    window = classified(rng, 10_000, 1.0, scored=scored)
+    accuracy = np.mean(window["prediction"].to_numpy() == window["truth"].to_numpy())
+    usual = known.reference.total["outcomes"]
+    found = samples(ESTIMATED, evaluation_of(known.count(window), known.reference))
+    told = found["ml_performance_estimated_second_opinion" if scored else "ml_performance_estimated"]
+    assert accuracy - (usual[0, 0] + usual[1, 1]) / usual.sum() > 0.03
+    assert told["accuracy",] == pytest.approx(accuracy, abs=0.015)
+    assert ("ml_performance_estimated_second_opinion" in found) == scored
