@@ -146,7 +146,7 @@ def _labels(model: ModelSection, *, keep_rows: bool) -> LabelsPlan | None:
     default: str | float | None = labels.default
     if default is not None and model.task == "regression":
         default = float(default)
-    return LabelsPlan(stream, labels.wait, default, labels.conflict)
+    return LabelsPlan(stream, labels.wait, default, labels.conflict, labels.by_feature)
 
 
 def _reference_stream(model: ModelSection, *, keep_rows: bool) -> StreamPlan | None:

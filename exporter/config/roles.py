@@ -217,7 +217,7 @@ def _idle_faults(model: ModelSection) -> Iterator[Fault]:
     """Keys that rule how a label log is joined, where there is none."""
     given = model.labels.model_fields_set if model.labels else set()
     fix = "take it out, or give the label log's `source` and `columns` and take `label` out of `predictions.columns`"
-    for key in ("wait", "default", "conflict", "timezone"):
+    for key in ("wait", "default", "conflict", "by_feature", "timezone"):
         if key in given:
             yield ("labels", key), f"does nothing where the label stands in the prediction's own row; {fix}"
 

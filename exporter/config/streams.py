@@ -135,6 +135,12 @@ class LabelsSection(Section):
     conflict: Literal["first", "last"] = Field(
         default="last", description="Which of two different labels of one prediction holds.", examples=["last"]
     )
+    by_feature: bool = Field(
+        default=True,
+        description="Count labels by the bins of every feature too, which causes are told from: a prediction that "
+        "waits takes a byte more a feature, and joining labels a tenth more time. false: no causes by feature.",
+        examples=[True],
+    )
 
 
 class ReferenceDataSection(Section):

@@ -80,7 +80,7 @@ class Decoder:
         if columns.features is None and self.plan.feature_columns:
             columns = replace(columns, features=dict(self.plan.feature_columns))
         labels = self.plan.labels
-        awaited = labels is not None and labels.stream is not None
+        awaited = labels is not None and labels.stream is not None and labels.by_feature
         return Reading(columns, layout, self.plan.decision_threshold, self.key, self.keep_rows, awaited)
 
 

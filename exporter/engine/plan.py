@@ -30,12 +30,14 @@ class LabelsPlan:
         wait: seconds a prediction waits for its label.
         default: the label assumed when `wait` is over; None: the prediction stays unlabelled.
         conflict: which of two different labels holds.
+        by_feature: labels of the log are counted by bins of features too.
     """
 
     stream: StreamPlan | None
     wait: int = 30 * 86400
     default: str | float | None = None
     conflict: Literal["first", "last"] = "last"
+    by_feature: bool = True
 
 
 @dataclass(frozen=True, slots=True)

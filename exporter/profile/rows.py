@@ -124,7 +124,7 @@ class LabelRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a model's logs are read: roles, task, key of id hashes; `awaited`: labels come by a log of their own."""
+    """How a model's logs are read: roles, task, key of id hashes; `awaited`: labels to come are counted by feature."""
 
     columns: Columns
     layout: Layout

@@ -100,6 +100,23 @@ def test_a_new_reference_counts_on_with_all_parts(tmp_path, task) -> None:
     exporter.close()
 
 
+def test_labels_need_not_be_counted_by_feature(tmp_path) -> None:
+    """`by_feature: false` keeps no codes; switched on, it counts what is predicted from then on."""
+    exporter = Exporter(tmp_path, labels={**BINARY["labels"], "by_feature": False})
+    exporter.fit()
+    for numbers, by_feature in ((range(10), True), (range(10, 30), False)):
+        exporter.predict(*(row(i) for i in numbers))
+        exporter.label()
+        exporter.read()
+        exporter.restart(labels={**BINARY["labels"], "by_feature": by_feature})
+    exporter.label(*(truth(i) for i in range(30)))
+    exporter.read()
+    counts = exporter.window()
+    assert counts.labels == 30.0
+    assert counts["feature_truth"][counts.layout.coarse_span["x"], 0].sum() == 20.0
+    exporter.close()
+
+
 def test_codes_of_other_bins_are_not_taken_for_those_of_now(tmp_path) -> None:
     """A refit moves edges while predictions wait: their labels count in windows, but by no feature; new ones do."""
     exporter = Exporter(tmp_path)
