@@ -8,7 +8,8 @@ smallest Δ that is found in four windows of five is
     Δ = |c - T| + 1.96 s + z₀.₈ √(between + s²),   z₀.₈ = 0.84
 
 with T as it is at so many labels, and s as it is after the fall: of shares and areas it goes with √(v (1 - v)) of
-their value v, of errors with v itself. A metric that is bad on either side has the larger of both.
+their value v, of errors without an upper end with v itself, of others it stays. A metric that is bad on either side has
+the larger of both.
 
 However many labels come, Δ stays above that of s = 0: windows differ. It is the labels' fault where Δ is over twice
 that, and it matters where it is over `thresholds.blind_change` of the reference's value. Both together, or too few
@@ -122,10 +123,10 @@ def _on_side(
 
 def _growth(metric: PerformanceMetric, usual: float, fallen: float) -> float:
     """How the sampling variance of a label grows when the value falls: as that of a share, or of a size."""
-    if metric.low != 0.0:
+    if metric.low != 0.0 or usual <= 0 or (metric.better == "lower" and metric.high is not None):
         return 1.0
     if metric.high is None:
-        return (fallen / usual) ** 2 if usual > 0 else 1.0
+        return (fallen / usual) ** 2
     fallen = min(max(fallen, 0.0), metric.high)
     return max(fallen * (metric.high - fallen) / max(usual * (metric.high - usual), 1e-12), 1e-3)
 

@@ -10,9 +10,12 @@ from exporter.metrics.performance import PERFORMANCE
 from exporter.profile.counts import Counts
 from exporter.profile.layout import LABEL_DELAY_BOUNDS, Layout
 from exporter.profile.reference import Reference
+from tests.oracle.counting import count, numeric
 from tests.oracle.references import evaluation_of, reference_of, samples
 
 LAYOUT = Layout(task="binary", classes=("0", "1"))
+SCORED = Layout(task="binary", classes=("0", "1"), score_bins=numeric(np.random.default_rng(0).beta(2, 5, 20_000), 128))
+MEASURES = ("roc_auc", "average_precision", "log_loss", "brier_score", "recall")
 TYPICAL, WINDOWS = 0.9, 150
 
 
@@ -62,6 +65,34 @@ def test_without_time_too():
     change = told(day(rng, 500, TYPICAL), reference)["change"]
     found = [told(day(rng, 500, TYPICAL - change), reference)["degraded"] for _ in range(WINDOWS)]
     assert 0.7 <= np.mean(found) <= 0.97
+
+
+def scored(rng: np.random.Generator, n: int, lost: float = 0.0) -> Counts:
+    """A calibrated model that has `lost` some of its touch."""
+    score = rng.beta(2, 5, n)
+    truth = score * (1 - lost) + lost * score.mean()
+    actual = (rng.random(n) < truth).astype(int)
+    return count(SCORED, score=score, predicted=(score > 0.4).astype(int), actual=actual)
+
+
+@pytest.mark.parametrize("lost", [0.2, 0.4, 0.8])
+def test_every_measure_falls_by_what_it_can_show_before_it_is_called_degraded(lost):
+    """Fallen by the minimum detectable change and more it is found in most windows, by half of that in few."""
+    rng = np.random.default_rng(10)
+    reference = reference_of([scored(rng, 800) for _ in range(60)])
+
+    def shown(counts: Counts, name: str) -> dict[str, float]:
+        listed = samples(PERFORMANCE, evaluation_of(counts, reference))[f"ml_performance{name}"]
+        return {metric: value for (metric,), value in listed.items() if metric in MEASURES}
+
+    usual, fallen = (shown(scored(rng, 400_000, each), "") for each in (0.0, lost))
+    change = shown(scored(rng, 800), "_min_detectable_change")
+    verdicts = [shown(scored(rng, 800, lost), "_degraded") for _ in range(40)]
+    for metric in MEASURES:
+        found = np.mean([each[metric] for each in verdicts])
+        share = abs(fallen[metric] - usual[metric]) / change[metric]
+        assert found >= 0.6 or share < 1, metric
+        assert found <= 0.4 or share > 0.5, metric
 
 
 def test_a_configured_threshold_counts():
