@@ -324,15 +324,19 @@ def _numbers(cells: _Cells, columns: Flags, offsets: Any) -> list[Any]:
     said = _said(cells, columns, offsets)
     values = np.frombuffer(said.cast(pa.float64()).buffers()[1], np.float64).reshape(*cells.first.shape, 2)
     values = np.ascontiguousarray(values[:, columns, 0].T)
+    valid = None
     if cells.null is not None:
-        values[cells.null[:, columns].T] = 0.0
+        null = cells.null[:, columns].T
+        values[null] = 0.0
+        valid = np.packbits(~null, axis=1, bitorder="little")
     whole, exact = (values == np.rint(values)).all(axis=1), np.abs(values).max(axis=1) < EXACT
     found = []
     for index, column in enumerate(np.flatnonzero(columns).tolist()):
         numbers = _whole(_of(said, [column], len(columns))) if whole[index] else None
         if numbers is None:
             _need(exact[index])
-            numbers = _reals(values[index], None if cells.null is None else ~cells.null[:, column])
+            buffers = [None if valid is None else pa.py_buffer(valid[index]), pa.py_buffer(values[index])]
+            numbers = pa.Array.from_buffers(pa.float64(), len(cells.first), buffers)
         found.append(numbers)
     return found
 
@@ -343,12 +347,6 @@ def _whole(texts: Any) -> Any:
         return texts.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-
-
-def _reals(values: NDArray[np.float64], known: Flags | None) -> Any:
-    """The values as Arrow has them, not copied."""
-    valid = None if known is None or known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(values)])
 
 
 def _need(holds: bool | np.bool_) -> None:
