@@ -12,8 +12,8 @@ from exporter.config.likeness import suggest
 from exporter.config.sample import Sample, has_offset, kind_of, numbers_of, times_of, valid_share
 from exporter.engine.plan import ModelPlan
 from exporter.profile.cells import read_names, used_names
+from exporter.profile.class_names import class_table
 from exporter.profile.columns import SECONDS_OF_UNIT, Columns
-from exporter.profile.rows import class_table
 
 Finding = tuple[Literal["ok", "warning", "problem"], str]
 

@@ -13,7 +13,7 @@ from exporter.config.sample import numbers_of
 from exporter.config.traits import Traits
 from exporter.errors import ConfigError, Problem
 from exporter.profile.cells import read_names
-from exporter.profile.rows import class_table
+from exporter.profile.class_names import class_table
 
 _SLICE_VALUES = 20
 _SLICES = 3

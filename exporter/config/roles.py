@@ -7,7 +7,7 @@ from exporter.config.flow import flow
 from exporter.config.model import ModelSection
 from exporter.config.streams import PredictionColumns
 from exporter.config.tree import Path
-from exporter.profile.rows import class_table
+from exporter.profile.class_names import class_table
 from exporter.sources.sql_config import SqlConfig
 
 Fault = tuple[Path, str]

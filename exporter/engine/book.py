@@ -20,6 +20,7 @@ from exporter.engine.totals import Totals
 from exporter.engine.versions import Versions
 from exporter.profile.adapt import adapt_slots
 from exporter.profile.cells import NO_TIME, Bools, Names
+from exporter.profile.class_names import class_code
 from exporter.profile.columns import Columns
 from exporter.profile.count import (
     CellKey,
@@ -35,7 +36,7 @@ from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.outcomes import Ints, Outcomes, concatenate, row_outcomes
 from exporter.profile.refused import Refused
-from exporter.profile.rows import Rows, class_code, decode_labels
+from exporter.profile.rows import Rows, decode_labels
 from exporter.profile.vocabulary import Vocabulary
 from exporter.state.store import Store
 

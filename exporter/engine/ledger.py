@@ -169,10 +169,8 @@ class Ledger:
         }
         if rows.scores is not None:
             columns["scores"] = rows.scores[chosen]
-        coded = rows.coded
-        return columns | self.codings.columns(
-            coded.take(chosen) if coded is not None and not isinstance(chosen, slice) else coded
-        )
+        coded = rows.coded if rows.coded is None or isinstance(chosen, slice) else rows.coded.take(chosen)
+        return columns | self.codings.columns(coded)
 
     def _version(self, name: str) -> int:
         if name not in self.versions and _FREE in self.versions:
@@ -199,11 +197,10 @@ class Ledger:
         early = found & (label["state"] == _UNMATCHED)
         if not early.any():
             return self._none()
-        picked = _rows(columns, early)
         values, times = label["value"][early], label["time"][early]
         self._append_labels(ids[early], values, times, _JOINED, label["bucket"][early])
         self.unmatched -= int(early.sum())
-        outcomes = self._outcomes(picked, values, times)
+        outcomes = self._outcomes(_rows(columns, early), values, times)
         self.waiting -= len(outcomes)
         return outcomes
 

@@ -25,6 +25,7 @@ from exporter.profile.cells import (
     read_times,
     recode,
 )
+from exporter.profile.class_names import class_table, other_class
 from exporter.profile.coarse import Coded, coarse_codes
 from exporter.profile.columns import SECONDS_OF_UNIT, Columns
 from exporter.profile.ids import Hashes, Key, hash_ids
@@ -32,8 +33,6 @@ from exporter.profile.layout import Layout
 from exporter.profile.refused import Refused
 
 UNVERSIONED = "unversioned"
-_YES = frozenset({"1", "true", "yes", "y", "t", "positive"})
-_NO = frozenset({"0", "false", "no", "n", "f", "negative", "-1"})
 _WEIGHT_UNIT = 2.0**-20
 _HOPELESS = 50
 """Rows that cannot be decoded one by one, after which the rest of their piece is not tried any more."""
@@ -132,24 +131,6 @@ class Reading:
     key: Key = (0, 0)
     keep_rows: bool = False
     awaited: bool = False
-
-
-def class_table(classes: tuple[str, ...]) -> dict[str, int]:
-    """Name as logged → class code. The usual words for yes and no, however capitalised, stand for two classes."""
-    table = {name: code for code, name in enumerate(classes)}
-    if len(classes) == 2:  # noqa: PLR2004 - negative and positive
-        for words in (_NO, _YES):
-            owner = next((code for code, name in enumerate(classes) if name.lower() in words), None)
-            if owner is not None:
-                for word in words:
-                    for written in (word, word.capitalize(), word.upper()):
-                        table.setdefault(written, owner)
-    return table
-
-
-def class_code(name: str, layout: Layout) -> int:
-    """Code of a class as logged."""
-    return class_table(layout.classes).get(name, _other_class(layout))
 
 
 def decode_predictions(batch: Batch, reading: Reading) -> tuple[Rows, Refused]:
@@ -328,14 +309,8 @@ def _prediction(rows: pa.RecordBatch, reading: Reading, score: Floats, n: int) -
 
 def _classes(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:
     names = _names(rows, name, n)
-    codes = recode(names, class_table(layout.classes), other=_other_class(layout), none=-1).astype(np.float64)
+    codes = recode(names, class_table(layout.classes), other=other_class(layout), none=-1).astype(np.float64)
     return np.where(codes < 0, np.nan, codes)
-
-
-def _other_class(layout: Layout) -> int:
-    """Code of names that are no class: *other*; where a binary model names its positive class alone, negative."""
-    one_named = layout.task == "binary" and layout.classes[1].lower() not in _YES
-    return 0 if one_named else len(layout.classes)
 
 
 def _labels(rows: pa.RecordBatch, name: str, layout: Layout, n: int) -> Floats:

@@ -10,14 +10,13 @@ import pytest
 from exporter.batch import Batch
 from exporter.profile import rows as module
 from exporter.profile.bins import CategoryBins, NumericBins
+from exporter.profile.class_names import class_code, class_table
 from exporter.profile.columns import Columns
 from exporter.profile.layout import Layout
 from exporter.profile.refused import reject_row
 from exporter.profile.rows import (
     Reading,
     category_codes,
-    class_code,
-    class_table,
     decode_labels,
     decode_predictions,
     rare_hash,
