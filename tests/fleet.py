@@ -113,7 +113,8 @@ def write(folder: Path) -> Path:
     # Two rows twice, and a label of a prediction that nobody made.
     stray = {"id": "nobody", "was_spam": 1, "told_at": NOW - HOUR}
     write_jsonl(folder / "logs/spam_labels.jsonl", [*told, *told[:2], stray])
-    leaf = list(leaf_rows(random.Random(5), after, 2 * DAY + 10 * HOUR))
+    # On the second day hardly any oaks are left, and leaves are often taken for another kind.
+    leaf = list(leaf_rows(random.Random(5), after, 2 * DAY + 10 * HOUR, incident=after + DAY))
     write_csv(folder / "logs/leaf.csv", [without(row, "truth", "told_at") for row in leaf])
     write_csv(folder / "logs/leaf_labels.csv", [only(row, "id", "truth", "told_at") for row in leaf[:-60]])
     price = list(price_rows(random.Random(6), after, 2 * DAY + 10 * HOUR, too_high=15.0))
@@ -150,12 +151,13 @@ def spam_rows(draw: random.Random, start: int, seconds: int, incident: float = m
         }
 
 
-def leaf_rows(draw: random.Random, start: int, seconds: int) -> Iterator[Row]:
+def leaf_rows(draw: random.Random, start: int, seconds: int, incident: float = math.inf) -> Iterator[Row]:
     """Leaves of three kinds, with a score for each."""
     kinds = ("ash", "elm", "oak")
     for number, at in enumerate(_times(start, seconds)):
-        truth = int(draw.random() * 3)
-        weights = [0.2 + draw.random() + (0.8 if kind == truth else 0.0) for kind in range(3)]
+        truth = int(draw.random() * (3 if at < incident else 2.1))
+        seen = truth if at < incident or draw.random() > 0.5 else 0
+        weights = [0.2 + draw.random() + (0.8 if kind == seen else 0.0) for kind in range(3)]
         scores = [round(weight / sum(weights), 4) for weight in weights]
         yield {
             "ts": at,

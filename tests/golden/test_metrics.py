@@ -158,7 +158,10 @@ def test_page_shows_what_the_logs_were_made_for(pages: dict[str, str]) -> None:
     assert value("ml_model_info", model="leaf", owner="garden-team", task="multiclass", tier="", reference="x") is None
     assert value("ml_window_labels", model="leaf", version="unversioned", window="24h") == 180
     assert value("ml_window_labels", model="price", version="unversioned", window="24h") == 240
-    assert value("ml_performance_degraded", model="leaf", version="unversioned", window="24h", metric="accuracy") == 0
+    leaf = {"model": "leaf", "version": "unversioned", "window": "24h"}
+    assert value("ml_performance_degraded", metric="accuracy", **leaf) == 1
+    assert value("ml_performance_onset_timestamp_seconds", metric="accuracy", **leaf) == fleet.START + 31 * fleet.DAY
+    assert value("ml_feature_drift_detected", feature="hairy", **leaf) == 0
 
 
 def test_comparison_can_fail() -> None:

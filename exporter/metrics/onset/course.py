@@ -79,7 +79,8 @@ class Panes:
         middle = (p + q) / 2
         slope = np.divide(p - q, middle, out=np.zeros_like(p), where=middle > 0)
         scale = float((p - q) @ slope)
-        variance = float(middle @ slope**2 - (middle @ slope) ** 2)
+        # A share that was nearly 0 varies by more once it is not.
+        variance = max(float(shares @ slope**2 - (shares @ slope) ** 2) for shares in (p, q, middle))
         if scale <= 0 or variance <= 0:
             return None
         slope = slope[place]
