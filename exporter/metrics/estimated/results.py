@@ -19,7 +19,7 @@ from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
 from exporter.metrics.performance.estimate import fisher, logistic, normal, positive
 from exporter.metrics.performance.metric import PerformanceMetric
-from exporter.metrics.performance.parts import of_counts
+from exporter.metrics.performance.parts import divide, of_counts
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.performance.results import Result, beyond, configured_band
 from exporter.metrics.spec import NoData
@@ -135,6 +135,9 @@ def _interval(metric: PerformanceMetric, value: float, variance: float, rows: fl
         found = logistic(at, spread, (at * rows + 0.5) / (rows + 1))
     elif (low, high) == (-1.0, 1.0):
         found = fisher(at, spread, at * rows / (rows + 1))
+    elif low == 0.0:
+        # A log-normal of this mean and variance: its ends stay near where the variance is large beside the mean.
+        found = positive(at, at * at * np.log1p(divide(spread, at * at)))
     else:
-        found = positive(at, spread) if low == 0.0 else normal(at, spread, low, high)
+        found = normal(at, spread, low, high)
     return float(found.value[0]), float(found.lower[0]), float(found.upper[0])

@@ -19,7 +19,13 @@ HEADLINE = Signal(
                 f' unless on (metric) avg by (metric) (ml_performance{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'
             ),
         ),
-        ("threshold", f'max by (bound) (ml_performance_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'),
+        (
+            "threshold",
+            (
+                f'max by (bound) (ml_performance_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'
+                f' or max by (bound) (ml_performance_estimated_threshold{{{WINDOW_OF},metric=~"{knobs.HEADLINE}"}})'
+            ),
+        ),
     ),
     decimals=3,
     unknown="unknown: too few labels",
