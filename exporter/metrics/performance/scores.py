@@ -45,6 +45,11 @@ def scores(parts: Parts) -> Scores:
     return parts.once("scores", _scores)
 
 
+def score_table(parts: Parts) -> Floats:
+    """(m, K, 2) labelled rows by score and outcome, as `scores` has them; NoData where the profile keeps none."""
+    return _cells(parts)[0]
+
+
 def _scores(parts: Parts) -> Scores:
     cells, edges = _cells(parts)
     sums = parts["score_moments"][..., 0]

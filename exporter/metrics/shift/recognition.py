@@ -1,17 +1,16 @@
 """Whether a window's prior changed, and what that did to each loss: prior.py, fed from counts."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.scores import score_table
 from exporter.metrics.shift import prior
-from exporter.metrics.shift.losses import LOSSES, Loss, by_class, cells
+from exporter.metrics.shift.losses import Loss, by_class, cells
 from exporter.metrics.spec import NoData
-from exporter.profile.bins import FIRST_CELL, CategoryBins, Floats
+from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
 
@@ -85,7 +84,7 @@ def _recognised(evaluation: Evaluation) -> bool:
     if known.values is None:
         return True
     table, chance = known.values
-    values = _Places.of(evaluation.layout).tables(evaluation.counts["feature_truth"][None])[0]
+    values = _by_class(evaluation.layout, evaluation.counts["feature_truth"][None])[0]
     return bool(prior.same_given_class(values, table, chance).all())
 
 
@@ -112,11 +111,10 @@ def _learn(reference: Reference, seconds: int, most: int, blocks: int) -> _Known
         if each.shape[1] == len(group):
             chance = prior.variation(prior.merged(each, group), merged)
     if "positive" in reference.layout.truth_terms:
-        places = _Places.of(reference.layout)
-        total = places.tables(whole["feature_truth"])
+        total = _by_class(reference.layout, whole["feature_truth"])
         differ = np.ones(total.shape[1])
         if len(windows) > 1:
-            some = places.tables(of_vectors(reference.layout, windows)["feature_truth"])
+            some = _by_class(reference.layout, of_vectors(reference.layout, windows)["feature_truth"])
             differ = prior.distance(some, np.maximum(total - some, 0.0)).ratio()
         values = total[0], differ
     return _Known(group, merged, chance, values)
@@ -124,36 +122,11 @@ def _learn(reference: Reference, seconds: int, most: int, blocks: int) -> _Known
 
 def _table(parts: Parts) -> Floats:
     """(m, S, Y) labelled rows by score, or by predicted class, and class."""
-    return cells(LOSSES[parts.layout.task][-1], parts).rows if parts.layout.score_bins else parts["outcomes"]
+    return score_table(parts) if parts.layout.score_bins else parts["outcomes"]
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where the valid coarse cells of F features stand in the part `feature_truth` of two classes, padded to A."""
-
-    codes: NDArray[np.intp]
-    positive: int
-
-    @classmethod
-    def of(cls, layout: Layout) -> "_Places":
-        spans = [
-            # A category's last cell is *unseen*, a bad one.
-            range(span.start + FIRST_CELL, span.stop - isinstance(layout.features[name], CategoryBins))
-            for name, span in layout.coarse_span.items()
-        ]
-        width = sum(each.width for each in layout.coarse.values())
-        codes = np.full((len(spans), max((len(span) for span in spans), default=0)), width, dtype=np.intp)
-        for row, span in enumerate(spans):
-            codes[row, : len(span)] = span
-        return cls(codes, layout.truth_terms.index("positive"))
-
-    @cached_property
-    def _columns(self) -> list[int]:
-        return [0, self.positive]
-
-    def tables(self, truth: Floats) -> Floats:
-        """(m, F, A, 2) rows by cell and class, from (m, ΣWc, T)."""
-        padded = np.concatenate((truth[:, :, self._columns], np.zeros((len(truth), 1, 2))), axis=1)
-        both = padded[:, self.codes]
-        negative = both[..., 0] - both[..., 1]
-        return np.stack((negative, both[..., 1]), axis=-1)
+def _by_class(layout: Layout, truth: Floats) -> Floats:
+    """(m, F, A, 2) rows by good cell and class, from (m, ΣWc, T) of two classes."""
+    found = Places.of(layout).take(truth)
+    positive = found[..., layout.truth_terms.index("positive")]
+    return np.stack((found[..., 0] - positive, positive), axis=-1)
