@@ -79,7 +79,7 @@ def _copy_truth(vectors: Floats, result: Floats, old: Layout, new: Layout) -> No
     same = (old.task, old.classes, old.truth_terms) == (new.task, new.classes, new.truth_terms)
     if not (old.has("feature_truth") and new.has("feature_truth") and same):
         return
-    if old.coarse_id == new.coarse_id:
+    if (old.coarse_id, old.often_missing) == (new.coarse_id, new.often_missing):
         for part in ("bad_cells", "bad_truth"):
             result[:, new.spans[part]] = vectors[:, old.spans[part]]
         if all(same_bins(getattr(old, bins), getattr(new, bins)) for bins in ("score_bins", "prediction_bins")):

@@ -137,24 +137,28 @@ def add_rows(counts: Counts, codes: Codes, terms: Floats) -> None:
 def first_bad_cells(layout: Layout, coarse: Iterable[Codes]) -> NDArray[np.uint16]:
     """(n,) number of the first feature with a bad cell, from a column (n,) of coarse codes a feature; or NO_CELL."""
     unseen = [layout.coarse[name].width - 1 if _named(layout, name) else None for name in layout.features]
-    return first_bad(list(coarse), unseen)
+    return _first_bad(layout, list(coarse), unseen)
 
 
 def first_bad_of_values(layout: Layout, codes: dict[str, Codes]) -> NDArray[np.uint16]:
     """The same from plain codes (n,) by feature."""
     unseen = [layout.features[name].width - 1 if _named(layout, name) else None for name in layout.features]
-    return first_bad([codes[name] for name in layout.features], unseen)
+    return _first_bad(layout, [codes[name] for name in layout.features], unseen)
 
 
 def _named(layout: Layout, name: str) -> bool:
     return isinstance(layout.features[name], CategoryBins)
 
 
-def first_bad(columns: list[Codes], unseen: list[int | None]) -> NDArray[np.uint16]:
-    """(n,) number of the first column with a bad code: missing, invalid, or that of *unseen*; or NO_CELL."""
+def _first_bad(layout: Layout, columns: list[Codes], unseen: list[int | None]) -> NDArray[np.uint16]:
+    """(n,) number of the first column with a bad code, or NO_CELL.
+
+    Bad are invalid, the code of *unseen*, and missing where that is not usual.
+    """
+    usual = [name in layout.often_missing for name in layout.features]
     first = np.full(len(columns[0]), NO_CELL, dtype=np.uint16)
     for place in range(len(columns) - 1, -1, -1):
-        bad = columns[place] <= INVALID
+        bad = columns[place] == INVALID if usual[place] else columns[place] <= INVALID
         if unseen[place] is not None:
             bad |= columns[place] == unseen[place]
         if bad.any():

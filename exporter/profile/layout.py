@@ -38,7 +38,8 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
     label_delay_sum      (1,)        seconds
 
     pair_terms           (P, 1+L)    n rows and, for every loss, the sum of a pair's term (see loss/pair_terms.py)
-    bad_cells            (F,)        rows whose first bad cell is feature f's: missing, invalid, a category never seen
+    bad_cells            (F,)        rows whose first bad cell is feature f's: missing (but where it
+                                     often is), invalid, a category never seen
     bad_output           (Ko,)       rows with any bad cell, by what was put out: cells of `score`, `prediction` or,
                                      without either, `predicted`
     bad_pair_terms       (P, 1+L)    `pair_terms` of rows with any bad cell
@@ -137,6 +138,7 @@ class Layout:
         prediction_bins, error_bins, actual_bins: regression.
         slices: dimension → how many values are told apart (the last slot is *other*).
         pairs: pair terms of the loss model, None without any.
+        often_missing: features that so often have no value in the reference that a row without one is not bad for it.
         version: which parts there are; of the program that fitted the reference.
     """
 
@@ -152,6 +154,7 @@ class Layout:
     label_delay_bounds: tuple[float, ...] = LABEL_DELAY_BOUNDS
     slices: Mapping[str, int] = field(default_factory=dict)
     pairs: Pairs | None = None
+    often_missing: frozenset[str] = frozenset()
     version: int = LAYOUT_VERSION
 
     @cached_property
@@ -163,7 +166,8 @@ class Layout:
     def bins_id(self) -> str:
         """16 hex digits that change with the bins alone, not with slices, latency bounds or parts that came later."""
         data = self.to_json()
-        for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order", "pairs"):
+        later = ("pairs", "often_missing")
+        for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order", *later):
             data.pop(key, None)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -347,6 +351,7 @@ class Layout:
             "slice_order": list(self.slices),
             # What older layouts did not have is not part of their id either.
             **({} if self.pairs is None else {"pairs": self.pairs.to_json()}),
+            **({"often_missing": sorted(self.often_missing)} if self.often_missing else {}),
         }
 
     @classmethod
@@ -380,6 +385,7 @@ class Layout:
             label_delay_bounds=tuple(data["label_delay_bounds"]),
             slices={dimension: data["slices"][dimension] for dimension in data["slice_order"]},
             pairs=Pairs.from_json(data["pairs"]) if "pairs" in data else None,
+            often_missing=frozenset(data.get("often_missing", ())),
             version=version,
         )
 

@@ -27,6 +27,8 @@ _CODES_IF_PADDED = 0.01
 """Share of texts such as `0012` from which on digits are codes (shops, postcodes), and no amounts."""
 _MAX_DISTINCT = 200_000
 _ROUNDING = 1e-13
+_OFTEN_MISSING = 0.05
+"""Share of rows without a value from which that is an ordinary thing of a feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,11 @@ class _Column:
         padded = sum(n for name, n in self.names.items() if len(name) > 1 and name[0] == "0" and name.isdecimal())
         return not self.overflow and padded > _CODES_IF_PADDED * self.named
 
+    def is_often_missing(self, rows: int) -> bool:
+        """Whether more than one in twenty of so many rows had no value."""
+        valued = self.numbers + self.unreadable if self.is_numeric else self.named
+        return rows - valued > _OFTEN_MISSING * rows
+
     def bins(self, spec: FitSpec) -> FeatureBins | str:
         """Bins of the feature, or why it has none."""
         if self.times:
@@ -338,6 +345,7 @@ class Learned:
             latency_bounds=spec.latency_bounds,
             label_delay_bounds=LABEL_DELAY_BOUNDS,
             slices=spec.slices,
+            often_missing=frozenset(name for name in features if self._columns[name].is_often_missing(self._rows)),
         ), notes
 
     def _class_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from exporter.errors import ReferenceFileError
 from exporter.profile.bins import CategoryBins, NumericBins
 from exporter.profile.columns import Columns
 from exporter.profile.fit import Fit, fit
+from exporter.profile.layout import Layout
 from exporter.profile.learn import MAX_CATEGORIES, FeatureWish, FitSpec
 from exporter.profile.rows import rare_hash
 
@@ -54,6 +55,21 @@ def test_kinds() -> None:
         "listed",
         "when",
     ]
+
+
+def test_what_often_has_no_value_is_not_bad_for_lacking_it() -> None:
+    """A gust is reported when there is one; the temperature always is."""
+    rows = batch(
+        gust=[1.5, 2.5, None, None] * 50,
+        kind=["a", "b", None, "a"] * 50,
+        temp=[None, *np.arange(199.0)],
+        bad=["x"] * 200,
+    )
+    reference = fitted(rows).reference
+    assert reference.layout.often_missing == {"gust", "kind"}
+    assert Layout.from_json(reference.layout.to_json()) == reference.layout
+    by_feature = dict(zip(reference.layout.features, reference.total["bad_cells"].tolist(), strict=True))
+    assert by_feature == {"gust": 0.0, "kind": 0.0, "temp": 1.0, "bad": 0.0}
 
 
 def test_id_is_no_feature() -> None:
