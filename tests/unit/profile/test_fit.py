@@ -67,7 +67,7 @@ def test_what_often_has_no_value_is_not_bad_for_lacking_it() -> None:
     )
     reference = fitted(rows).reference
     assert reference.layout.often_missing == {"gust", "kind"}
-    assert Layout.from_json(reference.layout.to_json()) == reference.layout
+    assert Layout.from_json(reference.layout.to_json()).id == reference.layout.id
     by_feature = dict(zip(reference.layout.features, reference.total["bad_cells"].tolist(), strict=True))
     assert by_feature == {"gust": 0.0, "kind": 0.0, "temp": 1.0, "bad": 0.0}
 
