@@ -98,6 +98,8 @@ def flat_table(content: bytes) -> pa.Table | None:
         return None
     pieces = _pieces(content, max(1, min(len(content) // _PIECE_BYTES, lines // _PIECE_LINES)))
     try:
+        if len(pieces) == 1:
+            return _table(pieces[0], layout)
         with ThreadPoolExecutor(min(pa.cpu_count(), len(pieces))) as pool:
             return _joined(list(pool.map(lambda piece: _table(piece, layout), pieces)))
     except (_NotAlike, pa.ArrowInvalid, pa.ArrowTypeError):
@@ -214,7 +216,8 @@ def _cells(piece: memoryview, layout: _Layout) -> _Cells:
     _need(_spell(characters, lasts[:, -1] + 1, layout.end + b"\n"))
     for place, text in zip(begins[0].tolist(), layout.before, strict=True):
         _need(piece[place : place + len(text)] == text)
-    before = np.ndarray(len(characters) - layout.width + 1, f"V{layout.width}", characters, strides=(1,))
+    each = max(0, len(characters) - layout.width + 1)  # a first line, which this is not for, may be shorter
+    before = np.ndarray(each, f"V{layout.width}", characters, strides=(1,))
     words = before[starts[1:] - layout.width].view(np.uint64)
     words &= layout.compared
     _need((words == layout.expected).all())

@@ -34,8 +34,8 @@ PIECE_BYTES: Final = 1 << 20
 """What one thread of pyarrow parses at a time."""
 DEEPEST: Final = 200
 """Nesting beyond this makes a line unreadable. pyarrow parses by recursion: some thousand levels end the process."""
-FLAT_LINES: Final = 1500
-"""Blocks of fewer go to pyarrow at once: of them it makes the same rows in less time."""
+FLAT_LINES: Final = 50
+"""Blocks of fewer go to pyarrow at once: of them it makes the same rows in no more time."""
 _BLOCKS_BETWEEN: Final = 8
 """After a block whose lines are not alike, so many are not tried."""
 

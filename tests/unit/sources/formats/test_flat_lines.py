@@ -159,6 +159,15 @@ def test_what_is_no_whole_lines_of_text_is_left_to_others(content: bytes) -> Non
     same(content)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("length", range(1, 20))
+def test_names_may_be_longer_than_lines_are_beside_them(length: int, rows: int) -> None:
+    content = f'{{"{"x" * length}":1}}\n'.encode() * rows
+    table = flat(content)
+    assert table is not None
+    assert table.to_pylist() == [{"x" * length: 1}] * rows
+
+
 def test_whole_numbers_of_64_bits_stay_what_they_are() -> None:
     numbers = [2**63 - 1, -(2**63), 2**53 + 1, 0, 7]
     table = flat("".join(f'{{"a":{number}}}\n' for number in numbers).encode())
