@@ -8,8 +8,8 @@ The error's variance grows with the shift as that of a regression on one-hot col
 
     D = Σ_v Σ_c (p_vc - q_vc)² / q_vc       p, q: shares of coarse code c of variable v in the window, in the reference
 
-and `doubt` is the factor. It is at least residual variance / fitted rows, as for any such regression. Where errors on
-held-out chunks are larger than chance and that explain, by two standard errors over the chunks, it is what they say.
+and `doubt` is the factor, over all chunks and weights: Σ (what weights change of a held-out chunk's error)², less what
+is chance, / Σ D. It is at least residual variance / fitted rows, as for any such regression.
 """
 
 import numpy as np
@@ -19,7 +19,6 @@ from exporter.profile.loss.boost import Ints, Term
 
 TILTS = 60
 _SPANS = 20
-_SURE = 2.0
 _STRENGTH = (0.1, 1.2)
 _SHARE = 0.6
 """Of the variables that take part in a direction."""
@@ -72,16 +71,16 @@ def errors(weights: Floats, left: Floats) -> Floats:
 
 
 def excess(weights: Floats, left: Floats, chunk: Ints) -> Floats:
-    """(chunks, count, L) squared errors of each chunk's weighted means, less what is chance.
+    """(count, L) squares of what weights change of a chunk's error, less what is chance; the mean over chunks.
 
     Chunks are looked at one by one: taken together, their errors cancel, as each chunk's rows are among those that the
-    others' models know.
+    others' models know. And each beside itself without weights, which is what the chunk was off by anyway.
     """
-    found = np.empty((int(chunk.max()) + 1, len(weights), left.shape[1]))
-    for number in range(len(found)):
+    chunks_, found = int(chunk.max()) + 1, np.zeros((len(weights), left.shape[1]))
+    for number in range(chunks_):
         inside = chunk == number
-        own = weights[:, inside] / weights[:, inside].sum(axis=1, keepdims=True)
-        found[number] = (own @ left[inside]) ** 2 - (own * own) @ (left[inside] ** 2)
+        change = weights[:, inside] / weights[:, inside].sum(axis=1, keepdims=True) - 1.0 / inside.sum()
+        found += ((change @ left[inside]) ** 2 - (change * change) @ (left[inside] ** 2)) / chunks_
     return found
 
 
@@ -112,10 +111,8 @@ def weighted_shifts(weights: Floats, variables: list[Term]) -> Floats:
 
 
 def learn_doubt(beyond: Floats, shifts: Floats, residual: Floats, rows: int) -> Floats:
-    """(L,) variance of the model's error for each unit of D, from what errors have `beyond` chance (`excess`)."""
-    by_chunk = (beyond - residual / rows).sum(axis=1) / max(float(shifts.sum()), 1e-9)
-    sure = by_chunk.mean(axis=0) - _SURE * by_chunk.std(axis=0) / np.sqrt(len(by_chunk) - 1)
-    doubt: Floats = np.maximum(sure, residual / rows)
+    """(L,) variance of the model's error for each unit of D, from what weights change `beyond` chance (`excess`)."""
+    doubt: Floats = np.maximum(beyond.sum(axis=0) / max(float(shifts.sum()), 1e-9), residual / rows)
     return doubt
 
 
