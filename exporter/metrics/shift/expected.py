@@ -6,6 +6,7 @@ other features had nothing to do with it.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,7 +231,10 @@ def _good(layout: Layout, name: str) -> Mask:
 
 def _by_feature(tables: Tables, counts: Floats, values: Floats) -> Floats:
     """(m, F, L) sums of `values` (ΣW, L) over counts (m, ΣW)."""
-    sums: Floats = np.add.reduceat(counts[:, :, None] * values, tables.starts, axis=1)
+    sums = np.zeros((len(counts), len(tables.starts), values.shape[1]))
+    for place, (start, end) in enumerate(pairwise((*tables.starts.tolist(), len(values)))):
+        # A product a feature: all at once would be L times as large as the counts.
+        sums[:, place] = counts[:, start:end] @ values[start:end]
     return sums
 
 
