@@ -42,7 +42,7 @@ class Planted:
 
     Attributes:
         moved: feature → by how many standard deviations; a category: share that becomes its rarest value.
-        concept: name of a change of what is true; see `_logit` and `_mean`.
+        concept: name of a change of what is true, see `_slopes` and `added`.
         prior: share of the positive class; None as it was.
         broken: feature → share of its values that turn bad, and how.
         scaled: factor of the feature `distance`.
@@ -140,6 +140,18 @@ def _slopes(concept: str) -> tuple[float, np.ndarray, float]:
     )
 
 
+def added(rows: Rows, concept: str) -> np.ndarray | float:
+    """What a concept named `more <feature>` adds to the signal: the feature alone counts for more than it did."""
+    _, _, name = concept.partition("more ")
+    if not name:
+        return 0.0
+    if name in NUMBERS:
+        return 0.6 * rows[name]
+    if name == DISTANCE:
+        return 0.6 * (np.log(rows[DISTANCE]) - 6.2) / 0.7
+    return np.where(rows[name] == 1, 1.2, 0.0)
+
+
 def signal(rows: Rows, concept: str = "") -> np.ndarray:
     """What is true of rows: log-odds, or the mean's signal."""
     slope, region, level = _slopes(concept)
@@ -148,7 +160,7 @@ def signal(rows: Rows, concept: str = "") -> np.ndarray:
     far = 0.8 * (rows[DISTANCE] - 600.0) / 500.0
     return (
         1.1 * rows["x0"] + 0.9 * hinge + slope * rows["x2"] + 0.4 * both + region[rows[REGION]] + plans + far
-        + 0.3 * rows["x5"] + level
+        + 0.3 * rows["x5"] + level + added(rows, concept)
     )  # fmt: skip
 
 

@@ -1,13 +1,16 @@
 """The gauges of this family on /metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 
 from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.shift.concept import concepts
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.results import results
 from exporter.metrics.spec import Sample, WindowMetric
+from exporter.profile.bins import Floats
 
 
 def _change(evaluation: Evaluation) -> Iterator[Sample]:
@@ -34,6 +37,16 @@ def _by_feature(evaluation: Evaluation) -> Iterator[Sample]:
                     yield (entry.metric, name, cause), value
 
 
+def _of_features(name: Literal["effect", "pvalue", "detected"]) -> Callable[[Evaluation], Iterator[Sample]]:
+    def compute(evaluation: Evaluation) -> Iterator[Sample]:
+        values: Floats = getattr(concepts(evaluation), name)
+        for feature, value in zip(evaluation.layout.features, values.tolist(), strict=True):
+            if np.isfinite(value):
+                yield (feature,), value
+
+    return compute
+
+
 GAUGES = (
     WindowMetric(
         "ml_performance_change",
@@ -55,5 +68,31 @@ GAUGES = (
         _by_feature,
         labels=("metric", "feature", "cause"),
         rank=30,
+    ),
+    WindowMetric(
+        "ml_feature_concept_drift_effect",
+        "By how much outcomes of the same values of a feature differ from the reference's, beyond chance and a common "
+        "level; of regressions in standard deviations of the error.",
+        _of_features("effect"),
+        labels=("feature",),
+        internal=True,
+        rank=30,
+    ),
+    WindowMetric(
+        "ml_feature_concept_drift_pvalue",
+        "Probability of such a difference without concept drift, not corrected for many features.",
+        _of_features("pvalue"),
+        labels=("feature",),
+        internal=True,
+        rank=45,
+    ),
+    WindowMetric(
+        "ml_feature_concept_drift_detected",
+        "1 if a feature's concept drifted: by an effect that counts, significant among all features; absent: no "
+        "verdict.",
+        _of_features("detected"),
+        labels=("feature",),
+        internal=True,
+        rank=20,
     ),
 )

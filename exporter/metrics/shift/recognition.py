@@ -9,6 +9,7 @@ from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
 from exporter.metrics.performance.scores import score_table
 from exporter.metrics.shift import prior
 from exporter.metrics.shift.losses import Loss, by_class, cells
+from exporter.metrics.shift.places import Places
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
