@@ -35,10 +35,10 @@ so 1,600 windows tell 1 % to about ± 0.3 %.
 _MISSING = """
 ## Missing values
 
-20 features, of which 1 % of values are missing on average. A *broken* feature lacks three times as many as it would
-have. Where rates swing by 30 % from day to day, three times as many are, on half of all days, no more than chance may
-bring among 20 features and three checks: who knew the distribution of the days exactly could find two thirds of them
-and no more, without a false alarm in a hundred days.
+20 features, or as many as said, of which 1 % of values are missing on average. A *broken* one lacks three times as many
+as it would have. Where rates swing by 30 % from day to day, three times as many are, on half of all days, no more than
+chance may bring among 20 features and three checks: who knew the distribution of the days exactly could find two thirds
+of them and no more, without a false alarm in a hundred days.
 """
 _DAYS = """
 ## Real days

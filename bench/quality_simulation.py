@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -18,10 +19,15 @@ DAY = 86400
 TYPICAL, BROKEN = 0.01, 0.03
 FEATURES, CELLS = 20, 16
 MISSING = RATE_CHECKS.index("missing")
-LAYOUT = Layout(
-    task="regression",
-    features={f"f{i}": NumericBins(edges=np.linspace(0.0, 1.0, CELLS - 1)) for i in range(FEATURES)},
-)
+FEW = 5
+
+
+@cache
+def layout_of(features: int) -> Layout:
+    edges = np.linspace(0.0, 1.0, CELLS - 1)
+    return Layout(task="regression", features={f"f{i}": NumericBins(edges=edges) for i in range(features)})
+
+
 Rates = Callable[[np.random.Generator, int], np.ndarray]
 """Random numbers, D → (D, FEATURES) shares of missing values."""
 
@@ -44,6 +50,7 @@ class Swings:
     group: str = ""
     references: int = 80
     windows: int = 20
+    features: int = FEATURES
 
 
 def steady(typical=TYPICAL) -> Rates:
@@ -94,6 +101,14 @@ def scenarios() -> list[Swings]:
     found += [
         Swings("dark for a part of one day in ten", failing(), days, group="quality_days") for days in (20, 30, 90)
     ]
+    found += [
+        Swings(f"{name}, {FEW} features", rates, days, features=FEW, group="quality_days", references=160)
+        for name, rates in (
+            ("log-normal rates, one day like the next", spells(0.3)),
+            ("dark for a part of one day in ten", failing()),
+        )
+        for days in (20, 30)
+    ]
     power = [Swings("the same rate always", steady(), None, m=m) for m in (5000, 10_000, 50_000)]
     power += [Swings("the same rate every day", steady(), days) for days in (20, 30, 90)]
     found += [Swings(each.name, each.rates, each.days, each.n, each.m, True, "missing", 40) for each in power]
@@ -105,30 +120,31 @@ def scenarios() -> list[Swings]:
     return found
 
 
-def _counts(rng, rates, rows):
+def _counts(rng, rates, rows, layout):
     """(D, layout.width) of days with so many rows."""
-    out = np.zeros((len(rates), LAYOUT.width))
-    out[:, LAYOUT.spans["rows"]] = rows
+    out = np.zeros((len(rates), layout.width))
+    out[:, layout.spans["rows"]] = rows
     missing = rng.binomial(rows, rates)
     valid = rng.multinomial((rows - missing), np.full(CELLS, 1 / CELLS))
     codes = np.concatenate((missing[..., None], np.zeros((*missing.shape, 1)), valid), axis=2)
-    out[:, LAYOUT.spans["features"]] = codes.reshape(len(rates), -1)
+    out[:, layout.spans["features"]] = codes.reshape(len(rates), -1)
     return out
 
 
 def simulate(scenario: Swings, seed=SEED) -> dict:
     """Counts of windows: in all, with any rate of any feature called bad, with the first feature's missing values."""
     windows = detected = first = 0
+    layout = layout_of(scenario.features)
     for number in range(scenario.references):
         rng = np.random.default_rng((seed, number))
         days = scenario.days or 1
-        rates = scenario.rates(rng, days + scenario.windows)
+        rates = scenario.rates(rng, days + scenario.windows)[:, : scenario.features]
         if scenario.broken:
             rates[days:, 0] *= BROKEN / TYPICAL
-        blocks = _counts(rng, rates[:days], scenario.m or 5000)
-        reference = reference_of(LAYOUT, blocks, DAY if scenario.days else None)
-        for vector in _counts(rng, rates[days:], scenario.n):
-            counts = Counts(LAYOUT, vector, np.zeros((0, LAYOUT.slice_width)))
+        blocks = _counts(rng, rates[:days], scenario.m or 5000, layout)
+        reference = reference_of(layout, blocks, DAY if scenario.days else None)
+        for vector in _counts(rng, rates[days:], scenario.n, layout):
+            counts = Counts(layout, vector, np.zeros((0, layout.slice_width)))
             window = Window("24h", DAY, 0, DAY)
             each = Evaluation("simulated", "1", window, counts, reference, Thresholds(), Vocabulary({}))
             bad = verdicts(each).detected[:, : len(RATE_CHECKS)] == 1

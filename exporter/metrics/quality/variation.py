@@ -25,7 +25,7 @@ _CAUTION = 0.1
 _MOST_ALIKE = 0.95
 _CLEAR = 3.0
 """Standard errors from which rates are taken to differ by more than chance."""
-_FEWEST_TELLING = 3
+_FEWEST_TELLING = 2
 """Features that differ by more than chance, at least, and a quarter of those with bad values: fewer do so by chance."""
 _FEW_WINDOWS = 45
 """Independent windows of the reference from which a feature's own count for more than what those of the others show."""
