@@ -66,8 +66,9 @@ def test_what_is_exposed_adds_up(references, shown) -> None:
             low, high = (found["ml_performance_change_bound"][entry.metric, cause, end] for end in ("lower", "upper"))
             assert low <= change[entry.metric, cause] <= high
         by_feature = found["ml_performance_change_by_feature"]
-        quality = sum(by_feature[entry.metric, name, "quality"] for name in FEATURES)
+        quality = sum(by_feature.get((entry.metric, name, "quality"), 0.0) for name in FEATURES)
         assert quality == pytest.approx(change[entry.metric, "quality"])
+        assert {name for metric, name, cause in by_feature if (metric, cause) == (entry.metric, "quality")} == {"x2"}
         covariate = sum(by_feature[entry.metric, name, "covariate"] for name in FEATURES)
         assert covariate == pytest.approx(change[entry.metric, "covariate"])
 
@@ -114,6 +115,8 @@ def test_a_reference_whose_rows_nearly_all_lack_something_tells_of_the_rest(refe
     bias = entries["mean_error"]
     assert bias.terms[TERMS.index("concept")] == pytest.approx(-2.0, abs=0.2)
     assert bias.terms[TERMS.index("quality")] == 0.0
+    assert np.isnan(bias.quality).all()
+    assert np.isnan(bias.terms[TERMS.index("prior")])
 
 
 def test_too_few_rows_tell_nothing(references) -> None:

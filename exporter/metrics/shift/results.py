@@ -11,7 +11,7 @@ from exporter.metrics.performance.parts import Parts, of_counts
 from exporter.metrics.quality.results import verdicts
 from exporter.metrics.shift.expected import Contributions, Tables, Terms, contributions, doubts, terms
 from exporter.metrics.shift.learned import Learned, learned, least_labels, reference_terms, side_of
-from exporter.metrics.shift.ledger import QUALITY, Ledger, Shift, Side, bad_excess, expected_ledger, ledger
+from exporter.metrics.shift.ledger import PRIOR, QUALITY, Ledger, Shift, Side, bad_excess, expected_ledger, ledger
 from exporter.metrics.shift.losses import LOSSES, Loss
 from exporter.metrics.shift.recognition import prior_of
 from exporter.metrics.shift.sides import bad_by_feature
@@ -134,32 +134,37 @@ def _entry(window: _Window, loss: Loss, known: Learned) -> Entry | None:
         covariate = moved.by_feature
     if window.units.any():
         # What a change of unit did beyond bad cells is the features' whose unit changed, in even parts.
-        quality = np.nan_to_num(quality)
-        quality += window.units * (found.terms[QUALITY, 0] - quality.sum()) / window.units.sum()
+        left = (found.terms[QUALITY, 0] - np.nansum(quality)) / window.units.sum()
+        quality = np.where(window.units, np.nan_to_num(quality) + left, quality)
         covariate = np.where(window.units, 0.0, covariate)
     return _scaled(loss, found, scale, quality, covariate)
 
 
 def _quality(window: _Window, loss: Loss, known: Learned, now: Side, term: float) -> Floats:
-    """(F,) quality by feature, from bad cells alone."""
-    bad, lost = bad_by_feature(loss, window.parts)
+    """(F,) quality by feature, from bad cells alone; NaN for features without any."""
+    (bad, lost), (usual, cost) = (
+        bad_by_feature(loss, each) for each in (window.parts, of_counts(window.reference.total))
+    )
     if not known.split:
-        return np.zeros(len(bad))
+        return np.full(len(bad), np.nan)
     if now.good[0] < least_labels(window.evaluation.thresholds):
         # Hardly a row was read right: all of the change is quality.
-        return term * bad / max(float(bad.sum()), 1.0)
-    theirs = bad_excess(*bad_by_feature(loss, of_counts(window.reference.total)), known.whole)
-    parted: Floats = bad_excess(bad, lost, now) - theirs
-    return parted
+        parted = term * bad / max(float(bad.sum()), 1.0)
+    else:
+        parted = bad_excess(bad, lost, now) - bad_excess(usual, cost, known.whole)
+    return np.where(bad + usual > 0, parted, np.nan)
 
 
 def _scaled(loss: Loss, found: Ledger, scale: float, quality: Floats, covariate: Floats) -> Entry:
+    if loss.metric.tasks == ("regression",):
+        found.terms[PRIOR] = np.nan  # there are no classes
     centre, half = found.centres[:, 0] * scale, Z * np.sqrt(found.variances[:, 0]) * abs(scale)
+    known = np.isfinite(found.terms[:, 0])
     return Entry(
         metric=loss.metric.name,
         terms=found.terms[:, 0] * scale,
-        lower=centre - half,
-        upper=centre + half,
+        lower=np.where(known, centre - half, np.nan),
+        upper=np.where(known, centre + half, np.nan),
         change=float(found.change[0]) * scale,
         quality=quality * scale,
         covariate=covariate * scale,
