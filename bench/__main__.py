@@ -29,6 +29,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "memory": ("bench.memory", "Peak memory"),
     "drift": ("bench.drift", "Drift verdicts"),
     "onset": ("bench.onset_simulation", "Onset and shape"),
+    "ledger": ("bench.ledger_simulation", "Shift ledger"),
     "estimation": ("bench.estimation", "Estimation without labels"),
 }
 """Part → its module, and its title on the page."""

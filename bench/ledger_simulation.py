@@ -3,9 +3,10 @@
 `python -m bench.ledger_simulation` draws all and writes the table of docs/shift-ledger.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +177,27 @@ def page(text: str, found: Mapping[str, str]) -> str:
         (_, after) = rest.split(end)
         text = f"{before}{start}{content}\n{end}{after}"
     return text
+
+
+def run(progress: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
+    """Name → value, unit, limit, ok: shares of judged metrics within their limit but for chance, and of right names."""
+    inside: dict[bool, list[bool]] = {True: [], False: []}
+    first = []
+    for task in ("binary", "regression"):
+        progress(f"ledger: planted shifts, {task}")
+        reference = reference_of(task, 40, 3000)
+        for scenario in scenarios():
+            for outcome in simulate(scenario, reference, windows=3) if scenario.task == task else ():
+                pure = len(scenario.planted.causes) == 1
+                if outcome.chance * LEAST < 1:
+                    inside[pure].append(outcome.error <= (0.1 if pure else 0.2) + 2 * outcome.chance / np.sqrt(3))
+        first.append(float(named(task, reference, 5000)[2].rstrip("%")) / 100)
+    found = {"ledger_pure": inside[True], "ledger_mixed": inside[False], "concept_named_first": first}
+    shares = {name: float(np.mean(each)) for name, each in found.items()}
+    return {
+        name: {"value": share, "unit": "of planted", "limit": 0.95, "ok": share >= 0.95}
+        for name, share in shares.items()
+    }
 
 
 def main() -> None:
