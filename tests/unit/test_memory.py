@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.memory import shared_heaps, give_back
+from exporter.memory import give_back, shared_heaps
 
 
 def resident() -> int:
