@@ -6,7 +6,7 @@ from grafana.source import knobs, navigation
 from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import light, override, tile, timeline, trend
 from grafana.source.signals import state, why
-from grafana.source.tables import VERDICT, Column, grid, texts
+from grafana.source.tables import TINY, VERDICT, Column, grid, texts
 
 HIDDEN = ("model", "window", "instance", "job", "__name__", "Value")
 PLAIN = [(None, "text")]
@@ -46,6 +46,9 @@ def _features() -> list[Column]:
         Column("Feature", label="feature", link=closer, link_title="Look closer"),
         Column("Version", label="version", width=80),
         *(Column(name, decimals=4) for name in ("Impact", "Bad values", "Moved")),
+        Column("Concept", kind="state", mappings=VERDICT, width=105),
+        Column("Effect", decimals=3),
+        Column("p", decimals=3, mappings=TINY),
         *(Column(name, kind="state", mappings=VERDICT, width=105) for name in ("Drift", "Quality")),
         Column("Since", unit="dateTimeAsIso", width=165),
     ]

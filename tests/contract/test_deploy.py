@@ -241,6 +241,7 @@ class TestComposeBundle:
             "ml-drift-quality.json",
             "ml-fleet.json",
             "ml-model.json",
+            "ml-why.json",
         ]
 
 

@@ -14,6 +14,7 @@ from exporter.metrics.performance.estimate import wilson
 from exporter.metrics.performance.results import Result, results
 from exporter.metrics.quality.results import CHECKS, window_rates
 from exporter.metrics.quality.results import verdicts as quality_verdicts
+from exporter.metrics.shift.concept import concepts
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.results import results as ledgers
 from exporter.metrics.slices.gauges import worst_slices
@@ -161,6 +162,12 @@ def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
         harm = np.where(np.isnan(values), -np.inf, sign * values)
         if len(harm) and harm.max() > 0:
             guilty[cause] = names[int(harm.argmax())]
+    try:
+        found = concepts(evaluation)
+    except NoData:
+        return causes, guilty
+    if (found.detected == 1).any():
+        guilty["concept"] = names[int(np.nanargmax(np.where(found.detected == 1, found.effect, np.nan)))]
     return causes, guilty
 
 

@@ -75,7 +75,6 @@ GAUGES = (
         "level; of regressions in standard deviations of the error.",
         _of_features("effect"),
         labels=("feature",),
-        internal=True,
         rank=30,
     ),
     WindowMetric(
@@ -83,7 +82,6 @@ GAUGES = (
         "Probability of such a difference without concept drift, not corrected for many features.",
         _of_features("pvalue"),
         labels=("feature",),
-        internal=True,
         rank=45,
     ),
     WindowMetric(
@@ -92,7 +90,6 @@ GAUGES = (
         "verdict.",
         _of_features("detected"),
         labels=("feature",),
-        internal=True,
         rank=20,
     ),
 )

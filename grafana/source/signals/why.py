@@ -64,7 +64,8 @@ FEATURES = Signal(
     title="Features by what they did to $change_metric",
     unit="none",
     description="What each feature did to the metric, by its values going bad and by lying elsewhere; its drift,"
-    " since when. Ranked by the size of both: a feature that drifted far and did nothing can wait.",
+    " since when. Ranked by the size of both: a feature that drifted far and did nothing can wait. Concept: its values"
+    " lead to other outcomes than they did, by so much (effect; p before correction).",
     queries=columns(
         (
             "Impact",
@@ -72,6 +73,9 @@ FEATURES = Signal(
         ),
         ("Bad values", f'{ONE} (ml_performance_change_by_feature{{{CHANGE},cause="quality"}})'),
         ("Moved", f'{ONE} (ml_performance_change_by_feature{{{CHANGE},cause="covariate"}})'),
+        ("Concept", f"{ONE} (ml_feature_concept_drift_detected{{{WINDOW_OF}}})"),
+        ("Effect", f"{ONE} (ml_feature_concept_drift_effect{{{WINDOW_OF}}})"),
+        ("p", f"{ONE} (ml_feature_concept_drift_pvalue{{{WINDOW_OF}}})"),
         ("Drift", f"{ONE} (ml_feature_drift_detected{{{WINDOW_OF}}})"),
         ("Quality", f"{ONE} (ml_feature_quality_detected{{{WINDOW_OF}}})"),
         ("Since", f"{ONE} (ml_feature_drift_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
