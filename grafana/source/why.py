@@ -56,7 +56,7 @@ def _features() -> list[Column]:
 
 def _slices() -> list[Column]:
     return [
-        Column("By", label="dimension", width=110),
+        Column("By", label="dimension", width=145),
         Column("Slice", label="value"),
         Column("Version", label="version", width=80),
         *(Column(name, decimals=3) for name in ("Costs", "Gap", "From", "To", "Reference")),
@@ -96,7 +96,14 @@ def build(timing: Timing) -> dashboard.Dashboard:
             Row(
                 20,
                 "Which feature?",
-                [Place(21, grid(why.FEATURES, _features(), sort=[("Impact", True)], hidden=HIDDEN), 24, 10)],
+                [
+                    Place(
+                        21,
+                        grid(why.FEATURES, _features(), sort=[("Concept", True), ("Impact", True)], hidden=HIDDEN),
+                        24,
+                        10,
+                    )
+                ],
             ),
             Row(
                 30,

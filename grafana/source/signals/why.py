@@ -23,9 +23,17 @@ SINCE = Signal(
     title="Since",
     unit="dateTimeAsIso",
     description="When performance began to fall, and when the first of the drifted features, or of the features with"
-    " bad values, began to change: the likeliest places in the counts by pane. What began first is the likelier cause.",
+    " bad values, began to change: the likeliest places in the counts by pane. What began first is the likelier cause."
+    " At the latest: it began before all that is kept.",
     queries=values(
         ("performance", f"min(ml_performance_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+        (
+            "performance, at the latest",
+            (
+                f'min(ml_performance_onset_bound_timestamp_seconds{{{WINDOW_OF},bound="upper"}}) * 1000'
+                f" unless min(ml_performance_onset_timestamp_seconds{{{WINDOW_OF}}})"
+            ),
+        ),
         ("drift", f"min(ml_drift_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
         ("bad values", f"min(ml_feature_quality_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
     ),
