@@ -301,7 +301,7 @@ def test_an_incident_is_paged_once_and_ends(chain: Chain) -> None:
         f"since {datetime.fromisoformat(alert['startsAt']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, tier gold\n",
         "accuracy of version v1 is 0.",
         "(reference 0.",
-        "Dashboard: http://127.0.0.1:3000/d/ml-model?var-model=doors&var-window=1d\n",
+        "Dashboard: http://127.0.0.1:3000/d/ml-why?var-model=doors&var-window=1d\n",
         "/MLPerformanceDegraded\n",
     ):
         assert part in text

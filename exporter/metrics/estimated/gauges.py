@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from exporter.metrics.estimated.results import estimates, second_opinions
-from exporter.metrics.estimated.support import outside
+from exporter.metrics.estimated.support import MOST_OUTSIDE, outside
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.spec import Sample, WindowMetric
+from exporter.metrics.spec import NoData, Sample, WindowMetric
 
 
 def _value(evaluation: Evaluation) -> Iterator[Sample]:
@@ -16,6 +16,8 @@ def _value(evaluation: Evaluation) -> Iterator[Sample]:
 
 
 def _bound(evaluation: Evaluation) -> Iterator[Sample]:
+    if outside(evaluation) > MOST_OUTSIDE:
+        raise NoData  # nothing is held in 95 % where the reference knows nothing of the rows
     for result in estimates(evaluation):
         for bound, value in (("lower", result.lower), ("upper", result.upper)):
             if np.isfinite(value):
@@ -56,7 +58,7 @@ GAUGES = (
     WindowMetric(
         "ml_performance_estimated_bound",
         "Interval about ml_performance_estimated that holds what is measured once labels are there in 95 %, if only "
-        "inputs changed.",
+        "inputs changed; absent where the estimate does not hold.",
         _bound,
         labels=("metric", "bound"),
         rank=20,
