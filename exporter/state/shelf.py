@@ -20,7 +20,7 @@ LARGEST: Final = 1 << 18
 COLUMN_BYTES: Final = 144 << 20
 """Columns that stay in memory: those of two million predictions. Others rest in the state, their hashes do not.
 
-Half as much where hashes take that room: so many predictions wait that most columns rest anyway.
+Down to a quarter where hashes take that room: so many predictions wait that most columns rest anyway.
 """
 
 
@@ -134,7 +134,7 @@ class Shelf:
         self._awake_bytes += run.nbytes
         half = COLUMN_BYTES // 2
         hashes = sum(each.hashes.nbytes for runs in self._runs.values() for each in runs)
-        room = COLUMN_BYTES - min(max(hashes - half, 0), half)
+        room = COLUMN_BYTES - min(max(hashes - half, 0), 3 * COLUMN_BYTES // 4)
         while self._awake_bytes > room and len(self._awake) > 1:
             _, oldest = self._awake.popitem(last=False)
             self._awake_bytes -= oldest.nbytes
