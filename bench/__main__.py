@@ -1,7 +1,8 @@
 """All benchmarks: `python -m bench [--rows n] [--only part]`; prints a table and merges it into bench/results.json.
 
-A part is a module with `run`, which returns name → value, unit, limit, ok, and `ABOUT`, which says of each name what it
-measures and why the limit. `--write-docs` makes docs/benchmarks.md of the results so far and runs nothing.
+A part is a module with `run`, which returns name → value, unit, limit, ok, and `ABOUT`, which says of each name what
+it measures and why the limit; and `WHY` where a limit is missed, what a profile says. `--write-docs` makes
+docs/benchmarks.md of the results so far and runs nothing.
 """
 
 import argparse
@@ -64,6 +65,14 @@ def documented() -> list[Part]:
     return [(title, getattr(import_module(module), "ABOUT", {})) for module, title in PARTS.values()]
 
 
+def explained() -> dict[str, str]:
+    """What profiles say of figures that miss their limits, by the beginning of their names."""
+    found: dict[str, str] = {}
+    for module, _ in PARTS.values():
+        found |= getattr(import_module(module), "WHY", {})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, help="rows of the log that is ingested")
@@ -74,7 +83,7 @@ def main() -> None:
     if arguments.write_docs:
         if not RESULTS.exists():
             sys.exit(f"{RESULTS.name}: there are no results yet; run `make bench` first")
-        console.print(f"written: {written(json.loads(RESULTS.read_text()), documented(), RESULTS)}")
+        console.print(f"written: {written(json.loads(RESULTS.read_text()), documented(), explained(), RESULTS)}")
         return
 
     def progress(line: str) -> None:

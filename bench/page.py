@@ -17,8 +17,11 @@ _SHOWN_VERSIONS = ("numpy", "pyarrow", "orjson", "uvicorn", "duckdb", "nannyml",
 _GIB = 1 << 30
 
 
-def page(results: Mapping[str, Row], parts: Iterable[Part], measured: datetime) -> str:
-    """The page: a table for each part that was measured, and one for what no part names."""
+def page(results: Mapping[str, Row], parts: Iterable[Part], why: Mapping[str, str], measured: datetime) -> str:
+    """The page: a table for each part that was measured, one for what no part names, and why limits are missed.
+
+    `why` has the beginning of figures' names and what a profile says of those that miss their limit.
+    """
     missed = sum(not row["ok"] for row in results.values())
     lines = [
         "# Benchmarks",
@@ -42,6 +45,10 @@ def page(results: Mapping[str, Row], parts: Iterable[Part], measured: datetime) 
     rest = {name: (row, "") for name, row in results.items() if name not in named}
     if rest:
         lines += ["", "## Other", "", *_table(rest)]
+    late = {name for name, row in results.items() if not row["ok"]}
+    told = [(each, text) for each, text in why.items() if any(name.startswith(each) for name in late)]
+    if told:
+        lines += ["", "## Missed, and why", "", *(f"- `{each}…`: {text}" for each, text in told)]
     return "\n".join(lines) + "\n"
 
 
@@ -87,8 +94,8 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def written(results: Mapping[str, Row], parts: Iterable[Part], results_file: Path) -> Path:
+def written(results: Mapping[str, Row], parts: Iterable[Part], why: Mapping[str, str], results_file: Path) -> Path:
     """Writes the page, dated when the results were."""
     measured = datetime.fromtimestamp(results_file.stat().st_mtime, UTC)
-    PAGE.write_text(page(results, parts, measured), encoding="utf-8")
+    PAGE.write_text(page(results, parts, why, measured), encoding="utf-8")
     return PAGE

@@ -71,6 +71,13 @@ ABOUT = {
     "over_whylogs_of_200k": "The same.",
     "over_evidently_of_200k": "The same.",
 }
+WHY = {
+    "over_nannyml": (
+        "of the second that 2 M rows take, merely reading them with pyarrow in two threads takes 0.46 s (23 "
+        "times NannyML's rate), evaluating every metric 0.1 s, counting and committing the rest."
+    ),
+    "over_whylogs": "39.98 times: the same.",
+}
 
 
 def python(peer: str) -> Path:

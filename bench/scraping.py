@@ -50,6 +50,14 @@ ABOUT = {
 }
 ABOUT["scrape_10k_plain_idle_p50"] += " A scrape must not be felt by the model beside it: 2 ms, for 100k series 10 ms."
 
+WHY = {
+    "scrape_": (
+        "medians and the server's own CPU are within; one scrape in a hundred waits for counting threads, "
+        "which hold the interpreter or a core for up to ten milliseconds at a time (two cores, and the "
+        "client needs one of them)."
+    ),
+}
+
 
 def logs() -> ModelPlan:
     """A model with 25 features and two slice dimensions, whose log is there in both formats."""

@@ -45,6 +45,14 @@ ABOUT = {
     "jsonl_rows": "The same as a rate.",
     "jsonl_memory": "Peak resident memory of a process that does nothing else.",
 }
+WHY = {
+    "jsonl_over_duckdb": (
+        "CPU a row: cells and names 0.75 µs, numbers 0.75, JSON's grammar 0.32, texts 0.21, reading and "
+        "joining blocks 0.23, counting lines 0.10, offsets and pieces 0.2; two threads do that in 2.2 to "
+        "2.6 µs, DuckDB's in 1.7. Readers that were tried: DuckDB to Arrow 2.6 µs (and no proof that it "
+        "coerced nothing), Polars 3.0 to 3.8, pyarrow.json 5.3."
+    ),
+}
 
 
 def write(directory: Path, rows: int) -> None:
