@@ -11,7 +11,6 @@ from scipy import special, stats
 from bench.drift_scenarios import Scenario
 from exporter.metrics.drift.between import unbounded
 from exporter.metrics.drift.distances import BY_NAME
-from exporter.metrics.drift.false_discovery import rejected
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import null
 from exporter.metrics.drift.nulls import nulls_of
@@ -19,6 +18,7 @@ from exporter.metrics.drift.pair import Pair
 from exporter.metrics.drift.variables import variables_of
 from exporter.metrics.drift.verdict import verdicts
 from exporter.metrics.evaluation import Evaluation, Window
+from exporter.metrics.false_discovery import rejected
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference

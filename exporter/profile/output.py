@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.profile.bins import FIRST_CELL, MISSING, CategoryBins, FeatureBins, Floats, NumericBins
-from exporter.profile.counts import Counts
+from exporter.profile.bins import FIRST_CELL, MISSING, CategoryBins, FeatureBins, NumericBins
 from exporter.profile.layout import Layout
 from exporter.profile.rows import Rows
 
@@ -36,14 +35,3 @@ def output_part(layout: Layout) -> str | None:
     if layout.task == "regression":
         return None if layout.prediction_bins is None else "prediction"
     return "score" if layout.score_bins is not None and layout.has("score") else "predicted"
-
-
-def output_counts(counts: Counts) -> Floats:
-    """(width,) counts by code of `output_bins`; what is missing is not counted here. (0,) without bins."""
-    layout = counts.layout
-    bins = output_bins(layout)
-    if bins is None:
-        return np.empty(0)
-    part = "prediction" if layout.task == "regression" else "predicted"
-    cells = counts[part if isinstance(bins, CategoryBins) or layout.task == "regression" else "score"]
-    return np.concatenate((np.zeros(FIRST_CELL), cells, np.zeros(bins.width - FIRST_CELL - len(cells))))

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.metrics.drift.between import unbounded
-from exporter.metrics.drift.false_discovery import rejected
 from exporter.metrics.drift.jensen_shannon import divergence
 from exporter.metrics.drift.null import FLOOR_QUANTILE, null
 from exporter.metrics.drift.nulls import Nulls, nulls_of
@@ -28,6 +27,7 @@ from exporter.metrics.drift.pair import Mask, Pair
 from exporter.metrics.drift.power import detectable
 from exporter.metrics.drift.variables import Kind, Variables, counted_as, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
+from exporter.metrics.false_discovery import rejected
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 

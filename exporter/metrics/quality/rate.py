@@ -120,18 +120,3 @@ def p_values(window: Rates, expectation: Expected) -> Floats:
         worst = np.maximum(expectation.usual[most], _MOST / 2)
         result[most] = np.minimum(result[most], betainc(bad[most], rows[most] - bad[most] + 1, worst))
     return result
-
-
-def discoveries(p: Floats, rate: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which of the p-values (any shape; NaN = no test) are discoveries at the false discovery rate `rate`.
-
-    Source: Y. Benjamini, Y. Hochberg, Controlling the false discovery rate, J. R. Statist. Soc. B 57 (1995).
-    """
-    tested = p[~np.isnan(p)]
-    if len(tested) == 0:
-        return np.zeros(p.shape, dtype=np.bool_)
-    ordered = np.sort(tested)
-    passed = np.flatnonzero(ordered <= rate * np.arange(1, len(tested) + 1) / len(tested))
-    limit = ordered[passed[-1]] if len(passed) else -1.0
-    found: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = np.nan_to_num(p, nan=2.0) <= limit
-    return found

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.false_discovery import rejected
 from exporter.metrics.quality.constant import stuck, varied
-from exporter.metrics.quality.rate import Expected, discoveries, expected, p_values
+from exporter.metrics.quality.rate import Expected, expected, p_values
 from exporter.metrics.quality.table import RATE_CHECKS, Rates, Table
 from exporter.metrics.quality.unit_change import known, unit_change
 from exporter.metrics.spec import NoData
@@ -82,7 +83,7 @@ def _verdicts(evaluation: Evaluation) -> Verdicts:
     features, sums = evaluation.counts["features"] * worth, evaluation.counts["feature_sums"] * worth
     rise = rates.ratio[0] - expectation.ratio
     enough = (np.nan_to_num(rise, nan=0.0) >= thresholds.quality_ratio) & (rates.bad[0] >= _LEAST_BAD)
-    bad = discoveries(p, thresholds.false_discovery_rate) & enough
+    bad = rejected(p, thresholds.false_discovery_rate) & enough
     judged_by = varied(reference, table, seconds, thresholds.min_blocks)
     constant = stuck(features, table, judged_by, thresholds.min_rows)
     learned = known(reference, seconds, thresholds.min_blocks)

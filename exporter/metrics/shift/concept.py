@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from exporter.metrics.drift.false_discovery import rejected
 from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.false_discovery import rejected
 from exporter.metrics.performance.parts import Parts, divide, of_counts, of_vectors
 from exporter.metrics.shift.places import Places
 from exporter.metrics.spec import NoData

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from exporter.metrics.drift.false_discovery import rejected
+from exporter.metrics.false_discovery import rejected
 from exporter.metrics.performance.estimate import Z, mean_variance
 from exporter.metrics.performance.parts import divide
 from exporter.metrics.slices.segments import Loss, Name, Segments

@@ -6,8 +6,9 @@ from scipy.special import betaincinv
 from scipy.stats import betabinom
 
 from exporter.metrics.evaluation import Thresholds
+from exporter.metrics.false_discovery import rejected
 from exporter.metrics.quality import QUALITY
-from exporter.metrics.quality.rate import _MIDDLES, Expected, discoveries, p_values
+from exporter.metrics.quality.rate import _MIDDLES, Expected, p_values
 from exporter.metrics.quality.table import Rates, Table
 from exporter.profile.bins import CategoryBins, NumericBins
 from exporter.profile.counts import Counts
@@ -187,8 +188,8 @@ def test_p_values_are_not_too_small_too_often():
 
 def test_benjamini_hochberg():
     p = np.array([[0.001, np.nan], [0.009, 0.04], [0.2, 0.011]])
-    assert discoveries(p, 0.02).tolist() == [[True, False], [True, False], [False, True]]
-    assert not discoveries(np.full((2, 2), np.nan), 0.05).any()
+    assert rejected(p, 0.02).tolist() == [[True, False], [True, False], [False, True]]
+    assert not rejected(np.full((2, 2), np.nan), 0.05).any()
 
 
 def test_ratios_by_hand():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from exporter.metrics.drift.false_discovery import rejected
+from exporter.metrics.false_discovery import rejected
 
 
 @pytest.mark.parametrize("seed", range(5))
