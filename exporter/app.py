@@ -22,36 +22,20 @@ from exporter.exposition.connections import take_all_descriptors
 from exporter.exposition.family import Family
 from exporter.exposition.fresh import Fresh
 from exporter.exposition.server import Hooks, Server, ServerSettings
+from exporter.exposition.machine import machine_parts
 from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
 from exporter.log import Logger
+from exporter.judgement import judge
 from exporter.memory import shared_heaps
-from exporter.metrics.silence import Silence
 from exporter.scheduling import scrapes_first
 from exporter.state.store import StateLock
 
-_BAD_METRICS = {
-    "ml_performance_degraded": "{version}: {0} is worse than its threshold over {window}",
-    "ml_feature_drift_detected": "{version}: {0} has drifted over {window}",
-    "ml_prediction_drift_detected": "{version}: predictions have drifted over {window}",
-    "ml_feature_quality_detected": "{version}: {0} {check} over {window}",
-}
-"""Metric → what its value 1 means to a person; {0} is the first of its own labels."""
-_CHECKS = {
-    "missing": "is missing more often",
-    "invalid": "has more invalid values",
-    "out_of_range": "is out of range more often",
-    "unseen": "has more unseen values",
-    "constant": "is constant",
-    "unit_change": "has changed its unit",
-}
 _WEIGHTS = {"ml_feature_quality_detected": 2.0, "ml_feature_drift_effect": 1.0}
 """Metric → how much a feature's value of it counts when series must go; an effect is at most 1."""
 _FIRST_SECONDS = 0.1
 """Until there is a first snapshot, it is looked for so often: nobody shall wait a cycle for it."""
-_VERDICTS = ("ml_performance_degraded", "ml_feature_drift_detected")
-"""A model about which none of these says anything is unknown, not ok."""
 
 
 class App:
@@ -75,8 +59,9 @@ class App:
             plan.server.host, plan.server.port, plan.server.web_config_file, plan.server.remote_reload
         )
         hooks = Hooks(
+        self._fresh = Fresh(self._health, machine_parts(plan.host, clock), clock, log)
             snapshot=lambda: self._publisher.current,
-            fresh=Fresh(self._health, {}, clock, log),
+            fresh=self._fresh,
             status=self.status,
             reload=self.reload,
             quit=self._stopped,
@@ -247,6 +232,8 @@ class App:
             References(model)  # what can be told before anything is stopped is told then
         self.server.reload_web_config()
         self._stop_runners()
+        if plan.host != self._plan.host:
+            self._fresh.replace(machine_parts(plan.host, self._clock))
         try:
             workers = self._open(plan)
         except BaseException:
@@ -301,6 +288,7 @@ class App:
         """The present state for people."""
         last = self._publisher.current
         return Status(
+            collectors=self._fresh.status(),
             version=__version__,
             now=self._clock.now(),
             started_at=self._started_at,
@@ -368,33 +356,3 @@ def importance(samples: Sequence[MetricSamples]) -> list[str]:
                 feature = labels[place]
                 weight[feature] = max(weight.get(feature, 0.0), value * _WEIGHTS[each.metric.name])
     return sorted(weight, key=lambda feature: (-weight[feature], feature))
-
-
-def judge(samples: Sequence[MetricSamples], silences: Sequence[Silence] = ()) -> tuple[State, list[str]]:
-    """Ok, bad, blind or unknown, and why, from the verdicts among a model's samples and what they lack."""
-    reasons = []
-    said = False
-    for each in samples:
-        said |= each.metric.name in _VERDICTS
-        text = _BAD_METRICS.get(each.metric.name)
-        if text is None:
-            continue
-        for labels, value in each.samples:
-            if value == 1.0:
-                check = _CHECKS.get(labels[-1], labels[-1])
-                reasons.append(text.format(*labels[3:], version=labels[1], window=labels[2], check=check))
-    if reasons:
-        return "bad", reasons
-    if _is_blind(samples):
-        return "blind", ["too few labels in every window to show a fall of performance that matters"]
-    if said:
-        return "ok", []
-    lacking = [f"{each.version}: no verdict on {each.about} over {each.window}: {each.why}" for each in silences]
-    return "unknown", lacking or ["no verdict yet: no row lies in a window"]
-
-
-def _is_blind(samples: Sequence[MetricSamples]) -> bool:
-    """True if nobody would see performance fall: no measure shows it in any window, and no estimate stands in."""
-    found = {each.metric.name: each.samples for each in samples if each.samples}
-    verdicts = found.get("ml_performance_blind", [])
-    return bool(verdicts) and "ml_performance_estimated_degraded" not in found and all(v == 1.0 for _, v in verdicts)

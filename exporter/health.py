@@ -121,6 +121,13 @@ FAMILIES: tuple[HealthFamily, ...] = (
         internal=True,
     ),
     HealthFamily(
+        "ml_exporter_collector_duration_seconds",
+        "gauge",
+        "Time that the last reading of a part took; so far, of one that hangs.",
+        ("collector",),
+        internal=True,
+    ),
+    HealthFamily(
         "ml_exporter_config_last_reload_successful",
         "gauge",
         "1 where the configuration in force is the one in the file, 0 after a failed reload.",

@@ -31,6 +31,7 @@ CONFIG = """\
 server:
   listen: 127.0.0.1:0
 state_dir: state
+host: {collectors: []}  # what this machine does would be on no committed page
 cycle: 15s
 defaults:
   pane: 1h

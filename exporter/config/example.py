@@ -8,6 +8,11 @@ state_dir: ./state                # survives restarts; back it up if the counter
 cycle: 15s                        # how often logs are read; scrape at the same pace
 rejects: {keep_rows: false}
 
+host:                             # without it: the machine's numbers, no processes
+  exclude: [temperature]
+  processes:                      # whom they serve: joins what the machine does to the model
+    - {name: scorer, model: flight_delay, command_line: "gunicorn .*flight_delay"}
+
 defaults:                         # for every model below
   owner: ${TEAM:-ml-platform}
   pane: 5m

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from exporter.bounded_yaml import MAX_BYTES, read_bounded
 from exporter.config.consistency import model_faults
+from exporter.config.host import host_faults
 from exporter.config.model import ModelSection
 from exporter.config.planning import make_plan
 from exporter.config.settings import MODEL_NAME, Settings
@@ -66,6 +67,10 @@ class _Check:
         if web is not None and not web.is_file():
             entry, _ = locate(root, ("server", "web_config_file"))
             self._tell(entry, f"there is no file {web}; create it, or take the line out to serve plain HTTP")
+        # Of all that are named, also of those with a fault of their own: that is told by itself.
+        named = root.value.get("models")
+        for at, message in host_faults(settings.host, set(named.value) if named and named.is_mapping else set()):
+            self._tell(locate(root, ("host", *at))[0], message)
         return settings.model_copy(update={"models": models})
 
     @property

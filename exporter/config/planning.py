@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from exporter.config.host import host_plan
 from exporter.config.model import ModelSection
 from exporter.config.monitoring import ThresholdsSection
 from exporter.config.roles import reference_roles
@@ -36,6 +37,7 @@ def make_plan(settings: Settings, content: bytes) -> Plan:
         server=ServerPlan(host, port, settings.server.web_config_file, settings.server.remote_reload),
         cycle=settings.cycle,
         keep_rejected_rows=settings.rejects.keep_rows,
+        host=host_plan(settings.host),
         sources_digest=hashlib.sha256(content).hexdigest()[:16],
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
+from exporter.config.host import HostSection
 from exporter.config.model import ModelSection
 from exporter.config.section import Section
 from exporter.config.values import FilePath, FineDuration, Name, Text
@@ -77,6 +78,11 @@ class Settings(Section):
         default_factory=RejectsSection,
         description="What is kept of rows that are not counted.",
         examples=[{"keep_rows": False}],
+    )
+    host: HostSection = Field(
+        default_factory=HostSection,
+        description="What is read of the machine at each scrape. Without this key: the machine's numbers, no processes.",
+        examples=[{"exclude": ["temperature"]}],
     )
     defaults: dict[str, Any] = Field(
         default_factory=dict,

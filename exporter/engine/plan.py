@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from exporter.host.plan import HostPlan
 from exporter.metrics.evaluation import Objective, Thresholds
 from exporter.profile.columns import Columns
 from exporter.profile.layout import Task
@@ -128,5 +129,6 @@ class Plan:
     cycle: float = 15.0
     """Seconds from one snapshot to the next."""
     keep_rejected_rows: bool = False
+    host: HostPlan = field(default_factory=HostPlan)
     sources_digest: str = ""
     """Hash of the configuration file, for the landing page."""

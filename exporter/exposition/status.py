@@ -49,6 +49,22 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorStatus:
+    """A part of the machine that is read at the scrape.
+
+    Attributes:
+        state: *ok* where the last reading succeeded; *unknown* before the first.
+        seconds: that it took; so far where it hangs.
+        message: why it is bad, in one line.
+    """
+
+    collector: str
+    state: State = "unknown"
+    seconds: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole program. Times are Unix seconds.
 
@@ -66,3 +82,4 @@ class Status:
     last_cycle_at: float | None = None
     cycle_seconds: float | None = None
     models: tuple[ModelStatus, ...] = ()
+    collectors: tuple[CollectorStatus, ...] = ()

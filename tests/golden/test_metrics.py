@@ -112,6 +112,7 @@ def test_page_has_every_metric() -> None:
         each.name for each in (*METRICS, *FAMILIES) if f"# TYPE {each.name} {each.kind}\n" not in GOLDEN.read_text()
     ]
     assert sorted(missing) == [
+        "ml_exporter_collector_duration_seconds",
         "ml_exporter_collector_success",
         "ml_exporter_metric_failures_total",
         "ml_feature_drift_tail_ratio",

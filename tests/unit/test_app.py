@@ -17,12 +17,13 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.app import App, importance, judge
+from exporter.app import App, importance
 from exporter.clock import ManualClock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.engine.runner import Runner
 from exporter.errors import ExporterError
+from exporter.judgement import judge
 from exporter.log import Logger
 from exporter.metrics.quality.results import CHECKS
 from exporter.metrics.registry import METRICS, WINDOW_METRICS

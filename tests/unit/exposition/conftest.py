@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from exporter.clock import ManualClock
-from exporter.exposition.fresh import Fresh
+from exporter.exposition.fresh import Fresh, Part
 from exporter.exposition.server import Hooks, Server, ServerSettings
 from exporter.exposition.snapshot import Publisher
 from exporter.exposition.status import Status
@@ -44,7 +44,9 @@ class Rig:
 
         hooks = Hooks(
             snapshot=lambda: self.publisher.current,
-            fresh=Fresh(self.health, self.parts, self.clock, self.log, limit_seconds=0.05),
+            fresh=Fresh(
+                self.health, {name: Part(read, 0.05) for name, read in self.parts.items()}, self.clock, self.log
+            ),
             status=self.status,
             reload=reload,
             quit=lambda: self.called.append("quit"),
