@@ -21,13 +21,13 @@ from exporter.errors import ExporterError
 from exporter.exposition.connections import take_all_descriptors
 from exporter.exposition.family import Family
 from exporter.exposition.fresh import Fresh
-from exporter.exposition.server import Hooks, Server, ServerSettings
 from exporter.exposition.machine import machine_parts
+from exporter.exposition.server import Hooks, Server, ServerSettings
 from exporter.exposition.snapshot import ModelFamilies, Publisher
 from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
 from exporter.health import Health
-from exporter.log import Logger
 from exporter.judgement import judge
+from exporter.log import Logger
 from exporter.memory import shared_heaps
 from exporter.scheduling import scrapes_first
 from exporter.state.store import StateLock
@@ -58,8 +58,8 @@ class App:
         settings = ServerSettings(
             plan.server.host, plan.server.port, plan.server.web_config_file, plan.server.remote_reload
         )
-        hooks = Hooks(
         self._fresh = Fresh(self._health, machine_parts(plan.host, clock), clock, log)
+        hooks = Hooks(
             snapshot=lambda: self._publisher.current,
             fresh=self._fresh,
             status=self.status,
@@ -232,8 +232,6 @@ class App:
             References(model)  # what can be told before anything is stopped is told then
         self.server.reload_web_config()
         self._stop_runners()
-        if plan.host != self._plan.host:
-            self._fresh.replace(machine_parts(plan.host, self._clock))
         try:
             workers = self._open(plan)
         except BaseException:
@@ -242,6 +240,8 @@ class App:
                 self._health.remove_model(model.name)
             self._start_runners(self._open(self._plan))
             raise
+        if plan.host != self._plan.host:
+            self._fresh.replace(machine_parts(plan.host, self._clock))
         self._plan = plan
         self._start_runners(workers)
 
@@ -288,7 +288,6 @@ class App:
         """The present state for people."""
         last = self._publisher.current
         return Status(
-            collectors=self._fresh.status(),
             version=__version__,
             now=self._clock.now(),
             started_at=self._started_at,
@@ -297,6 +296,7 @@ class App:
             last_cycle_at=None if last is None else last.built_at,
             cycle_seconds=max((runner.seconds for runner in self._runners.values()), default=None),
             models=tuple(self._model_status(runner) for runner in self._runners.values()),
+            collectors=self._fresh.status(),
         )
 
     def _model_status(self, runner: Runner) -> ModelStatus:
