@@ -9,4 +9,7 @@ LABELS: Mapping[str, str] = {
     "nodename": "the machine's name in its network",
     "release": "release of its kernel",
     "machine": "kind of processor, such as x86_64",
+    "process": "name of a group of processes in the configuration",
+    "model": 'name of the model that the processes serve, as in the configuration; "" for none',
+    "bound": "`lower` or `upper` end of an interval",
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.host import cpu, load
+from exporter.host import cpu, load, process
 from exporter.host.collector import Collector, HostMetric
 from exporter.host.plan import HostPlan
 
@@ -33,6 +33,9 @@ COLLECTORS: Mapping[str, Entry] = {
         "Load, start and name of the machine: /proc/loadavg, /proc/stat, uname.",
         load.METRICS,
         lambda plan, clock: load.LoadCollector.made(plan, clock.now),
+    ),
+    "process": Entry(
+        "Processes that the configuration names: /proc/PID.", process.METRICS, process.ProcessCollector.made
     ),
 }
 

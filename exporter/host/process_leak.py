@@ -1,0 +1,186 @@
+"""Whether the memory of some processes leaks: how fast it grows, how sure that is, whether growth looks like a leak.
+
+Memory is noisy in ways that one difference, or one line fitted to all samples, falls for: collectors and caches fill
+and are emptied (a sawtooth), a model that was just loaded warms up, days have a cycle. So:
+
+- Only the *lowest* value of each block of time is kept (a 36th of the window): what was given back within a block was
+  not leaked, and the lower edge of a sawtooth is flat.
+- The slope is Theil and Sen's median of all pairwise slopes: a jump (one more model loaded) or a spike moves it little.
+- Its interval is Sen's (1968), from the distribution of Kendall's S, whose variance is widened for residuals that hang
+  together: by (1 + r) / (1 − r), r their correlation at lag one (Yue and Wang 2004), corrected for what fitting a line
+  took from it, (2 + 4 r) / n (Kendall 1954). The wandering of a free heap has r near 1, and says nothing then.
+- Growth is *steady* where both halves of the window rise at least half as fast as the whole; a warm-up slows down.
+- It leads to *new ground* where the window ends above all that was seen before it, by as much as was ever given back
+  before: daily cycles do not, and a cache that filled for longer than usual may yet be emptied.
+- It *keeps pace* where it is nearly as fast as growth was before the window, which slow warm-ups are not. Pace and new
+  ground ask for a day before the window; earlier, only what reaches its limit within half a window is told.
+- It *matters* where the window's growth is 5 % of the memory, or the limit is less than four windows away.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_BLOCKS = 36
+"""Blocks in a window: their minima are nearly independent, and 630 pairs are quickly sorted."""
+_ENOUGH = 27
+"""Blocks of a window that must have been seen."""
+_OLDER_POINTS = 48
+_DAY_SECONDS = 86400.0
+_KEPT_SECONDS = 7 * _DAY_SECONDS
+_CONFIDENCE = 0.99
+_Z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
+_STEADY_RATIO = 0.5
+_PACE_RATIO = 0.7
+_NEW_GROUND_RATIO = 0.25
+_GIVEN_BACK_RATIO = 1.0
+_URGENT_WINDOWS = 0.5
+_MATERIAL_RATIO = 0.05
+_MATERIAL_WINDOWS = 4.0
+_MOST_CORRELATION = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What the window says.
+
+    Attributes:
+        slope, lower, upper: bytes a second, with its 99 % interval.
+        leak: None while it cannot be told.
+        exhausted_seconds: time until the limit at this slope; None unless it leaks and there is a limit.
+    """
+
+    slope: float
+    lower: float
+    upper: float
+    leak: bool | None
+    exhausted_seconds: float | None = None
+
+
+def sen_slope(times: Floats, values: Floats) -> tuple[float, float, float]:
+    """Slope and the ends of its interval, of `values` (n,) over `times` (n,), at least three."""
+    first, second = np.triu_indices(len(times), 1)
+    slopes = np.sort((values[second] - values[first]) / (times[second] - times[first]))
+    slope = float(np.median(slopes))
+    n = len(times)
+    spread = _Z * np.sqrt(n * (n - 1) * (2 * n + 5) / 18 * _widening(values - slope * times))
+    lower = max(0, int(np.floor((len(slopes) - spread) / 2)))
+    upper = min(len(slopes) - 1, int(np.ceil((len(slopes) + spread) / 2)))
+    return slope, float(slopes[lower]), float(slopes[upper])
+
+
+def _widening(residuals: Floats) -> float:
+    centred = residuals - residuals.mean()
+    total = float(centred @ centred)
+    if total <= 0:
+        return 1.0
+    n = len(centred)
+    found = float(centred[1:] @ centred[:-1]) / total
+    true = (found + 2 / n) / (1 - 4 / n)
+    true = min(_MOST_CORRELATION, max(0.0, true))
+    return (1 + true) / (1 - true)
+
+
+def _median_slope(times: Floats, values: Floats) -> float:
+    first, second = np.triu_indices(len(times), 1)
+    return float(np.median((values[second] - values[first]) / (times[second] - times[first])))
+
+
+class MemoryTrend:
+    """The growth of one group's memory since it was started. Holds at most a week (or eight windows) of minima."""
+
+    def __init__(self, window_seconds: float) -> None:
+        self._window = window_seconds
+        self._block_seconds = window_seconds / _BLOCKS
+        kept = max(_KEPT_SECONDS, 8 * window_seconds)
+        self._blocks: deque[tuple[float, float]] = deque(maxlen=int(kept / self._block_seconds))
+        self._block: int | None = None
+        self._lowest = float("inf")
+        self._growth: Growth | None = None
+        self._floor: float | None = None
+
+    def reset(self) -> None:
+        """What was seen is of processes that are gone."""
+        self._blocks.clear()
+        self._block, self._lowest = None, float("inf")
+        self._growth = self._floor = None
+
+    def observe(self, now: float, memory_bytes: float, headroom_bytes: float | None) -> Growth | None:
+        """What is known of the growth, this sample counted; None before half a window was seen.
+
+        Args:
+            now: seconds of a clock that never goes back.
+            memory_bytes: resident and swapped memory now.
+            headroom_bytes: so much more may be taken before the kernel ends something; None where that is not known.
+        """
+        block = int(now // self._block_seconds)
+        if self._block is None:
+            # The first block may be short and hold the first instants of the start: it counts from the next on.
+            self._block = block
+        elif block != self._block:
+            if self._lowest < float("inf"):
+                self._blocks.append(((self._block + 0.5) * self._block_seconds, self._lowest))
+            self._block, self._lowest = block, float("inf")
+            self._growth = self._judge(headroom_bytes)
+        self._lowest = min(self._lowest, memory_bytes)
+        return self._growth
+
+    def _judge(self, headroom: float | None) -> Growth | None:
+        times, values = np.array(self._blocks, dtype=np.float64).reshape(-1, 2).T
+        recent = times > times[-1] - self._window if len(times) else np.zeros(0, dtype=bool)
+        seen = int(recent.sum())
+        if seen < _BLOCKS // 2:
+            return None
+        slope, lower, upper = sen_slope(times[recent], values[recent])
+        if seen < _ENOUGH or times[-1] - times[0] < self._window - 2 * self._block_seconds:
+            return Growth(slope, lower, upper, None)
+        left = headroom / slope if headroom is not None and slope > 0 else float("inf")
+        leak = self._leaks(times, values, recent, (slope, lower), left)
+        return Growth(slope, lower, upper, leak, left if leak and left < float("inf") else None)
+
+    def _leaks(
+        self, times: Floats, values: Floats, recent: npt.NDArray[np.bool_], fit: tuple[float, float], left: float
+    ) -> bool | None:
+        slope, lower = fit
+        end = float(np.median(values[-3:]))
+        if self._floor is not None and self._goes_on(times, values, end):
+            return True
+        self._floor = None
+        gained = slope * self._window
+        matters = gained >= _MATERIAL_RATIO * end or left < _MATERIAL_WINDOWS * self._window
+        if lower <= 0 or not matters or not _steady(times[recent], values[recent], slope):
+            return False
+        older_times, older = times[~recent], values[~recent]
+        if times[-1] - times[0] < _DAY_SECONDS + self._window - 2 * self._block_seconds:
+            # It may be the morning of a daily cycle. What is about to hit its limit cannot wait for tomorrow.
+            told = True if left < _URGENT_WINDOWS * self._window else None
+        else:
+            given_back = float((np.maximum.accumulate(older) - older).max())
+            margin = max(_NEW_GROUND_RATIO * gained, _GIVEN_BACK_RATIO * given_back)
+            told = end - float(older.max()) >= margin and slope >= _PACE_RATIO * _thinned_slope(older_times, older)
+        if told:
+            self._floor = float(values[recent][0])
+        return told
+
+    def _goes_on(self, times: Floats, values: Floats, end: float) -> bool:
+        """Whether a leak that was told is still there: not all was given back, there was a new high within a day."""
+        assert self._floor is not None
+        lately = times > times[-1] - max(_DAY_SECONDS, self._window)
+        before = values[~lately]
+        return end > self._floor and (not len(before) or float(values[lately].max()) > float(before.max()))
+
+
+def _steady(times: Floats, values: Floats, slope: float) -> bool:
+    middle = len(times) // 2
+    halves = (slice(None, middle), slice(middle, None))
+    return all(_median_slope(times[half], values[half]) >= _STEADY_RATIO * slope for half in halves)
+
+
+def _thinned_slope(times: Floats, values: Floats) -> float:
+    step = -(-len(times) // _OLDER_POINTS)
+    return _median_slope(times[::step], values[::step])
