@@ -102,16 +102,24 @@ def _number_after(content: bytes, key: bytes) -> int:
     return int(content[start : end if end >= 0 else None])
 
 
-def count_descriptors(folder: str) -> int:
-    """How many file descriptors are open.
+def sizes_tell_descriptors(proc: Path) -> bool:
+    """Whether the size of /proc/PID/fd is the number of open descriptors: since Linux 6.2."""
+    try:
+        return (proc / "self/fd").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def count_descriptors(folder: str, *, by_size: bool) -> int:
+    """How many file descriptors are open; `by_size` costs the same however many there are.
 
     Raises:
         OSError: gone, or the kernel does not show it to us (another user's process).
     """
     path = f"{folder}/fd"
-    # Since Linux 6.2 the folder's size is the number, which costs the same however many there are.
-    size = os.stat(path).st_size if os.access(path, os.R_OK) else 0  # noqa: PTH116 - runs for every process at a scrape
-    return size or len(os.listdir(path))  # noqa: PTH208 - likewise
+    if by_size and os.access(path, os.R_OK):
+        return os.stat(path).st_size  # noqa: PTH116 - runs for every process at a scrape
+    return len(os.listdir(path))  # noqa: PTH208 - likewise
 
 
 def read_descriptor_limit(folder: str) -> int | None:

@@ -10,8 +10,8 @@ and are emptied (a sawtooth), a model that was just loaded warms up, days have a
   together: by (1 + r) / (1 − r), r their correlation at lag one (Yue and Wang 2004), corrected for what fitting a line
   took from it, (2 + 4 r) / n (Kendall 1954). The wandering of a free heap has r near 1, and says nothing then.
 - Growth is *steady* where both halves of the window rise at least half as fast as the whole; a warm-up slows down.
-- It leads to *new ground* where the window ends above all that was seen before it, by as much as was ever given back
-  before: daily cycles do not, and a cache that filled for longer than usual may yet be emptied.
+- It leads to *new ground* where the window ends above all that was seen before it, by three quarters of what was ever
+  given back: daily cycles do not, and a cache that filled for longer than usual may yet be emptied.
 - It *keeps pace* where it is nearly as fast as growth was before the window, which slow warm-ups are not. Pace and new
   ground ask for a day before the window; earlier, only what reaches its limit within half a window is told.
 - It *matters* where the window's growth is 5 % of the memory, or the limit is less than four windows away.
@@ -37,8 +37,9 @@ _CONFIDENCE = 0.99
 _Z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
 _STEADY_RATIO = 0.5
 _PACE_RATIO = 0.7
+_SURE_PACE_RATIO = 0.5
 _NEW_GROUND_RATIO = 0.25
-_GIVEN_BACK_RATIO = 1.0
+_GIVEN_BACK_RATIO = 0.75
 _URGENT_WINDOWS = 0.5
 _MATERIAL_RATIO = 0.05
 _MATERIAL_WINDOWS = 4.0
@@ -162,7 +163,9 @@ class MemoryTrend:
         else:
             given_back = float((np.maximum.accumulate(older) - older).max())
             margin = max(_NEW_GROUND_RATIO * gained, _GIVEN_BACK_RATIO * given_back)
-            told = end - float(older.max()) >= margin and slope >= _PACE_RATIO * _thinned_slope(older_times, older)
+            pace = _thinned_slope(older_times, older)
+            keeps_pace = slope >= _PACE_RATIO * pace and lower >= _SURE_PACE_RATIO * pace
+            told = keeps_pace and end - float(older.max()) >= margin
         if told:
             self._floor = float(values[recent][0])
         return told

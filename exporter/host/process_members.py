@@ -11,6 +11,7 @@ from exporter.host.process_files import (
     read_stat,
     read_swap,
     read_traffic,
+    sizes_tell_descriptors,
 )
 from exporter.host.process_leak import Growth, MemoryTrend
 from exporter.host.process_limits import MemoryLimit, machine_memory, memory_limit
@@ -70,6 +71,7 @@ class GroupMembers:
         self._oldest: tuple[int, int] | None = None
         self._shows_traffic = False
         self._updates = 0
+        self._by_size = sizes_tell_descriptors(roots.proc)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -178,7 +180,7 @@ class GroupMembers:
         except (OSError, ValueError):
             return False
         try:
-            member.descriptors = count_descriptors(member.folder)
+            member.descriptors = count_descriptors(member.folder, by_size=self._by_size)
         except OSError:
             member.descriptors = None
         return True
