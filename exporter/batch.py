@@ -8,7 +8,7 @@ import pyarrow as pa
 
 RejectReason = Literal[
     "unreadable", "too_long", "bad_time", "future", "too_old", "bad_id", "bad_prediction", "bad_label", "duplicate",
-    "conflict", "orphan",
+    "conflict", "orphan", "bad_run",
 ]  # fmt: skip
 """Why a row was not counted; the closed list behind `ml_exporter_rows_rejected_total{reason}`."""
 
@@ -22,11 +22,12 @@ class ReasonMeaning:
 
 
 _BOTH = ("predictions", "labels")
+_ALL = (*_BOTH, "runs")
 REJECT_REASONS: Mapping[RejectReason, ReasonMeaning] = {
-    "unreadable": ReasonMeaning("a line or a row that its format cannot read", _BOTH),
-    "too_long": ReasonMeaning("a line over the limit of the source", _BOTH),
+    "unreadable": ReasonMeaning("a line or a row that its format cannot read", _ALL),
+    "too_long": ReasonMeaning("a line over the limit of the source", _ALL),
     "bad_time": ReasonMeaning("no time, or one that cannot be read", ("predictions",)),
-    "future": ReasonMeaning("a time beyond `max_future` (wall clock) or `max_jump` (watermark)", ("predictions",)),
+    "future": ReasonMeaning("a time beyond `max_future` (wall clock) or `max_jump` (watermark)", ("predictions", "runs")),
     "too_old": ReasonMeaning("a time before `retention.daily`: its counts are gone", ("predictions",)),
     "bad_prediction": ReasonMeaning("neither an error nor a prediction or score that can be read", ("predictions",)),
     "bad_id": ReasonMeaning("no id, so that no prediction can be found", ("labels",)),
@@ -38,6 +39,7 @@ REJECT_REASONS: Mapping[RejectReason, ReasonMeaning] = {
         "`dedupe`, whichever is longer), and counted here within a twelfth of that more (two hours at least)",
         ("labels",),
     ),
+    "bad_run": ReasonMeaning("no run, no time, or a status that nobody knows; see `batch.statuses`", ("runs",)),
 }
 """Every reason, in the order in which a row meets them."""
 

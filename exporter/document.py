@@ -12,7 +12,7 @@ from exporter.cli import EXIT_CODES, cli
 from exporter.health import FAMILIES
 from exporter.metrics.advice.rules import ACTIONS, RULES
 from exporter.metrics.drift.distances import DISTANCES
-from exporter.metrics.registry import FACT_METRICS, METRICS, WINDOW_METRICS
+from exporter.metrics.registry import BATCH_METRICS, FACT_METRICS, METRICS, WINDOW_METRICS
 from exporter.metrics.spec import LABELS, Metric
 from exporter.profile.layout import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS
 
@@ -62,6 +62,9 @@ def metrics_page() -> str:
         "## Labels",
         _table(((f"`{name}`", text) for name, text in LABELS.items() if name in used), ("label", "says")),
         "## Reasons",
+        "## Batch runs",
+        "Of the model as a whole; labels `model` and those named here. See [batch.md](batch.md).",
+        _metrics(BATCH_METRICS),
         _REASONS,
         _table(
             ((f"`{reason}`", ", ".join(each.logs), each.says) for reason, each in REJECT_REASONS.items()),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from exporter.config.batch_faults import batch_faults
 from exporter.config.features import feature_faults
 from exporter.config.flow import flow
 from exporter.config.model import ModelSection
@@ -32,6 +33,7 @@ def model_faults(model: ModelSection) -> Iterator[Fault]:
         feature_faults,
         threshold_faults,
         objective_faults,
+        batch_faults,
     )
     for check in checks:
         yield from check(model)

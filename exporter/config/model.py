@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from exporter.config.batch import BatchSection
 from exporter.config.monitoring import FeaturesSection, ObjectiveSection, RetentionSection, Slices, ThresholdsSection
 from exporter.config.section import Section
 from exporter.config.streams import LabelsSection, PredictionsSection, ReferenceDataSection
@@ -178,4 +179,10 @@ class ModelSection(Section):
         ge=50,
         description="Most series the model may have on /metrics; beyond, the least useful go first.",
         examples=[5000],
+    batch: BatchSection | None = Field(
+        default=None,
+        description="Runs of a batch job: whether they come, how long they take, what they give; see "
+        "[batch.md](batch.md).",
+        examples=[{"column": "run_id", "schedule": "24h"}],
+    )
     )

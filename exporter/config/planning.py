@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from exporter.config.batch import batch_plan, run_columns
 from exporter.config.host import host_plan
 from exporter.config.model import ModelSection
 from exporter.config.monitoring import ThresholdsSection
@@ -13,11 +14,13 @@ from exporter.config.roles import reference_roles
 from exporter.config.settings import Settings, parse_listen
 from exporter.config.streams import PredictionColumns
 from exporter.engine.plan import (
+    BatchPlan,
     FeatureOverride,
     LabelsPlan,
     ModelPlan,
     Plan,
     Retention,
+    RunLogPlan,
     ServerPlan,
     StreamPlan,
 )
@@ -82,9 +85,25 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
         excluded_features=_excluded_features(model),
         slice_values={dimension: each.max_values for dimension, each in model.slices.items()},
         thresholds=_thresholds(model.thresholds),
-        objectives=tuple(Objective(each.name, each.objective, each.latency) for each in model.slo),
+        objectives=tuple(
+            Objective(each.name, each.objective, each.latency, each.freshness, each.quality, each.tolerance)
+            for each in model.slo
+        ),
+        batch=_batch(model, keep_rows=keep_rows),
         series_budget=model.series_budget,
     )
+
+
+def _batch(model: ModelSection, *, keep_rows: bool) -> BatchPlan | None:
+    section = model.batch
+    if section is None:
+        return None
+    log, columns = None, run_columns(section)
+    if columns is not None:
+        # A run log has few rows: all their columns are read, and none is a feature.
+        log = RunLogPlan(_stream(section.source, Columns(id=columns.run), keep_rows=keep_rows), columns)
+    ahead = model.max_future if (section.clock or model.clock) == "wall" else max(model.max_future, model.max_jump)
+    return batch_plan(section, log, model.clock, ahead)
 
 
 def _excluded_features(model: ModelSection) -> tuple[str, ...]:
@@ -120,6 +139,7 @@ def _columns(model: ModelSection, roles: PredictionColumns, timezone: str) -> Co
         error=roles.error,
         version=roles.version,
         replica=roles.replica,
+        run=None if model.batch is None else model.batch.column,
         weight=roles.weight,
         label=roles.label,
         label_time=roles.label_time,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Batch, RejectReason
+from exporter.engine.batch_runs import BatchRuns
 from exporter.engine.classes import ClassNames
 from exporter.engine.codings import Codings
 from exporter.engine.decoding import Begun, Decoder, Piece, started
@@ -105,6 +106,7 @@ class Book:
         self.panes.load(store, references.layouts)
         self.totals = Totals(store, references)
         self.ledger = self._open_ledger(store, facts)
+        self.runs = BatchRuns(plan, self.timeline, facts, keep_rows=keep_rows)
         self._rolled = False
         self.changed = False
         """True if anything was counted since the last flush."""
@@ -198,7 +200,9 @@ class Book:
                 taken.refused.add(piece.batch, rows.place[mask[part]], reason, keep_rows=self._keep_rows)
                 keep &= ~mask[part]
             if keep.any():
-                jobs += self._enter(rows if keep.all() else rows.take(keep), piece.layout, before, taken)
+                counted = rows if keep.all() else rows.take(keep)
+                self.runs.note(piece.batch, counted)
+                jobs += self._enter(counted, piece.layout, before, taken)
         return jobs
 
     def _believed(self, learned: Ints, wall: float) -> Ints:
@@ -371,6 +375,7 @@ class Book:
                 "codings": self.ledger.codings.names,
                 "classes": self._classes.names,
                 "dimensions": self._dimensions(),
+                **self.runs.facts(),
             }
         )
 

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from exporter.health import Health
 from exporter.log import Logger
+from exporter.metrics.batch.run import Runs
 from exporter.metrics.evaluation import Evaluation, Facts
-from exporter.metrics.registry import FACT_METRICS, WINDOW_METRICS
+from exporter.metrics.registry import BATCH_METRICS, FACT_METRICS, WINDOW_METRICS
 from exporter.metrics.silence import Silence, silences
 from exporter.metrics.spec import HistogramSample, HistogramValue, Metric, NoData, Sample
 
@@ -50,6 +51,19 @@ class Evaluator:
                 ]
             if samples:
                 result.append(MetricSamples(fact_metric, samples))
+        return result
+
+    def run_batch(self, runs: Runs | None) -> list[MetricSamples]:
+        """Samples by metric of a model's batch runs; none where it has no such runs."""
+        if runs is None:
+            return []
+        result = []
+        for metric in BATCH_METRICS:
+            samples: list[tuple[tuple[str, ...], float | HistogramValue]] = [
+                ((runs.model, *labels), value) for labels, value in self._compute(metric, metric.compute, runs)
+            ]
+            if samples:
+                result.append(MetricSamples(metric, samples))
         return result
 
     def silences(self, evaluations: Iterable[Evaluation], *, labelled: bool) -> list[Silence]:

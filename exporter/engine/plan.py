@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.host.plan import HostPlan
+from exporter.metrics.batch.schedule import Schedule
 from exporter.metrics.evaluation import Objective, Thresholds
 from exporter.profile.columns import Columns
 from exporter.profile.layout import Task
+from exporter.profile.run_log import RunColumns
 from exporter.sources.source import Source
 
 
@@ -61,6 +63,38 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class RunLogPlan:
+    """A log of its own that tells of runs: how to open it, and what its columns mean."""
+
+    stream: StreamPlan
+    columns: RunColumns
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """Runs of a batch job; either `column` or `log` tells of them.
+
+    Attributes:
+        column: of the prediction log: rows that share its value are of one run.
+        schedule: when runs are due; None: nobody knows.
+        grace: seconds that a run may be late.
+        clock: what they are judged by: the wall's, or the newest time in the logs.
+        idle: column: seconds without a row after which a run is over.
+        timeout: log: seconds without a word after which a run is lost; None: by what is usual.
+        max_ahead: seconds beyond now up to which a time in the run log is believed.
+    """
+
+    column: str | None = None
+    log: RunLogPlan | None = None
+    schedule: Schedule | None = None
+    grace: float = 0.0
+    clock: Literal["wall", "watermark"] = "wall"
+    idle: int = 900
+    timeout: int | None = None
+    max_ahead: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPlan:
     """One model.
 
@@ -77,6 +111,7 @@ class ModelPlan:
         feature_columns: feature → column where they differ; used where `predictions.columns.features` is None.
         references: version → file; "" = all others.
         slice_values: dimension → how many values are told apart (the rest is *other*).
+        batch: runs of a batch job; None: the model has none.
     """
 
     name: str
@@ -105,7 +140,18 @@ class ModelPlan:
     slice_values: Mapping[str, int] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
     objectives: tuple[Objective, ...] = ()
+    batch: BatchPlan | None = None
     series_budget: int = 5000
+
+    @property
+    def logs(self) -> dict[str, StreamPlan]:
+        """What is read, by name: `predictions`, and `labels` and `runs` where they have logs of their own."""
+        logs = {"predictions": self.predictions}
+        if self.labels is not None and self.labels.stream is not None:
+            logs["labels"] = self.labels.stream
+        if self.batch is not None and self.batch.log is not None:
+            logs["runs"] = self.batch.log.stream
+        return logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Worker:
                     self._health.inc("ml_exporter_rows_rejected_total", (plan.name, name, reason), 0)
         if "labels" in logs:
             self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
+        book.runs.watch(self._streams)
         self._tell_tally()
         self._histories = Histories(book.panes)
         self._changed = True
@@ -167,7 +168,7 @@ class Worker:
         if begun is None:
             taken = book.take_labels(poll.batches, stream.plan.columns, wall)
         else:
-            taken = book.take_predictions(begun, wall)
+            taken = Taken(*book.runs.take(poll.batches, wall))
         refused = Refused()
         for reject in poll.rejects:
             refused.tally[reject.reason] += 1
@@ -183,8 +184,9 @@ class Worker:
 
     def finish_waits(self) -> None:
         """Ends the waits that are over, rolls old panes up, and commits."""
-        book = self._opened()
-        now = book.timeline.now(self._clock.now())
+        book, wall = self._opened(), self._clock.now()
+        now = book.timeline.now(wall)
+        book.runs.end_waits(wall)
         if now is None:
             return
         try:
@@ -229,8 +231,13 @@ class Worker:
         book, wall = self._opened(), self._clock.now()
         end = book.timeline.window_end(wall)
         self._tell_health(book, wall)
-        if not self._changed and end == self._evaluated_at:
-            return self._samples
+        end = book.timeline.window_end(wall)
+        if self._changed or end != self._evaluated_at:
+            self._evaluate(book, wall, end)
+        return [*self._samples, *self._evaluator.run_batch(book.runs.view(wall))]
+
+    def _evaluate(self, book: Book, wall: float, end: int | None) -> None:
+        """Windows end at `end`; they and what was learned so far are evaluated."""
         versions = book.versions.live(end, max(self.plan.windows.values()))
         for version in book.versions.last.keys() - set(versions):
             book.panes.forget_version(version)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from exporter.metrics.batch.run import Runs
 from exporter.metrics.evaluation import Evaluation, Facts
 from exporter.profile.bins import Floats
 
@@ -72,7 +73,24 @@ class FactMetric:
         return ("model", "version", *self.labels)
 
 
-Metric = WindowMetric | FactMetric
+@dataclass(frozen=True, slots=True)
+class BatchMetric:
+    """A metric of a model's batch runs, without version and window."""
+
+    name: str
+    kind: Kind
+    help: str
+    compute: Callable[[Runs], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+    internal: bool = False
+    rank: int = 0
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        return ("model", *self.labels)
+
+
+Metric = WindowMetric | FactMetric | BatchMetric
 
 LABELS: Mapping[str, str] = {
     "model": "the model's name in the configuration",
@@ -98,7 +116,9 @@ LABELS: Mapping[str, str] = {
     "owner": "team that the configuration names as the model's owner",
     "tier": "how important the model is, in the configuration's words",
     "task": "`binary`, `multiclass` or `regression`",
-    "source": "log of a model: `predictions` or `labels`",
+    "source": "log of a model: `predictions`, `labels` or `runs`",
+    "status": "how a run ended: `succeeded`, `failed`, `cancelled` or `lost`",
+    "direction": "rows of a run: `in`, `out` (predicted well) or `failed`",
     "reason": "why a row was not counted (listed below); why series were left out: `budget` or `duplicate`; why "
     "something is recommended",
     "action": "what is recommended, see [advice.md](advice.md)",

@@ -24,6 +24,7 @@ class Columns:
         label, label_time: the truth, where it stands in the prediction's own row or in the label log.
         slices: dimension → column, or columns whose combinations are its values.
         features: feature → column; None = all that the reference has, under their own names.
+        run: the batch run that made the prediction.
         weight: how many predictions a sampled row stands for.
         timezone: IANA name; where times have no offset they are taken to be of this zone.
     """

@@ -1,0 +1,1 @@
+"""Runs of batch jobs: whether they come, how long they take, what they give."""
