@@ -83,12 +83,9 @@ class Worker:
         facts = store.facts()
         self._tally: Counter[tuple[str, str]] = Counter()
         self._tally.update({tuple(key.split("\n")): n for key, n in facts.get("tally", {}).items()})
-        logs = {"predictions": plan.predictions}
-        if plan.labels is not None and plan.labels.stream is not None:
-            logs["labels"] = plan.labels.stream
         failed = {stream.name: stream for stream in self._streams}
         self._streams = []
-        for name, log in logs.items():
+        for name, log in plan.logs.items():
             stream = Stream(name, log, store.cursor(name), facts.get("newest", {}).get(name))
             if name in failed:
                 stream.go_on_failing(failed[name])
@@ -98,7 +95,7 @@ class Worker:
             for reason, meaning in REJECT_REASONS.items():
                 if name in meaning.logs:
                     self._health.inc("ml_exporter_rows_rejected_total", (plan.name, name, reason), 0)
-        if "labels" in logs:
+        if "labels" in plan.logs:
             self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         book.runs.watch(self._streams)
         self._tell_tally()
@@ -157,7 +154,7 @@ class Worker:
     def _begin(self, stream: Stream) -> Callable[[Poll], Begun | None]:
         """What may be done with a poll before its turn has come: predictions are decoded, labels must wait."""
         decoder, columns = self._opened().decoder, stream.plan.columns
-        if stream.name == "labels":
+        if stream.name != "predictions":
             return lambda _: None
         return lambda poll: decoder.begin(poll.batches, columns, self._pool)
 
@@ -165,7 +162,9 @@ class Worker:
         book, wall = self._opened(), self._clock.now()
         if not poll.exhausted:
             stream.read_ahead(self._pool, poll.cursor, _rows_at_once(stream), self._begin(stream))
-        if begun is None:
+        if begun is not None:
+            taken = book.take_predictions(begun, wall)
+        elif stream.name == "labels":
             taken = book.take_labels(poll.batches, stream.plan.columns, wall)
         else:
             taken = Taken(*book.runs.take(poll.batches, wall))
@@ -179,7 +178,7 @@ class Worker:
         tally.update({(stream.name, reason): count for reason, count in refused.tally.items()})
         tally[stream.name, "rows"] += sum(batch.rows.num_rows for batch in poll.batches) + len(poll.rejects)
         tally[stream.name, "rows"] += sum(poll.unnoted.values())
-        self._commit(stream, poll.cursor, refused.notes, tally, _newest(taken, stream.newest))
+        self._commit(stream, poll.cursor, refused.notes, tally, stream.newest_with(taken.newest))
         self._changed = True
 
     def finish_waits(self) -> None:
@@ -227,9 +226,8 @@ class Worker:
     # Evaluating
 
     def evaluate(self) -> Sequence[MetricSamples]:
-        """Samples of every metric as of now; the last ones if nothing has changed since."""
+        """Samples of every metric as of now; those of windows are the last ones if nothing has changed since."""
         book, wall = self._opened(), self._clock.now()
-        end = book.timeline.window_end(wall)
         self._tell_health(book, wall)
         end = book.timeline.window_end(wall)
         if self._changed or end != self._evaluated_at:
@@ -250,7 +248,6 @@ class Worker:
         self._samples = self._evaluator.run(evaluations, [self._facts(book, version, wall) for version in versions])
         self.silences = self._evaluator.silences(evaluations, labelled=self.plan.labels is not None)
         self._changed, self._evaluated_at = False, end
-        return self._samples
 
     def _evaluation(self, book: Book, version: str, name: str, seconds: int, end: int) -> Evaluation:
         layout = self.references.layout(version)
@@ -372,10 +369,6 @@ class Worker:
 
 def _rows_at_once(stream: Stream) -> int:
     return POLL_ROWS if stream.name == "predictions" else LABEL_ROWS
-
-
-def _newest(taken: Taken, before: float | None) -> float | None:
-    return max((time for time in (before, taken.newest) if time is not None), default=None)
 
 
 def _older(
