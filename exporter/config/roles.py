@@ -101,7 +101,7 @@ def role_faults(model: ModelSection) -> Iterator[Fault]:
     labels = model.labels.columns if model.labels else None
     if labels is not None:
         given = {"id": labels.id, "label": labels.label, "time": labels.time}
-        yield from _shared(given, ("labels", "columns"))
+        yield from shared_columns(given, ("labels", "columns"))
 
 
 def _reference_faults(model: ModelSection) -> Iterator[Fault]:
@@ -150,10 +150,11 @@ def _doubles(columns: PredictionColumns, at: Path) -> Iterator[Fault]:
     }
     given["latency"] = columns.latency.column if columns.latency else None
     given |= {f"scores.{name}": column for name, column in columns.scores.items()}
-    yield from _shared(given, at)
+    yield from shared_columns(given, at)
 
 
-def _shared(given: dict[str, str | None], at: Path) -> Iterator[Fault]:
+def shared_columns(given: dict[str, str | None], at: Path) -> Iterator[Fault]:
+    """Roles that have the same column."""
     first: dict[str, str] = {}
     for role, column in given.items():
         if column is None:

@@ -64,6 +64,15 @@ class Stream:
         self.retry_at = now + seconds
         return seconds
 
+    @property
+    def whole(self) -> bool:
+        """Whether it answered when it was last asked, and was read to its end."""
+        return not (self.failures or self.unread)
+
+    def newest_with(self, newest: float | None) -> float | None:
+        """Event time of the newest row, with rows up to `newest` among them."""
+        return max((time for time in (self.newest, newest) if time is not None), default=None)
+
     def go_on_failing(self, before: "Stream") -> None:
         """Takes over what was known of the log's failures."""
         self.failures, self.retry_at = before.failures, before.retry_at

@@ -22,7 +22,8 @@ class Unwatched:
         truth = plan.reference_stream.columns.label if plan.reference_stream is not None else None
         roles = (
             columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error,
-            columns.version, columns.replica, columns.weight, columns.label, columns.label_time, truth,
+            columns.version, columns.replica, columns.weight, columns.label, columns.label_time, columns.run,
+            truth,
         )  # fmt: skip
         named = {*roles, *columns.scores.values(), *chain(*columns.slices.values()), *plan.excluded_features, *features}
         known = {name for name in (*named, *(plan.feature_columns.get(each, each) for each in features)) if name}

@@ -39,6 +39,7 @@ class Columns:
     error: str | None = None
     version: str | None = None
     replica: str | None = None
+    run: str | None = None
     weight: str | None = None
     label: str | None = None
     label_time: str | None = None
