@@ -236,7 +236,7 @@ def _roles(columns: Columns) -> set[str]:
     """Columns that play another role than feature. Slices may be features too."""
     named = (
         columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error, columns.version,
-        columns.replica, columns.weight, columns.label, columns.label_time, *columns.scores.values(),
+        columns.replica, columns.weight, columns.label, columns.label_time, columns.run, *columns.scores.values(),
     )  # fmt: skip
     return {name for name in named if name is not None}
 
