@@ -37,7 +37,7 @@ from scipy.special import stdtrit
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance.estimate import Estimate, Z
 from exporter.metrics.performance.metric import PerformanceMetric
-from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.parts import Parts, in_chunks, of_counts, of_vectors
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
@@ -49,8 +49,6 @@ _LEAST_MARGIN = 2.0
 _MOST = 0.8
 SAFETY = 1.5
 """Widens the band where only sampling error is known: labels in clusters vary by more than that."""
-_AT_ONCE = 256
-"""Windows that are computed side by side: what they take stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +174,8 @@ class _Learner:
             return _Windows(labels[kept], {})
         metrics = [metric for metric in BY_TASK[layout.task] if metric.name in self._whole]
         found: dict[str, list[Estimate]] = {metric.name: [] for metric in metrics}
-        for start in range(0, len(kept), _AT_ONCE):
-            some = np.zeros(len(labels), dtype=np.bool_)
-            some[kept[start : start + _AT_ONCE]] = True
-            for name, estimate in _computed(of_vectors(layout, windows.rows(some)), metrics).items():
+        for some in in_chunks(layout, windows.rows(labels >= self._least)):
+            for name, estimate in _computed(some, metrics).items():
                 found[name].append(estimate)
         values = {
             name: (np.concatenate([each.value for each in parts]), np.concatenate([each.bias for each in parts]))

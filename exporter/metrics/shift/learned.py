@@ -1,13 +1,17 @@
 """What a reference says of a loss: its own side of the ledger, and how much windows differ by themselves."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
 
 from exporter.metrics.evaluation import Thresholds
-from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.parts import Parts, in_chunks, of_counts
 from exporter.metrics.shift.expected import Tables, Terms, expected, terms
 from exporter.metrics.shift.ledger import Side, residual_noise
 from exporter.metrics.shift.losses import Loss
 from exporter.metrics.shift.sides import Expected, bad_is_rare, side
+from exporter.profile.bins import Floats
 from exporter.profile.reference import Reference
 
 
@@ -60,6 +64,32 @@ def side_of(
     return side(loss, parts, known, relative, split=split)
 
 
+def _side_of_windows(reference: Reference, loss: Loss, seconds: int, relative: float) -> Side:
+    """The sides of the reference's windows.
+
+    Blocks keep no sums of losses by feature: there, rows with bad cells are among the rest.
+    """
+    layout, windows = reference.layout, reference.windows(seconds)
+    known = reference.once(
+        ("shift expected", seconds), lambda learned_from: _expected_of_windows(learned_from, seconds)
+    )
+    each = [
+        side(loss, parts, Expected.unknown(len(parts.labels)), relative, split=False)
+        for parts in in_chunks(layout, windows)
+    ]
+    joined = {field.name: np.concatenate([getattr(one, field.name) for one in each]) for field in fields(Side)}
+    return replace(Side(**joined), estimate_good=known[loss.name]) if loss.name in known else Side(**joined)
+
+
+def _expected_of_windows(reference: Reference, seconds: int) -> Mapping[str, Floats]:
+    """Loss → (m,) mean expected loss of windows; empty without a loss model."""
+    tables = Tables.of(reference)
+    if tables is None:
+        return {}
+    whole = [terms(tables, parts).whole for parts in in_chunks(reference.layout, reference.windows(seconds))]
+    return dict(zip(tables.model.losses, np.concatenate(whole).T, strict=True))
+
+
 def _learn(reference: Reference, loss: Loss, seconds: int, least: int, blocks: int) -> Learned | None:
     whole, tables = of_counts(reference.total), Tables.of(reference)
     split = bad_is_rare(whole)
@@ -74,9 +104,6 @@ def _learn(reference: Reference, loss: Loss, seconds: int, least: int, blocks: i
         windows = reference.windows(seconds)
     between, then = 0.0, (tables, reference_terms(reference))
     if len(windows) > 1:
-        # Blocks keep no sums of losses by feature: there, rows with bad cells are among the rest.
-        each = of_vectors(reference.layout, windows)
-        by_window = tables, None if tables is None else terms(tables, each)
-        mixed = side_of(loss, each, by_window, relative, split=False)
+        mixed = _side_of_windows(reference, loss, seconds, relative)
         between = residual_noise(mixed, side_of(loss, whole, then, relative, split=False), least)
     return Learned(side_of(loss, whole, then, relative, split=split), mean, relative, between, split)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.performance.parts import Parts, of_counts, of_vectors
+from exporter.metrics.performance.parts import Parts, in_chunks, of_counts
 from exporter.metrics.performance.scores import score_table
 from exporter.metrics.shift import prior
 from exporter.metrics.shift.losses import Loss, by_class, cells
@@ -14,6 +14,7 @@ from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
+from exporter.profile.vectors import Vectors
 
 _DISTORTED = 0.01
 """Scores are taken to be distorted where the share of rows with bad cells is off the reference's by so much."""
@@ -108,17 +109,36 @@ def _learn(reference: Reference, seconds: int, most: int, blocks: int) -> _Known
     merged = prior.merged(table, group)
     chance, values = prior.INDEPENDENT, None
     if len(windows) > 1:
-        each = _table(of_vectors(reference.layout, windows))
-        if each.shape[1] == len(group):
-            chance = prior.variation(prior.merged(each, group), merged)
+        chance = _chance(reference.layout, windows, group, merged)
     if "positive" in reference.layout.truth_terms:
         total = _by_class(reference.layout, whole["feature_truth"])
         differ = np.ones(total.shape[1])
         if len(windows) > 1:
-            some = _by_class(reference.layout, of_vectors(reference.layout, windows)["feature_truth"])
-            differ = prior.distance(some, np.maximum(total - some, 0.0)).ratio()
+            differ = _differing(reference.layout, windows, total)
         values = total[0], differ
     return _Known(group, merged, chance, values)
+
+
+def _chance(layout: Layout, windows: Vectors, group: prior.Groups, merged: Floats) -> prior.Variation:
+    """How much the tables of windows differ, by groups of the score; chance alone where they have other cells."""
+    tables = []
+    for parts in in_chunks(layout, windows):
+        table = _table(parts)
+        if table.shape[1] != len(group):
+            return prior.INDEPENDENT
+        tables.append(prior.merged(table, group))
+    return prior.variation(np.concatenate(tables), merged)
+
+
+def _differing(layout: Layout, windows: Vectors, total: Floats) -> Floats:
+    """(F,) G² of P(value | y) per degree of freedom, at least 1, between each window and the rest of the reference."""
+    deviance, freedom = np.zeros(total.shape[:2]), np.zeros(total.shape[:2])
+    for parts in in_chunks(layout, windows):
+        some = _by_class(layout, parts["feature_truth"])
+        found = prior.distance(some, np.maximum(total - some, 0.0))
+        deviance += found.deviance.sum(axis=0)
+        freedom += found.freedom.sum(axis=0)
+    return prior.Distance(deviance, freedom).ratio()
 
 
 def _table(parts: Parts) -> Floats:
