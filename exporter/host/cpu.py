@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from exporter.clock import Clock
 from exporter.host.collector import HostMetric, Reading, Sample
 from exporter.host.files import read
 from exporter.host.plan import HostPlan
@@ -35,7 +36,7 @@ class CpuCollector:
         self._last: dict[str, list[float]] = {}
 
     @classmethod
-    def made(cls, plan: HostPlan) -> "CpuCollector":
+    def made(cls, plan: HostPlan, _clock: Clock) -> "CpuCollector":
         """The collector that the plan asks for."""
         return cls(plan.roots.proc / "stat", per_core=plan.per_core)
 

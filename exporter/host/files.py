@@ -1,7 +1,7 @@
 """Reading the kernel's small files: whole, at once, as it wrote them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 _BLOCK = 65536
@@ -47,9 +47,16 @@ def as_number(text: str) -> float | None:
         return None
 
 
-def pairs(text: str) -> Iterator[tuple[str, float]]:
-    """First word → second word as a number, for each line that has such; a colon behind the first goes."""
+def pairs(text: str, wanted: Container[str] | None = None) -> Iterator[tuple[str, float]]:
+    """First word → second word as a number, for each line that has such; a colon behind the first goes.
+
+    Args:
+        text: the file.
+        wanted: first words of the lines that are looked at; None: of all.
+    """
     for line in text.splitlines():
-        words = line.split(None, 2)
-        if len(words) > 1 and (value := as_number(words[1])) is not None:
-            yield words[0].rstrip(":"), value
+        name, _, rest = line.partition(" ")
+        name = name.rstrip(":")
+        words = rest.split(None, 1) if wanted is None or name in wanted else ()
+        if words and (value := as_number(words[0])) is not None:
+            yield name, value

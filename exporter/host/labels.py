@@ -1,4 +1,4 @@
-"""Every label of a metric of the machine and what it says: names are node_exporter's and DCGM's own."""
+"""Labels that the machine's metrics have beside those of models: their names are node_exporter's and DCGM's own."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,13 @@ LABELS: Mapping[str, str] = {
     "cpu": 'number of the core; "" is all of them together',
     "mode": "what processors did: user, nice, system, idle, iowait (idle while a disk worked), irq, softirq, "
     "steal (taken by other machines of the host)",
+    "device": "disk, network interface, or what is mounted",
+    "mountpoint": "where the file system is mounted",
+    "fstype": "kind of file system",
+    "chip": "what a sensor belongs to",
+    "sensor": "which of its sensors",
     "nodename": "the machine's name in its network",
     "release": "release of its kernel",
     "machine": "kind of processor, such as x86_64",
-    "process": "name of a group of processes in the configuration",
-    "model": 'name of the model that the processes serve, as in the configuration; "" for none',
-    "bound": "`lower` or `upper` end of an interval",
+    "process": "a group of processes by its name in the configuration; `model` is whom it serves, empty where none",
 }

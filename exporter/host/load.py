@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from exporter.clock import Clock
 from exporter.host.collector import HostMetric, Reading, Sample
 from exporter.host.files import pairs, read
 from exporter.host.plan import HostPlan
@@ -36,9 +37,9 @@ class LoadCollector:
         self._now = now
 
     @classmethod
-    def made(cls, plan: HostPlan, now: Callable[[], float]) -> "LoadCollector":
+    def made(cls, plan: HostPlan, clock: Clock) -> "LoadCollector":
         """The collector that the plan asks for."""
-        return cls(plan.roots.proc, now)
+        return cls(plan.roots.proc, clock.now)
 
     def read(self) -> Iterable[Reading]:
         """Everything.
@@ -47,7 +48,7 @@ class LoadCollector:
             OSError: one of the files is not there.
         """
         averages: list[list[Sample]] = [[((), float(word))] for word in read(self._loadavg).split()[: len(LOADS)]]
-        booted = [value for name, value in pairs(read(self._stat)) if name == "btime"]
+        booted = [value for _, value in pairs(read(self._stat), ("btime",))]
         system = os.uname()
         return (
             *zip(LOADS, averages, strict=False),

@@ -4,7 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.host import cpu, load, process
+from exporter.host import (
+    cgroup,
+    cpu,
+    descriptors,
+    disk,
+    filesystem,
+    load,
+    memory,
+    network,
+    pressure,
+    process,
+    temperature,
+)
 from exporter.host.collector import Collector, HostMetric
 from exporter.host.plan import HostPlan
 
@@ -28,14 +40,42 @@ class Entry:
 
 
 COLLECTORS: Mapping[str, Entry] = {
-    "cpu": Entry("Time of the processors: /proc/stat.", cpu.METRICS, lambda plan, _: cpu.CpuCollector.made(plan)),
+    "cpu": Entry("Time of the processors: `/proc/stat`.", cpu.METRICS, cpu.CpuCollector.made),
     "load": Entry(
-        "Load, start and name of the machine: /proc/loadavg, /proc/stat, uname.",
+        "Load, start, clock and name of the machine: `/proc/loadavg`, `/proc/stat`, uname.",
         load.METRICS,
-        lambda plan, clock: load.LoadCollector.made(plan, clock.now),
+        load.LoadCollector.made,
+    ),
+    "pressure": Entry(
+        "How long tasks waited for what they needed: `/proc/pressure`.",
+        pressure.METRICS,
+        pressure.PressureCollector.made,
+    ),
+    "memory": Entry("Memory and swap: `/proc/meminfo`, `/proc/vmstat`.", memory.METRICS, memory.MemoryCollector.made),
+    "filesystem": Entry(
+        "Room on file systems: `/proc/1/mountinfo` and statvfs.",
+        filesystem.METRICS,
+        filesystem.FilesystemCollector.made,
+    ),
+    "disk": Entry(
+        "What disks did: `/proc/diskstats`, `/sys/block/*/device/ioerr_cnt`.", disk.METRICS, disk.DiskCollector.made
+    ),
+    "network": Entry(
+        "What network interfaces carried: `/proc/net/dev`.", network.METRICS, network.NetworkCollector.made
+    ),
+    "descriptors": Entry(
+        "Open files of the machine: `/proc/sys/fs/file-nr`.", descriptors.METRICS, descriptors.DescriptorsCollector.made
+    ),
+    "temperature": Entry(
+        "Sensors: `/sys/class/hwmon`, `/sys/class/thermal`.", temperature.METRICS, temperature.TemperatureCollector.made
+    ),
+    "cgroup": Entry(
+        "Limits of the exporter's container and what is used of them: `/proc/self/cgroup`, `/sys/fs/cgroup`.",
+        cgroup.METRICS,
+        cgroup.CgroupCollector.made,
     ),
     "process": Entry(
-        "Processes that the configuration names: /proc/PID.", process.METRICS, process.ProcessCollector.made
+        "Processes that the configuration names: `/proc/PID`.", process.METRICS, process.ProcessCollector.made
     ),
 }
 

@@ -9,6 +9,9 @@ import pytest
 from exporter import document
 from exporter.config import document as configuration
 from exporter.health import FAMILIES
+from exporter.host.labels import LABELS as HOST_LABELS
+from exporter.host.registry import COLLECTORS
+from exporter.host.registry import METRICS as HOST_METRICS
 from exporter.metrics.registry import METRICS
 from exporter.metrics.spec import LABELS
 
@@ -37,7 +40,7 @@ class Named:
 
 ALL = [
     *(Named(m.name, m.kind, m.help, m.all_labels, m.internal) for m in METRICS),
-    *(Named(f.name, f.kind, f.help, f.labels, f.internal) for f in FAMILIES),
+    *(Named(f.name, f.kind, f.help, f.labels, f.internal) for f in (*FAMILIES, *HOST_METRICS)),
 ]
 EVERY = pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)
 
@@ -89,7 +92,9 @@ def test_name_ends_in_its_unit(metric: Named) -> None:
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert not metric.name.endswith(("_count", "_sum", "_bucket"))
     base = metric.name.removesuffix("_total")
-    assert [word for word in base.split("_")[:-1] if word in ENDINGS] == []
+    # What an amount is the total of (`memory_total`, as node_exporter and DCGM have it), and rates.
+    plain = re.sub(r"_total(?=_bytes$)|_(bytes|seconds)(?=_per_second$)", "", base)
+    assert [word for word in plain.split("_")[:-1] if word in ENDINGS] == []
     for said, ending in UNITS.items():
         if re.search(said, metric.help):
             assert re.search(f"{ending}$", base), f"{metric.help} wants {ending}"
@@ -104,15 +109,27 @@ def test_only_small_units_are_used(metric: Named) -> None:
 
 @EVERY
 def test_labels_are_known(metric: Named) -> None:
-    """Every label is in the one table, is said once, and `model` comes first."""
-    assert [label for label in metric.labels if label not in LABELS] == []
+    """Every label is in its table, is said once, and `model` comes first, but behind the process that serves it."""
+    assert [label for label in metric.labels if label not in LABELS | HOST_LABELS] == []
     assert len(set(metric.labels)) == len(metric.labels)
-    assert "model" not in metric.labels[1:]
+    assert "model" not in metric.labels[1:] or "process" in metric.labels
     assert {"le", "quantile", "job", "instance"} & set(metric.labels) == set()
 
 
 def test_the_table_of_labels_has_nothing_else() -> None:
-    assert set(LABELS) == {label for metric in ALL for label in metric.labels}
+    assert set(LABELS) | set(HOST_LABELS) == {label for metric in ALL for label in metric.labels}
+    assert set(LABELS) & set(HOST_LABELS) == set()
+
+
+@pytest.mark.parametrize("name", COLLECTORS)
+def test_collectors_say_what_they_read(name: str) -> None:
+    """Named like a word, explained, with families of its own alone, in time."""
+    entry = COLLECTORS[name]
+    assert re.fullmatch("[a-z]+", name)
+    assert re.fullmatch(r"[A-Z0-9].{15,}\.", entry.reads)
+    assert entry.metrics
+    assert all(re.match(r"ml_(host|process(es)?|gpu|cost)(_|$)", metric.name) for metric in entry.metrics)
+    assert 0 < entry.limit_seconds <= 5
 
 
 @EVERY

@@ -1,0 +1,63 @@
+"""Which file systems are mounted where, from /proc/PID/mountinfo."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.host.files import read, read_if_there
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line.
+
+    Attributes:
+        device_number: major and minor, the same for all mounts of one file system.
+        root: the folder within the file system that is seen at `point`.
+        options: of the mount and of the file system.
+    """
+
+    device_number: tuple[int, int]
+    root: str
+    point: str
+    kind: str
+    device: str
+    options: frozenset[str]
+
+
+def machine_mounts(proc: Path) -> list[Mount]:
+    """Those that the machine's first process sees; the exporter's own where that one's cannot be seen.
+
+    Raises:
+        OSError: neither can be read.
+    """
+    text = read_if_there(proc / "1/mountinfo")
+    return list(parse(read(proc / "self/mountinfo") if text is None else text))
+
+
+def parse(text: str) -> Iterator[Mount]:
+    """The mounts in the order of the file; lines that are none are left out."""
+    for line in text.splitlines():
+        before, dash, after = line.partition(" - ")
+        words, others = before.split(" "), after.split(" ")
+        if not dash or len(words) < 6 or len(others) < 3:  # noqa: PLR2004 - fields of the format
+            continue
+        major, _, minor = words[2].partition(":")
+        if not (major.isdigit() and minor.isdigit()):
+            continue
+        yield Mount(
+            (int(major), int(minor)),
+            _unescaped(words[3]),
+            _unescaped(words[4]),
+            others[0],
+            _unescaped(others[1]),
+            frozenset((*words[5].split(","), *others[2].split(","))),
+        )
+
+
+def _unescaped(text: str) -> str:
+    r"""Blanks, tabs, line feeds and backslashes are written as octal numbers, such as `\040`."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
