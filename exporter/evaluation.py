@@ -193,7 +193,7 @@ def _drift_row(
         key[2],
         name,
         _text(values[f"{metric}_effect"][key]),
-        _text(values.get(f"{metric}_threshold", {}).get(key)),
+        _text(values.get(f"{metric}_threshold", {}).get((*key[:2], *key[3:]))),
         _text(values.get(f"{metric}_pvalue", {}).get(key), "{:.2g}"),
         _text(values.get("ml_feature_missing_ratio", {}).get(key), "{:.2%}"),
         "unknown" if detected is None else ("drifted" if detected else "ok"),

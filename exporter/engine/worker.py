@@ -245,7 +245,9 @@ class Worker:
         for each in evaluations:
             each.older = _older(each, evaluations, book.versions.first)
         self._memory = {(each.version, each.window.name): each.memory for each in evaluations}
-        self._samples = self._evaluator.run(evaluations, [self._facts(book, version, wall) for version in versions])
+        self._samples = self._evaluator.run(
+            evaluations, [self._facts(book, version, wall, evaluations) for version in versions]
+        )
         self.silences = self._evaluator.silences(evaluations, labelled=self.plan.labels is not None)
         self._changed, self._evaluated_at = False, end
 
@@ -266,7 +268,7 @@ class Worker:
             tally=lambda: book.panes.tally(version, layout, seconds, end),
         )
 
-    def _facts(self, book: Book, version: str, wall: float) -> Facts:
+    def _facts(self, book: Book, version: str, wall: float, evaluations: Sequence[Evaluation]) -> Facts:
         watermark = book.timeline.watermark(wall)
         return Facts(
             model=self.plan.name,
@@ -280,6 +282,7 @@ class Worker:
             last_prediction=book.versions.last.get(version),
             last_label=book.versions.last_label.get(version),
             thresholds=self.plan.thresholds,
+            windows=tuple(each for each in evaluations if each.version == version),
         )
 
     # Telling

@@ -119,6 +119,7 @@ class Facts:
         watermark, last_prediction, last_label: event times in Unix seconds, None before the first.
         first_prediction: event time of the version's first prediction.
         thresholds: of the model; `min_slice` hides slices here too.
+        windows: evaluations of the version's windows.
     """
 
     model: str
@@ -132,3 +133,4 @@ class Facts:
     last_prediction: float | None = None
     last_label: float | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
+    windows: tuple[Evaluation, ...] = ()

@@ -122,7 +122,10 @@ def feature() -> dashboard.VariableModel:
 
 
 def focus() -> dashboard.VariableModel:
-    ratio = f"ml_feature_drift_effect{{{knobs.WINDOW_OF}}} / ml_feature_drift_threshold{{{knobs.WINDOW_OF}}}"
+    ratio = (
+        f"ml_feature_drift_effect{{{knobs.WINDOW_OF}}} / ignoring (window) group_left ()"
+        f" ml_feature_drift_threshold{{{knobs.VERSION}}}"
+    )
     return variable(
         "focus",
         "Look closer at",

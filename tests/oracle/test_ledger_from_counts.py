@@ -11,6 +11,7 @@ import pytest
 from bench.ledger_scenarios import CALM, FEATURES, Planted, Scenario, counted, evaluation, reference_of, window
 from bench.ledger_simulation import TERMS, simulate
 from exporter.metrics.evaluation import Thresholds
+from exporter.metrics.foremost import MOST
 from exporter.metrics.shift import SHIFT
 from exporter.metrics.shift.results import results
 from tests.oracle.references import samples
@@ -66,11 +67,18 @@ def test_what_is_exposed_adds_up(references, shown) -> None:
             low, high = (found["ml_performance_change_bound"][entry.metric, cause, end] for end in ("lower", "upper"))
             assert low <= change[entry.metric, cause] <= high
         by_feature = found["ml_performance_change_by_feature"]
-        quality = sum(by_feature.get((entry.metric, name, "quality"), 0.0) for name in FEATURES)
-        assert quality == pytest.approx(change[entry.metric, "quality"])
+        assert np.nansum(entry.quality) == pytest.approx(change[entry.metric, "quality"])
         assert {name for metric, name, cause in by_feature if (metric, cause) == (entry.metric, "quality")} == {"x2"}
-        covariate = sum(by_feature[entry.metric, name, "covariate"] for name in FEATURES)
-        assert covariate == pytest.approx(change[entry.metric, "covariate"])
+        assert np.sum(entry.covariate) == pytest.approx(change[entry.metric, "covariate"])
+        moved = dict(zip(FEATURES, entry.covariate.tolist(), strict=True))
+        told = {
+            name: value
+            for (metric, name, cause), value in by_feature.items()
+            if (metric, cause) == (entry.metric, "covariate")
+        }
+        assert told == {name: moved[name] for name in told}
+        assert len(told) == MOST
+        assert {"x0", "x2"} <= told.keys()
 
 
 def test_without_labels_there_is_no_concept(references, shown) -> None:

@@ -16,8 +16,15 @@ WINDOW = ("demand", "v1", "24h")
 def printed(**samples: dict[tuple[str, ...], float]) -> list[list[str]]:
     """Cells of every printed line."""
     found = [
-        MetricSamples(BY_NAME[f"ml_{name}"], [((*WINDOW, *labels), value) for labels, value in values.items()])
+        MetricSamples(
+            metric,
+            [
+                ((*WINDOW[: 3 if "window" in metric.all_labels else 2], *labels), value)
+                for labels, value in values.items()
+            ],
+        )
         for name, values in samples.items()
+        if (metric := BY_NAME[f"ml_{name}"])
     ]
     out = io.StringIO()
     render_tables([Evaluated("demand", None, found)], Console(file=out, width=200))

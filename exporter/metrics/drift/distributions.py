@@ -8,6 +8,7 @@ index over all replicas, equal to population_stability_index.py on the same bins
 
 from collections.abc import Callable, Iterable
 
+from exporter.metrics.drift.focus import focus
 from exporter.metrics.drift.shown_bins import shown_bins
 from exporter.metrics.drift.variables import Kind
 from exporter.metrics.evaluation import Evaluation, Facts
@@ -27,7 +28,10 @@ def _observed(kind: Kind) -> Callable[[Evaluation], Iterable[Sample]]:
             raise NoData
         variables, shown = found
         cells = variables.counts(counts.all)
+        wanted = focus(evaluation) if kind == "features" else frozenset(variables.names)
         for row, (name, bins) in enumerate(zip(variables.names, shown, strict=True)):
+            if name not in wanted:
+                continue
             values = bins.counts(cells[row, : variables.cells[row]]).tolist()
             for label, value in zip(bins.labels, values, strict=True):
                 yield ((name, label) if kind == "features" else (label,)), value
@@ -42,8 +46,10 @@ def _referred(kind: Kind) -> Callable[[Facts], Iterable[Sample | HistogramSample
         if reference is None or found is None or (kind == "prediction" and not found[0].ordered[0]):
             raise NoData
         variables, shown = found
+        in_focus = frozenset[str]().union(*(focus(each) for each in facts.windows))
+        wanted = in_focus if kind == "features" and facts.windows else variables.names
         for name, bins in zip(variables.names, shown, strict=True):
-            for label, value in zip(bins.labels, bins.ratios.tolist(), strict=True):
+            for label, value in zip(bins.labels, bins.ratios.tolist(), strict=True) if name in wanted else ():
                 yield (reference.id, *((name, label) if kind == "features" else (label,))), value
 
     return compute
@@ -51,7 +57,8 @@ def _referred(kind: Kind) -> Callable[[Facts], Iterable[Sample | HistogramSample
 
 FEATURE_OBSERVATIONS = WindowMetric(
     name="ml_window_feature_observations",
-    help="Valid values of a feature in the window, by bin; may be added over replicas.",
+    help="Valid values of a feature in the window, by bin, of the features with the largest drift effects; may be "
+    "added over replicas.",
     compute=_observed("features"),
     labels=("feature", "bin"),
     rank=_LAST,
@@ -59,7 +66,8 @@ FEATURE_OBSERVATIONS = WindowMetric(
 FEATURE_REFERENCE_RATIO = FactMetric(
     name="ml_feature_reference_ratio",
     kind="gauge",
-    help="Share of the reference's valid values of a feature in each bin, half a value added to every bin.",
+    help="Share of the reference's valid values of a feature in each bin, half a value added to every bin; of the "
+    "features that ml_window_feature_observations has.",
     compute=_referred("features"),
     labels=("reference", "feature", "bin"),
     rank=_LAST,

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from exporter.metrics.drift.distances import BY_NAME
+from exporter.metrics.drift.focus import focus
 from exporter.metrics.drift.shown_bins import shown_pair
-from exporter.metrics.drift.variables import Kind
+from exporter.metrics.drift.variables import Kind, variables_of
 from exporter.metrics.drift.verdict import Verdicts, verdicts
-from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.spec import NoData, Sample, WindowMetric
+from exporter.metrics.evaluation import Evaluation, Facts
+from exporter.metrics.spec import FactMetric, NoData, Sample, WindowMetric
 from exporter.profile.bins import Floats
 
 
@@ -53,24 +54,40 @@ def _effect(evaluation: Evaluation) -> Iterable[Sample]:
     return by_feature(found, found.effect)
 
 
+def _in_focus(evaluation: Evaluation, found: Verdicts, values: Floats) -> Iterable[Sample]:
+    shown = focus(evaluation)
+    return (sample for sample in by_feature(found, values) if sample[0][0] in shown)
+
+
 def _noise_floor(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
-    return by_feature(found, found.noise_floor)
+    return _in_focus(evaluation, found, found.noise_floor)
 
 
-def _threshold(evaluation: Evaluation) -> Iterable[Sample]:
-    found = verdicts(evaluation, "features")
-    return by_feature(found, found.threshold)
+def thresholds(facts: Facts, kind: Kind) -> Iterable[Sample]:
+    """What is configured, by feature; of outputs the one number.
+
+    Raises:
+        NoData: the reference has none of that kind, or there is none.
+    """
+    variables = None if facts.reference is None else variables_of(facts.reference, kind)
+    if variables is None:
+        raise NoData
+    of = facts.thresholds
+    if kind != "features":
+        yield (), of.drift_effect
+    else:
+        yield from (((name,), of.features.get(name, of.drift_effect)) for name in variables.names)
 
 
 def _detectable(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
-    return by_feature(found, found.detectable)
+    return _in_focus(evaluation, found, found.detectable)
 
 
 def _pvalue(evaluation: Evaluation) -> Iterable[Sample]:
     found = verdicts(evaluation, "features")
-    return by_feature(found, found.pvalue)
+    return _in_focus(evaluation, found, found.pvalue)
 
 
 def _detected(evaluation: Evaluation) -> Iterable[Sample]:
@@ -114,28 +131,32 @@ FEATURE_DRIFT_EFFECT = WindowMetric(
 )
 FEATURE_DRIFT_NOISE_FLOOR = WindowMetric(
     name="ml_feature_drift_noise_floor",
-    help="Jensen-Shannon distance that 99 of 100 windows of this size without drift stay under.",
+    help="Jensen-Shannon distance that 99 of 100 windows of this size without drift stay under; of the features with "
+    "the largest effects.",
     compute=_noise_floor,
     labels=("feature",),
     rank=40,
 )
-FEATURE_DRIFT_THRESHOLD = WindowMetric(
+FEATURE_DRIFT_THRESHOLD = FactMetric(
     name="ml_feature_drift_threshold",
+    kind="gauge",
     help="Least effect on a feature that counts as drift, as configured.",
-    compute=_threshold,
+    compute=lambda facts: thresholds(facts, "features"),
     labels=("feature",),
     rank=40,
 )
 FEATURE_DRIFT_MIN_DETECTABLE_EFFECT = WindowMetric(
     name="ml_feature_drift_min_detectable_effect",
-    help="Smallest effect on a feature that would be detected in four windows of five; absent: no verdict.",
+    help="Smallest effect on a feature that would be detected in four windows of five; of those with the "
+    "largest effects; absent: no verdict.",
     compute=_detectable,
     labels=("feature",),
     rank=40,
 )
 FEATURE_DRIFT_PVALUE = WindowMetric(
     name="ml_feature_drift_pvalue",
-    help="Probability of a feature's distance without drift, not corrected for many features; absent if not tested.",
+    help="Probability of a feature's distance without drift, not corrected for many features; of those with the "
+    "largest effects; absent if not tested.",
     compute=_pvalue,
     labels=("feature",),
     rank=40,

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from exporter.metrics.drift.feature_drift import distances
+from exporter.metrics.drift.feature_drift import distances, thresholds
 from exporter.metrics.drift.variables import Kind
 from exporter.metrics.drift.verdict import Verdicts, verdicts
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.spec import Sample, WindowMetric
+from exporter.metrics.spec import FactMetric, Metric, Sample, WindowMetric
 from exporter.profile.bins import Floats
 
 
-def _metrics(prefix: str, subject: str, kind: Kind) -> tuple[WindowMetric, ...]:
+def _metrics(prefix: str, subject: str, kind: Kind) -> tuple[Metric, ...]:
     def plug_in(evaluation: Evaluation) -> Iterable[Sample]:
         for method, values in distances(evaluation, verdicts(evaluation, kind), kind):
             if not np.isnan(values[0]):
@@ -48,10 +48,11 @@ def _metrics(prefix: str, subject: str, kind: Kind) -> tuple[WindowMetric, ...]:
             compute=single(lambda found: found.noise_floor),
             rank=10,
         ),
-        WindowMetric(
+        FactMetric(
             name=f"{prefix}_threshold",
+            kind="gauge",
             help=f"Least effect on {subject} that counts as drift, as configured.",
-            compute=single(lambda found: found.threshold),
+            compute=lambda facts: thresholds(facts, kind),
             rank=10,
         ),
         WindowMetric(

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.quality.results import CHECKS, verdicts, window_rates
 from exporter.metrics.quality.table import RATE_CHECKS
 from exporter.metrics.spec import Sample, WindowMetric
 from exporter.profile.bins import Floats
+
+_ODD, _CALM = 0.1, 0.3
+"""p-values from which details of a rate are shown, and beyond which no longer."""
 
 
 def _ratio(check: str) -> Callable[[Evaluation], Iterator[Sample]]:
@@ -24,11 +28,28 @@ def _ratio(check: str) -> Callable[[Evaluation], Iterator[Sample]]:
 
 
 def _reference(evaluation: Evaluation) -> Iterator[Sample]:
-    yield from _each(evaluation, verdicts(evaluation).expectation.ratio)
+    yield from _each(evaluation, np.where(_odd(evaluation), verdicts(evaluation).expectation.ratio, np.nan))
 
 
 def _pvalue(evaluation: Evaluation) -> Iterator[Sample]:
-    yield from _each(evaluation, verdicts(evaluation).p)
+    yield from _each(evaluation, np.where(_odd(evaluation), verdicts(evaluation).p, np.nan))
+
+
+def _odd(evaluation: Evaluation) -> NDArray[np.bool_]:
+    """(F, 4) rates that may be too high: what is said of them is shown, of the others there is nothing to see.
+
+    One that was shown a cycle ago stays until it is calm.
+    """
+    return evaluation.once("odd rates", _find_odd)
+
+
+def _find_odd(evaluation: Evaluation) -> NDArray[np.bool_]:
+    p = verdicts(evaluation).p
+    before: NDArray[np.bool_] = evaluation.memory.get("odd rates", np.zeros(p.shape, dtype=np.bool_))
+    limit = np.where(before, _CALM, _ODD) if before.shape == p.shape else _ODD
+    odd: NDArray[np.bool_] = p <= limit  # NaN is not
+    evaluation.memory["odd rates"] = odd
+    return odd
 
 
 def _detected(evaluation: Evaluation) -> Iterator[Sample]:
@@ -82,14 +103,15 @@ GAUGES = (
     ),
     WindowMetric(
         "ml_feature_quality_reference_ratio",
-        "Share of bad values of the feature in the reference, by check.",
+        "Share of bad values of the feature in the reference, by check; where the p-value is shown.",
         _reference,
         labels=("feature", "check"),
         rank=45,
     ),
     WindowMetric(
         "ml_feature_quality_pvalue",
-        "Probability of at least so many bad values while all is well, by check.",
+        "Probability of at least so many bad values while all is well, by check; absent above 0.1, where there is "
+        "nothing to see.",
         _pvalue,
         labels=("feature", "check"),
         rank=45,

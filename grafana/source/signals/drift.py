@@ -1,26 +1,30 @@
 """Which features are distributed otherwise than in the reference, how sure that is, and how they look."""
 
 from grafana.source import knobs
-from grafana.source.knobs import WINDOW_OF
+from grafana.source.knobs import VERSION, WINDOW_OF
 from grafana.source.signal import Query, Signal, columns, lines, values
 from grafana.source.signals.outputs import in_order
 
 CHOSEN = f'{WINDOW_OF},feature=~"$feature"'
 ONE = "max by (version, feature)"
 FOCUS = f'{WINDOW_OF},feature=~"$focus"'
+FOCUS_OF_ALL = f'{VERSION},feature=~"$focus"'
 
 
-def over_threshold(selector: str) -> str:
-    return f"ml_feature_drift_effect{{{selector}}} / ml_feature_drift_threshold{{{selector}}}"
+def over_threshold(selector: str, output: str = "feature") -> str:
+    """How many times the threshold the effect is; thresholds are those of all windows."""
+    of_all = selector.replace(WINDOW_OF, VERSION)
+    threshold = f"ml_{output}_drift_threshold{{{of_all}}}"
+    return f"ml_{output}_drift_effect{{{selector}}} / ignoring (window) group_left () {threshold}"
 
 
-def with_outputs(suffix: str, labels: str = "") -> str:
+def with_outputs(suffix: str, labels: str = "", of: str = WINDOW_OF) -> str:
     """`ml_feature_drift{suffix}` of the chosen features, and of predictions and labels as if they were features."""
     outputs = " or ".join(
-        f'label_replace(ml_{name}_drift{suffix}{{{WINDOW_OF}{labels}}}, "feature", "({name}s)", "", "")'
+        f'label_replace(ml_{name}_drift{suffix}{{{of}{labels}}}, "feature", "({name}s)", "", "")'
         for name in ("prediction", "label")
     )
-    return f"{ONE} (ml_feature_drift{suffix}{{{CHOSEN}{labels}}} or {outputs})"
+    return f"{ONE} (ml_feature_drift{suffix}{{{CHOSEN.replace(WINDOW_OF, of)}{labels}}} or {outputs})"
 
 
 OUTPUTS_HAVE_NONE = " or ".join(
@@ -66,10 +70,9 @@ OUTPUTS = Signal(
     queries=values(
         (
             "predictions",
-            _prediction
-            := f"max(ml_prediction_drift_effect{{{WINDOW_OF}}} / ml_prediction_drift_threshold{{{WINDOW_OF}}})",
+            f"max({over_threshold(WINDOW_OF, 'prediction')})",
         ),
-        ("labels", _prediction.replace("ml_prediction", "ml_label")),
+        ("labels", f"max({over_threshold(WINDOW_OF, 'label')})"),
     ),
     decimals=2,
     unknown="unknown",
@@ -90,7 +93,7 @@ ROWS = Signal(
 
 def level(selector: str, output: str = "feature") -> str:
     """A place in knobs.DRIFT_LEVELS where there is a verdict: 0 small, 1 large by chance, 2 detected, 3 far."""
-    ratio = over_threshold(selector).replace("ml_feature", f"ml_{output}")
+    ratio = f"({over_threshold(selector, output)})"
     detected = f"ml_{output}_drift_detected{{{selector}}}"
     return f"({ratio} >= bool 1) * (1 + {detected}) + {detected} * ({ratio} >= bool {knobs.DRIFT_FAR:g})"
 
@@ -116,6 +119,8 @@ _SHAPE = " or ".join(
     with_outputs("_shape", f',shape="{shape}"') + f" * {number}" for number, shape in enumerate(SHAPES, 1)
 )
 
+_LIMIT = with_outputs("_threshold", of=VERSION)
+
 RANKED = Signal(
     title="Features, most drifted first",
     unit="none",
@@ -126,10 +131,10 @@ RANKED = Signal(
     " all that is kept. Range: share of values out of range. Unit: the factor of a recognised change of unit. Unknown:"
     " too few rows or too short a reference. Click a feature to see its distribution below.",
     queries=columns(
-        ("× limit", f"{with_outputs('_effect')} / {with_outputs('_threshold')}"),
+        ("× limit", f"{with_outputs('_effect')} / {_LIMIT}"),
         ("Drift", with_outputs("_detected")),
         ("Effect", with_outputs("_effect")),
-        ("Limit", with_outputs("_threshold")),
+        ("Limit", _LIMIT),
         ("Plain", with_outputs("", ',method="jensen_shannon"')),
         ("Noise", with_outputs("_noise_floor")),
         ("Since", with_outputs("_onset_timestamp_seconds") + " * 1000"),
@@ -172,7 +177,7 @@ DISTANCE = Signal(
     " below. Smallest seen: an effect that so many rows would show in four windows of five.",
     queries=lines(
         ("effect {{version}}", f"ml_feature_drift_effect{{{FOCUS}}}"),
-        ("threshold", f"min by (feature) (ml_feature_drift_threshold{{{FOCUS}}})"),
+        ("threshold", f"min by (feature) (ml_feature_drift_threshold{{{FOCUS_OF_ALL}}})"),
         ("plain distance {{version}}", f'ml_feature_drift{{{FOCUS},method="jensen_shannon"}}'),
         ("noise floor", f"max by (feature) (ml_feature_drift_noise_floor{{{FOCUS}}})"),
         ("smallest effect seen", f"max by (feature) (ml_feature_drift_min_detectable_effect{{{FOCUS}}})"),

@@ -79,7 +79,7 @@ OUTPUT_DRIFT = Signal(
     queries=lines(
         ("predictions", f"max by (model) (ml_prediction_drift_effect{{{WINDOW_OF}}})"),
         ("labels", f"max by (model) (ml_label_drift_effect{{{WINDOW_OF}}})"),
-        ("threshold", f"min by (model) (ml_prediction_drift_threshold{{{WINDOW_OF}}})"),
+        ("threshold", f"min by (model) (ml_prediction_drift_threshold{{{VERSION}}})"),
     ),
     decimals=3,
     unknown="Unknown: too few rows in this window.",

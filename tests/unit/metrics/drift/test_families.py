@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -160,6 +162,16 @@ def test_scores_have_20_bins_at_most(of, shifted):
 
 
 def test_kinds_of_metrics():
-    assert {"ml_feature_reference_ratio", "ml_score_reference_ratio"} == {
+    """What is the same in all windows has none."""
+    thresholds = {f"ml_{of}_drift_threshold" for of in ("feature", "prediction", "label")}
+    assert thresholds | {"ml_feature_reference_ratio", "ml_score_reference_ratio"} == {
         metric.name for metric in DRIFT if isinstance(metric, FactMetric)
     }
+
+
+def test_thresholds_are_those_of_the_configuration(of):
+    known = replace(facts(of), thresholds=Thresholds(drift_effect=0.1, features={"x": 0.2}))
+    assert dict(BY_NAME["ml_feature_drift_threshold"].compute(known)) == {("x",): 0.2, ("c",): 0.1}
+    assert dict(BY_NAME["ml_prediction_drift_threshold"].compute(known)) == {(): 0.1}
+    with pytest.raises(NoData):
+        list(BY_NAME["ml_label_drift_threshold"].compute(replace(known, reference=None)))
