@@ -174,15 +174,15 @@ class ModelSection(Section):
             [{"name": "availability", "objective": 0.999}, {"name": "latency", "objective": 0.99, "latency": "250ms"}]
         ],
     )
-    series_budget: int = Field(
-        default=5000,
-        ge=50,
-        description="Most series the model may have on /metrics; beyond, the least useful go first.",
-        examples=[5000],
     batch: BatchSection | None = Field(
         default=None,
         description="Runs of a batch job: whether they come, how long they take, what they give; see "
         "[batch.md](batch.md).",
         examples=[{"column": "run_id", "schedule": "24h"}],
     )
+    series_budget: int = Field(
+        default=5000,
+        ge=50,
+        description="Most series the model may have on /metrics; beyond, the least useful go first.",
+        examples=[5000],
     )
