@@ -85,10 +85,7 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
         excluded_features=_excluded_features(model),
         slice_values={dimension: each.max_values for dimension, each in model.slices.items()},
         thresholds=_thresholds(model.thresholds),
-        objectives=tuple(
-            Objective(each.name, each.objective, each.latency, each.freshness, each.quality, each.tolerance)
-            for each in model.slo
-        ),
+        objectives=tuple(Objective(each.name, each.objective, each.latency) for each in model.slo),
         batch=_batch(model, keep_rows=keep_rows),
         series_budget=model.series_budget,
     )
@@ -200,7 +197,7 @@ def needed_columns(columns: Columns) -> tuple[str, ...] | None:
         return None
     single = (
         columns.time, columns.id, columns.prediction, columns.score, columns.latency, columns.error, columns.version,
-        columns.replica, columns.weight, columns.label, columns.label_time,
+        columns.replica, columns.weight, columns.label, columns.label_time, columns.run,
     )  # fmt: skip
     named = [*single, *columns.scores.values(), *chain(*columns.slices.values()), *columns.features.values()]
     needed: dict[str, None] = {}
