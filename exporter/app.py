@@ -13,6 +13,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
+from exporter.engine.introduction import introduce
 from exporter.engine.plan import ModelPlan, Plan
 from exporter.engine.references import References
 from exporter.engine.runner import STOP_SECONDS, Runner
@@ -164,22 +165,13 @@ class App:
         for name in self._runners.keys() - runners.keys():
             self._health.remove_model(name)
         for worker in workers:
-            self._tell_model(worker)
+            introduce(worker.plan, worker.references.first_id, self._health)
         self._runners = runners
         for runner in started.values():
             runner.start()
 
     def _runner(self, worker: Worker) -> Runner:
         return Runner(worker, self._plan.cycle, self._clock, self._health, self._log)
-
-    def _tell_model(self, worker: Worker) -> None:
-        plan = worker.plan
-        info = (plan.name, plan.owner, plan.task, plan.tier, worker.references.first_id)
-        self._health.set("ml_model_info", info, 1.0)
-        for objective in plan.objectives:
-            self._health.set("ml_slo_objective_ratio", (plan.name, objective.name), objective.objective)
-        if plan.labels is not None and plan.labels.stream is not None:
-            self._health.set("ml_label_wait_seconds", (plan.name,), float(plan.labels.wait))
 
     def _tell_start(self) -> None:
         self._health.set("ml_exporter_build_info", (__version__, platform.python_version()), 1.0)

@@ -16,7 +16,7 @@ from exporter.metrics.advice.rules import ACTIONS, RULES
 from exporter.metrics.drift.distances import DISTANCES
 from exporter.metrics.registry import BATCH_METRICS, FACT_METRICS, METRICS, WINDOW_METRICS
 from exporter.metrics.spec import LABELS, Metric
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS
 
 _DOCS = Path(__file__).parent.parent / "docs"
 _INTRODUCTION = (

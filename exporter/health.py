@@ -145,7 +145,23 @@ FAMILIES: tuple[HealthFamily, ...] = (
         ("model", "owner", "task", "tier", "reference"),
     ),
     HealthFamily(
-        "ml_slo_objective_ratio", "gauge", "Share of predictions that the objective wants good.", ("model", "slo")
+        "ml_slo_info",
+        "gauge",
+        "Always 1; what the objective promises: availability, latency, freshness or quality.",
+        ("model", "slo", "kind"),
+    ),
+    HealthFamily("ml_slo_objective_ratio", "gauge", "Share that the objective wants good.", ("model", "slo")),
+    HealthFamily(
+        "ml_slo_observed_seconds_total",
+        "counter",
+        "Time that an objective of freshness judged: the exporter ran and had read all of the log.",
+        ("model", "slo"),
+    ),
+    HealthFamily(
+        "ml_slo_stale_seconds_total",
+        "counter",
+        "Time in which the newest prediction was older than an objective of freshness allows.",
+        ("model", "slo"),
     ),
     HealthFamily(
         "ml_label_wait_seconds", "gauge", "How long a prediction waits for its label.", ("model",), internal=True

@@ -64,6 +64,8 @@ models:
     slo:
       - {name: availability, objective: 0.999}
       - {name: latency, objective: 0.99, latency: 250ms}
+      - {name: freshness, objective: 0.99, freshness: 1h}     # time in which no prediction is missed for so long
+      - {name: accuracy, objective: 0.8, quality: true}       # predictions that come true
     series_budget: 5000
 
   arrival_delay:
@@ -76,4 +78,5 @@ models:
         label: actual_minutes     # the truth stands in the prediction's own row
     thresholds:
       performance: {mean_absolute_error: {upper: 20}}
+    slo: [{name: close, objective: 0.9, quality: true, tolerance: 15}]   # off by 15 minutes at most
 """

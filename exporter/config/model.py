@@ -169,9 +169,14 @@ class ModelSection(Section):
     )
     slo: list[ObjectiveSection] = Field(
         default_factory=list,
-        description="Service-level objectives.",
+        description="Service-level objectives: alerts tell when the budget of what may fail burns too fast.",
         examples=[
-            [{"name": "availability", "objective": 0.999}, {"name": "latency", "objective": 0.99, "latency": "250ms"}]
+            [
+                {"name": "availability", "objective": 0.999},
+                {"name": "latency", "objective": 0.99, "latency": "250ms"},
+                {"name": "freshness", "objective": 0.99, "freshness": "1h"},
+                {"name": "quality", "objective": 0.8, "quality": True},
+            ]
         ],
     )
     batch: BatchSection | None = Field(

@@ -153,11 +153,30 @@ class ThresholdsSection(Section):
 
 
 class ObjectiveSection(Section):
+    """One promise. Without `latency`, `freshness` or `quality` it is that predictions do not fail."""
+
     name: Name = Field(description="Name of the objective, unique in the model.", examples=["availability"])
-    objective: Ratio = Field(description="Share of predictions that must be good.", examples=[0.999])
+    objective: Ratio = Field(
+        description="Share that must be good: of predictions; with `freshness`, of the time.", examples=[0.999]
+    )
     latency: FineDuration | None = Field(
         default=None,
         description="Good = no error and answered within this time; without it good = no error.",
         examples=["250ms"],
         json_schema_extra={"kind": "duration"},
+    )
+    freshness: Duration | None = Field(
+        default=None,
+        description="Good = time in which the newest prediction was made no longer ago than this.",
+        examples=["1h"],
+    )
+    quality: bool = Field(
+        default=False,
+        description="Good = a prediction that came true, as far as labels have come.",
+        examples=[True],
+    )
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Regression, with `quality`: good = off by no more than this, in the target's unit.",
+        examples=[15],
     )

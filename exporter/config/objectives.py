@@ -65,11 +65,23 @@ def threshold_faults(model: ModelSection) -> Iterator[Fault]:
 
 
 def objective_faults(model: ModelSection) -> Iterator[Fault]:
-    """Objectives of one name, and those that need what the log does not have."""
+    """Objectives of one name, of two kinds, and those that need what the model does not have."""
     names = [each.name for each in model.slo]
     for index, objective in enumerate(model.slo):
         if objective.name in names[:index]:
             yield ("slo", index, "name"), f"there are two objectives `{objective.name}`; name them apart"
+        kinds = [key for key in ("latency", "freshness", "quality") if getattr(objective, key)]
+        if len(kinds) > 1:
+            yield (
+                ("slo", index, kinds[1]),
+                f"an objective has one kind, this one says {' and '.join(kinds)}; make one of each",
+            )
+        yield from _quality_faults(model, index)
+        if objective.freshness is not None and model.clock == "watermark":
+            yield (
+                ("slo", index, "freshness"),
+                "nothing grows old by `clock: watermark`, which is the log's own; use `clock: wall`, or take it out",
+            )
         if objective.latency is not None and model.predictions.columns.latency is None:
             yield (
                 ("slo", index, "latency"),
@@ -78,3 +90,25 @@ def objective_faults(model: ModelSection) -> Iterator[Fault]:
                     "such as `latency: {column: latency_ms, unit: ms}`"
                 ),
             )
+
+
+def _quality_faults(model: ModelSection, index: int) -> Iterator[Fault]:
+    """What an objective of quality lacks, or has too much."""
+    objective = model.slo[index]
+    if objective.quality and model.labels is None and model.predictions.columns.label is None:
+        yield (
+            ("slo", index, "quality"),
+            "without labels nobody knows right from wrong; add `labels`, or take it out",
+        )
+    if model.task != "regression" and objective.tolerance is not None:
+        yield (
+            ("slo", index, "tolerance"),
+            f"is for regression models, this one is {model.task}: a class is right or wrong; take it out",
+        )
+    elif objective.tolerance is not None and not objective.quality:
+        yield ("slo", index, "tolerance"), "says how far a good prediction may be off; add `quality: true`"
+    elif model.task == "regression" and objective.quality and objective.tolerance is None:
+        yield (
+            ("slo", index, "quality"),
+            "a number is seldom exactly right; say how far off is good, such as `tolerance: 15`, in the target's unit",
+        )

@@ -85,7 +85,10 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
         excluded_features=_excluded_features(model),
         slice_values={dimension: each.max_values for dimension, each in model.slices.items()},
         thresholds=_thresholds(model.thresholds),
-        objectives=tuple(Objective(each.name, each.objective, each.latency) for each in model.slo),
+        objectives=tuple(
+            Objective(each.name, each.objective, each.latency, each.freshness, each.quality, each.tolerance)
+            for each in model.slo
+        ),
         batch=_batch(model, keep_rows=keep_rows),
         series_budget=model.series_budget,
     )

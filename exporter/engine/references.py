@@ -11,10 +11,11 @@ from exporter.engine.plan import ModelPlan
 from exporter.errors import ReferenceFileError
 from exporter.profile.adapt import adapt_reference
 from exporter.profile.bins import NumericBins
+from exporter.profile.bounds import LATENCY_BOUNDS
 from exporter.profile.codec import unpack_reference
 from exporter.profile.columns import Columns
 from exporter.profile.fit import OUTPUT_BINS, FeatureWish, FitSpec
-from exporter.profile.layout import ERROR_SLOTS, LATENCY_BOUNDS, Layout
+from exporter.profile.layout import ERROR_SLOTS, Layout
 from exporter.profile.reference import Reference
 
 _FEWEST_BLOCKS_OF_SHORTEST_WINDOW = 4
@@ -86,6 +87,11 @@ def latency_bounds(plan: ModelPlan) -> tuple[float, ...]:
     return tuple(sorted({*LATENCY_BOUNDS, *wanted}))
 
 
+def tolerances(plan: ModelPlan) -> tuple[float, ...]:
+    """Errors up to which quality objectives call a prediction good, rising."""
+    return tuple(sorted({each.tolerance for each in plan.objectives if each.tolerance is not None}))
+
+
 def slice_slots(plan: ModelPlan) -> dict[str, int]:
     """Dimension → slots, OTHER included."""
     return {dimension: values + 1 for dimension, values in plan.slice_values.items()}
@@ -104,7 +110,13 @@ def runtime_layout(plan: ModelPlan, layout: Layout) -> Layout:
         for name, bins in layout.features.items()
         if name not in plan.excluded_features and (wanted is None or name in wanted)
     }
-    return replace(layout, features=features, slices=slice_slots(plan), latency_bounds=latency_bounds(plan))
+    return replace(
+        layout,
+        features=features,
+        slices=slice_slots(plan),
+        latency_bounds=latency_bounds(plan),
+        tolerances=tolerances(plan),
+    )
 
 
 def class_names(plan: ModelPlan) -> tuple[str, ...]:

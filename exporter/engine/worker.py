@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.engine.book import Book, Taken
 from exporter.engine.decoding import Begun
 from exporter.engine.evaluate import Evaluator, MetricSamples
+from exporter.engine.freshness import Freshness
 from exporter.engine.history import Histories
 from exporter.engine.plan import ModelPlan
 from exporter.engine.references import References
@@ -99,6 +100,8 @@ class Worker:
             self._health.inc("ml_exporter_predictions_unlabelled_total", (plan.name,), 0)
         book.runs.watch(self._streams)
         self._tell_tally()
+        self._freshness = Freshness(plan.objectives, facts.get("freshness", {}))
+        self._freshness.tell(plan.name, self._health)
         self._histories = Histories(book.panes)
         self._changed = True
         self._evaluated_at: int | None = None
@@ -188,6 +191,9 @@ class Worker:
         book.runs.end_waits(wall)
         if now is None:
             return
+        predictions = self._streams[0]
+        newest = max(book.versions.last.values(), default=None)
+        self._freshness.judge(wall, newest, readable=predictions.whole)
         try:
             unlabelled, orphans = book.end_waits(now)
             self._changed |= book.changed
@@ -216,10 +222,12 @@ class Worker:
                 {
                     "tally": {"\n".join(key): count for key, count in counted.items()},
                     "newest": {name: time for name, time in times.items() if time is not None},
+                    "freshness": self._freshness.seconds,
                 }
             )
         self._tally = counted
         self._tell_tally()
+        self._freshness.tell(self.plan.name, self._health)
         if stream is not None:
             stream.cursor, stream.newest = cursor, newest
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from exporter.metrics.history import History, Tally
 from exporter.profile.counts import Counts
@@ -11,19 +11,35 @@ from exporter.profile.reference import Reference
 from exporter.profile.vocabulary import Vocabulary
 
 T = TypeVar("T")
+ObjectiveKind = Literal["availability", "latency", "freshness", "quality"]
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A service-level objective of a model: `objective` of the predictions are good.
+    """A service-level objective of a model: `objective` of the events are good; which, its kind says.
 
     Attributes:
-        latency_seconds: good = no error and answered within so many seconds; None: good = no error.
+        latency_seconds: latency: good = no error and answered within so many seconds.
+        freshness_seconds: freshness: good = a second in which the newest prediction is no older than this.
+        quality: quality: good = a prediction that came true.
+        tolerance: ... of a number: whose error is no greater than this, in the target's unit.
     """
 
     name: str
     objective: float
     latency_seconds: float | None = None
+    freshness_seconds: int | None = None
+    quality: bool = False
+    tolerance: float | None = None
+
+    @property
+    def kind(self) -> ObjectiveKind:
+        """What is promised; without a word more: that predictions do not fail."""
+        if self.latency_seconds is not None:
+            return "latency"
+        if self.freshness_seconds is not None:
+            return "freshness"
+        return "quality" if self.quality else "availability"
 
 
 @dataclass(frozen=True, slots=True)

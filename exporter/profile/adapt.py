@@ -26,6 +26,7 @@ _BINNED = {
     "score_positive": "score_bins",
     "prediction": "prediction_bins",
     "error_cells": "error_bins",
+    "error_sizes": "tolerances",
     "actual": "actual_bins",
     "latency": "latency_bounds",
     "label_delay": "label_delay_bounds",

@@ -33,6 +33,7 @@ Parts (K = cells or classes, see bins.py), `·` marks those that slices have too
                                      n, Σ|e|, Σe², Σe, Σ|e/y| (each at most 65,536), n with y ≠ 0, Σy, Σy²
     relative_terms·      (2,)        regression: n with y ≠ 0, Σ(e/y)²
     error_cells·         (Ke,)       regression: cells of e
+    error_sizes          (T+1,)      regression with `tolerances`: |e| by upper bound; last is beyond all
     actual·              (Ka,)       regression: cells of the actual value
     label_delay          (D+1,)      histogram of label time − prediction time, by upper bound; last is +Inf
     label_delay_sum      (1,)        seconds
@@ -73,6 +74,7 @@ import numpy as np
 from exporter.errors import UnknownVersion
 from exporter.profile.bins import FeatureBins, Floats, NumericBins
 from exporter.profile.bins_json import bins_from_json, bins_to_json, numeric_from_json
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS
 from exporter.profile.coarse import Coarse, coarse
 from exporter.profile.loss.pair_terms import Pairs
 from exporter.profile.ranking import rank_edges, ranked_bins
@@ -94,24 +96,6 @@ ERROR_SLOTS = 16
 CLASS_SCORE_CELLS = 64
 COUNTED_TERMS = ("n", "wrong", "positive")
 """Those of `truth_terms` that are counts of rows, not sums."""
-
-LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds; the config's latency objectives are added."""
-LABEL_DELAY_BOUNDS = (
-    60.0,
-    600.0,
-    3600.0,
-    7200.0,
-    14400.0,
-    28800.0,
-    86400.0,
-    259200.0,
-    604800.0,
-    1209600.0,
-    2592000.0,
-    7776000.0,
-)
-"""Seconds: a minute to 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +120,7 @@ class Layout:
         features: bins by feature name, in exposition order.
         score_bins: binary: bins of the score of the positive class.
         prediction_bins, error_bins, actual_bins: regression.
+        tolerances: regression: errors of quality objectives, rising; none = they are not told apart.
         slices: dimension → how many values are told apart (the last slot is *other*).
         pairs: pair terms of the loss model, None without any.
         often_missing: features that so often have no value in the reference that a row without one is not bad for it.
@@ -155,6 +140,7 @@ class Layout:
     slices: Mapping[str, int] = field(default_factory=dict)
     pairs: Pairs | None = None
     often_missing: frozenset[str] = frozenset()
+    tolerances: tuple[float, ...] = ()
     version: int = LAYOUT_VERSION
 
     @cached_property
@@ -166,7 +152,7 @@ class Layout:
     def bins_id(self) -> str:
         """16 hex digits that change with the bins alone, not with slices, latency bounds or parts that came later."""
         data = self.to_json()
-        later = ("pairs", "often_missing")
+        later = ("pairs", "often_missing", "tolerances")
         for key in ("version", "latency_bounds", "label_delay_bounds", "slices", "slice_order", *later):
             data.pop(key, None)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
@@ -214,6 +200,8 @@ class Layout:
                 parts.append(Part("error_cells", (self.error_bins.cells,), sliced=True))
             if self.actual_bins is not None:
                 parts.append(Part("actual", (self.actual_bins.cells,), sliced=True))
+            if self.tolerances:
+                parts.append(Part("error_sizes", (len(self.tolerances) + 1,), sliced=False))
             parts += [Part("prediction_sum", (1,), sliced=True), Part("error_terms", (8,), sliced=True)]
             if self.version >= _FINE:
                 parts.append(Part("relative_terms", (2,), sliced=True))
@@ -352,6 +340,7 @@ class Layout:
             # What older layouts did not have is not part of their id either.
             **({} if self.pairs is None else {"pairs": self.pairs.to_json()}),
             **({"often_missing": sorted(self.often_missing)} if self.often_missing else {}),
+            **({"tolerances": list(self.tolerances)} if self.tolerances else {}),
         }
 
     @classmethod
@@ -386,6 +375,7 @@ class Layout:
             slices={dimension: data["slices"][dimension] for dimension in data["slice_order"]},
             pairs=Pairs.from_json(data["pairs"]) if "pairs" in data else None,
             often_missing=frozenset(data.get("often_missing", ())),
+            tolerances=tuple(data.get("tolerances", ())),
             version=version,
         )
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 from exporter.batch import Batch
 from exporter.errors import ReferenceFileError
 from exporter.profile.bins import CategoryBins, FeatureBins, Floats, NumericBins, quantile_edges, sum_unit
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS
 from exporter.profile.cells import INVALID_NAME, find_column, is_text, read_names, read_numbers
 from exporter.profile.columns import Columns
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, LATENCY_BOUNDS, Layout, Task
+from exporter.profile.layout import Layout, Task
 from exporter.profile.rows import feature_column, rare_hash
 
 FEATURE_BINS = 64

@@ -168,5 +168,7 @@ def _count_regression(table: Table, prediction: Floats, actual: Floats) -> None:
         table.add("error_terms", zero + place, values=values, unit=step, keep=given)
     if layout.error_bins is not None:
         table.add("error_cells", cell_codes(layout.error_bins, error), keep=given)
+    if layout.has("error_sizes"):
+        table.add("error_sizes", np.searchsorted(layout.tolerances, np.abs(error), side="left"), keep=given)
     if layout.actual_bins is not None:
         table.add("actual", cell_codes(layout.actual_bins, actual))

@@ -59,6 +59,7 @@ def plain_layout(task: Task) -> Layout:
         error_bins=numeric if task == "regression" else None,
         actual_bins=numeric if task == "regression" else None,
         class_scores=task == "multiclass",
+        tolerances=(0.0, 0.5, 90.0) if task == "regression" else (),
         slices={"site": 4},
     )
 

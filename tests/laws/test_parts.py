@@ -185,6 +185,11 @@ def error_terms(_: Layout, row: Row) -> Adds:
     yield from enumerate(terms)
 
 
+def error_sizes(shape: Layout, row: Row) -> Adds:
+    if row.labelled and row.prediction is not None and row.actual is not None:
+        yield bisect_left(shape.tolerances, abs(row.prediction - row.actual)), 1.0
+
+
 def relative_terms(_: Layout, row: Row) -> Adds:
     if row.labelled and row.prediction is not None and row.actual:
         yield 0, 1.0
@@ -291,6 +296,7 @@ PARTS: dict[str, Callable[[Layout, Row], Adds]] = {
     "error_terms": error_terms,
     "relative_terms": relative_terms,
     "error_cells": labelled(lambda shape, row: iter([] if row.prediction is None else [(cell(shape.error_bins, row.prediction - row.actual), 1.0)])),
+    "error_sizes": error_sizes,
     "actual": labelled(lambda shape, row: iter([(cell(shape.actual_bins, row.actual or 0.0), 1.0)])),
     "bad_cells": lambda _, row: iter([] if row.first_bad is None else [(row.first_bad, 1.0)]),
     "bad_output": bad_output,

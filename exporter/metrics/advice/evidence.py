@@ -136,16 +136,15 @@ def _drifted(evaluation: Evaluation) -> Iterator[str]:
 
 def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Objectives of availability and of latency that the window misses by more than chance."""
-    failing: list[str] = []
-    slow: list[str] = []
+    overspent: dict[str, list[str]] = {"availability": [], "latency": []}
     for objective in evaluation.objectives:
         found = events(evaluation.counts, objective)
         if found is None or found[0] <= 0:
             continue
         lower = wilson(np.array([found[1] / found[0]]), np.array([found[0]]))[0][0]
-        if lower > 1 - objective.objective:
-            (failing if objective.latency_seconds is None else slow).append(objective.name)
-    return tuple(failing), tuple(slow)
+        if lower > 1 - objective.objective and objective.kind in overspent:
+            overspent[objective.kind].append(objective.name)
+    return tuple(overspent["availability"]), tuple(overspent["latency"])
 
 
 def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:

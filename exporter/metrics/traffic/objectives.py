@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exporter.metrics.evaluation import Facts, Objective
 from exporter.metrics.spec import FactMetric, Sample
 from exporter.profile.counts import Counts
@@ -13,8 +15,13 @@ def events(counts: Counts, objective: Objective) -> tuple[float, float] | None:
     Availability: every prediction is an event, a failed one is bad. Latency: an event is a failed prediction or one
     whose latency is known; bad is a failed one or one above the threshold. The latency histogram holds answered
     predictions only and has the threshold among its bounds; where it has not (counted under an older configuration),
-    or where no latency was ever logged, there is nothing to tell.
+    or where no latency was ever logged, there is nothing to tell. Quality: every prediction whose truth is known is an
+    event, bad is a wrong one. Freshness is of the clock, not of counts (engine/freshness.py).
     """
+    if objective.kind == "freshness":
+        return None
+    if objective.kind == "quality":
+        return _quality(counts, objective)
     errors = float(counts["errors"].sum())
     if objective.latency_seconds is None:
         return counts.rows, errors
@@ -23,6 +30,22 @@ def events(counts: Counts, objective: Objective) -> tuple[float, float] | None:
         return None
     slow = float(latency[bounds.index(objective.latency_seconds) + 1 :].sum())
     return errors + float(latency.sum()), errors + slow
+
+
+def _quality(counts: Counts, objective: Objective) -> tuple[float, float] | None:
+    """Labelled predictions and the wrong ones; of numbers, those that are off by more than the tolerance."""
+    if objective.tolerance is None:
+        outcomes = counts.get("outcomes")
+        if outcomes is None:
+            return None
+        # As accuracy: what has no class's name is wrong, whatever became true.
+        known = len(counts.layout.classes)
+        judged = float(outcomes.sum())
+        return judged, judged - float(np.trace(outcomes[:known, :known]))
+    sizes, tolerances = counts.get("error_sizes"), counts.layout.tolerances
+    if sizes is None or objective.tolerance not in tolerances:
+        return None
+    return float(sizes.sum()), float(sizes[tolerances.index(objective.tolerance) + 1 :].sum())
 
 
 def _all(facts: Facts) -> Iterator[Sample]:
@@ -44,7 +67,7 @@ OBJECTIVES = (
     FactMetric(
         "ml_slo_bad_events_total",
         "counter",
-        "Predictions that failed a service-level objective: errors, or slower than its latency.",
+        "Predictions that failed a service-level objective: errors, slower than its latency, or wrong.",
         _bad,
         labels=("slo",),
     ),

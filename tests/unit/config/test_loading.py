@@ -43,7 +43,12 @@ def test_every_key_of_the_sample_reaches_the_plan() -> None:
     assert model.references == {"": FOLDER / "refs/flight_delay.mlref"}
     assert model.retention == Retention(2 * 86400, 14 * 86400, 120 * 86400)
     assert model.slice_values == {"origin": 20, "carrier": 20}
-    assert model.objectives == (Objective("availability", 0.999), Objective("latency", 0.99, 0.25))
+    assert model.objectives == (
+        Objective("availability", 0.999),
+        Objective("latency", 0.99, 0.25),
+        Objective("freshness", 0.99, freshness_seconds=3600),
+        Objective("quality", 0.8, quality=True),
+    )
     assert model.thresholds == Thresholds(features={"distance": 0.1}, performance={"accuracy": (0.8, None)})
     assert model.feature_overrides == {
         "distance": FeatureOverride("numeric", (0.0, 6000.0)),

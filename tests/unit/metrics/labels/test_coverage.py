@@ -5,8 +5,9 @@ import pytest
 
 from exporter.metrics.labels import LABELS_METRICS
 from exporter.metrics.labels.coverage import delay_curve, mean_share
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS
 from exporter.profile.counts import Counts
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, Layout
+from exporter.profile.layout import Layout
 from tests.oracle.references import DAY, evaluation_of, reference_of, samples
 
 LAYOUT = Layout(task="binary", classes=("0", "1"))

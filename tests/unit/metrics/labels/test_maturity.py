@@ -8,8 +8,9 @@ import pytest
 from exporter.metrics.history import Tally
 from exporter.metrics.labels import LABELS_METRICS
 from exporter.metrics.labels.maturity import AGES
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS
 from exporter.profile.counts import Counts
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, Layout
+from exporter.profile.layout import Layout
 from tests.oracle.references import evaluation_of, reference_of, samples
 
 LAYOUT = Layout(task="binary", classes=("0", "1"))

@@ -7,8 +7,9 @@ import pytest
 
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance import PERFORMANCE
+from exporter.profile.bounds import LABEL_DELAY_BOUNDS
 from exporter.profile.counts import Counts
-from exporter.profile.layout import LABEL_DELAY_BOUNDS, Layout
+from exporter.profile.layout import Layout
 from exporter.profile.reference import Reference
 from tests.oracle.counting import count, numeric
 from tests.oracle.references import evaluation_of, reference_of, samples

@@ -166,6 +166,34 @@ def test_no_latency_in_the_log_is_no_latency_objective():
     assert fact("ml_slo_events_total", facts(counts, objectives=given)) == {("availability",): 50.0}
 
 
+def test_kinds_of_objectives():
+    given = (
+        Objective("a", 0.999),
+        Objective("b", 0.99, latency_seconds=0.25),
+        Objective("c", 0.99, freshness_seconds=60),
+        Objective("d", 0.9, quality=True),
+        Objective("e", 0.9, quality=True, tolerance=15.0),
+    )
+    assert [each.kind for each in given] == ["availability", "latency", "freshness", "quality", "quality"]
+
+
+def test_wrong_classes_spend_the_budget_of_quality():
+    """Of 50 labelled, 25 came true; freshness is no matter of counts."""
+    of = facts(objectives=(Objective("right", 0.9, quality=True), Objective("fresh", 0.9, freshness_seconds=60)))
+    assert fact("ml_slo_events_total", of) == {("right",): 50.0}
+    assert fact("ml_slo_bad_events_total", of) == {("right",): 24.0}
+
+
+def test_errors_beyond_the_tolerance_spend_the_budget_of_quality():
+    """A tolerance that nothing was counted by says nothing."""
+    counts = Counts.zero(Layout(task="regression", tolerances=(2.0, 15.0)))
+    counts["error_sizes"][:] = 2, 2, 2
+    given = tuple(Objective(f"{each:g}", 0.9, quality=True, tolerance=each) for each in (2.0, 3.0, 15.0))
+    assert fact("ml_slo_events_total", facts(counts, objectives=given)) == {("2",): 6.0, ("15",): 6.0}
+    assert fact("ml_slo_bad_events_total", facts(counts, objectives=given)) == {("2",): 4.0, ("15",): 2.0}
+    assert fact("ml_slo_events_total", facts(filled(), objectives=given)) == {}
+
+
 def test_times():
     of = facts(watermark=1.5, last_prediction=2.0, first_prediction=3.0)
     assert fact("ml_watermark_timestamp_seconds", of) == {(): 1.5}
