@@ -5,7 +5,7 @@ import hashlib
 from datetime import UTC, datetime
 from html import escape
 
-from exporter.exposition.status import ModelStatus, SourceStatus, State, Status
+from exporter.exposition.status import CollectorStatus, ModelStatus, SourceStatus, State, Status
 from exporter.visible import visible
 
 _STYLE = """
@@ -61,7 +61,7 @@ def page(status: Status) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><main>"
         '<h1>ml-exporter</h1><p class="soft">Tells whether a model is still right, since when, why, and what to do.</p>'
-        f"<nav>{links}</nav>{failed}{_facts(status)}{_models(status)}</main></body></html>\n"
+        f"<nav>{links}</nav>{failed}{_facts(status)}{_models(status)}{_machine(status)}</main></body></html>\n"
     )
 
 
@@ -93,6 +93,24 @@ def _models(status: Status) -> str:
     return (
         f'<h2>Models</h2><div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
+
+
+def _machine(status: Status) -> str:
+    """The collectors, those in trouble first; nothing where none is configured."""
+    if not status.collectors:
+        return ""
+    ordered = sorted(status.collectors, key=lambda each: each.state == "ok")
+    return f"<h2>Machine</h2>{_list(map(_collector, ordered))}"
+
+
+def _collector(collector: CollectorStatus) -> str:
+    took = "" if collector.seconds is None else f", took {_took(collector.seconds)}"
+    message = f' <span class="bad">{_text(collector.message)}</span>' if collector.message else ""
+    return f'{_state(collector.state)} {_text(collector.collector)}<span class="soft">{took}</span>{message}'
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f} µs" if 0 <= seconds < 1e-3 else span(seconds)  # noqa: PLR2004 - a millisecond
 
 
 def _model(model: ModelStatus) -> str:

@@ -1,5 +1,6 @@
 """Time of the processors by what they did, from /proc/stat."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """Columns of the file that add up to the time there was; those of guests are part of `user` and `nice`."""
 TICKS = 100.0
 """Ticks a second in everything that the kernel tells programs (USER_HZ), whatever it counts by itself."""
+_ROW = re.compile(r"cpu(\d*) ([\d ]+)")
 _RESET_SECONDS = 3.0
 """Idle and waiting time may fall by a little where a core comes and goes; by more, it began anew."""
 
@@ -49,12 +51,14 @@ class CpuCollector:
         shown: list[Sample] = []
         cores = 0
         for line in read(self._stat).splitlines():
-            if not line.startswith("cpu"):
+            row = _ROW.match(line)
+            if row is None:
                 continue
-            name, *ticks = line.split()
-            cores += name != "cpu"
-            if (name == "cpu") != self._per_core:
-                shown += self._samples(name.removeprefix("cpu"), [float(each) / TICKS for each in ticks[: len(MODES)]])
+            core = row[1]
+            cores += core != ""
+            if (core == "") != self._per_core:
+                ticks = row[2].split(None, len(MODES))[: len(MODES)]
+                shown += self._samples(core, [float(each) / TICKS for each in ticks])
         return (CPU_SECONDS, shown), (CPUS, [((), float(cores))])
 
     def _samples(self, cpu: str, seconds: list[float]) -> Iterator[Sample]:

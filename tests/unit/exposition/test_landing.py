@@ -5,7 +5,7 @@ import html.parser
 import pytest
 
 from exporter.exposition.landing import page, span
-from exporter.exposition.status import ModelStatus, SourceStatus, Status
+from exporter.exposition.status import CollectorStatus, ModelStatus, SourceStatus, Status
 
 STATUS = Status(
     version="1.2.3",
@@ -110,3 +110,19 @@ def test_names_that_turn_text_or_are_no_text_are_written_out():
     text = page(Status("1", 5.0, 5.0, models=(ModelStatus("m", "bad", (name,), sources=(source,)),)))
     assert text.count("a&lt;U+202E&gt;gnp.&lt;U+DCFF&gt;&lt;U+001B&gt;") == 3
     text.encode()
+
+
+def test_collectors_in_trouble_come_first():
+    machine = (
+        CollectorStatus("cpu", "ok", 2e-5),
+        CollectorStatus("gpu", "bad", 61.0, "no answer within 1 s"),
+        CollectorStatus("process"),
+    )
+    texts = read(Status("1", 5.0, 5.0, collectors=machine)).texts
+    told = [text.strip() for text in texts[texts.index("Machine") + 1 :] if text.strip()]
+    assert told == [
+        *("▲ bad", "gpu", ", took 1 min 1 s", "no answer within 1 s"),
+        *("○ unknown", "process"),
+        *("● ok", "cpu", ", took 20 µs"),
+    ]
+    assert "Machine" not in read(STATUS).texts
