@@ -147,6 +147,10 @@ class Panes:
         running.start, running.end = start, end
         return running.counts
 
+    def total(self, version: str, layout: Layout, start: int, end: int) -> Counts:
+        """The sum of a version's panes that start in [start, end), added up for this question alone."""
+        return self._sum(version, layout, start, end)
+
     def _whole(self, version: str, layout: Layout, start: int, end: int) -> Counts:
         """The sum of [start, end), beginning with the longest running window that ends where it does."""
         inside = [

@@ -1,8 +1,9 @@
 """One model at work: poll, count, join, commit; then evaluate. Everything in memory can be rebuilt from the state."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from exporter.engine.evaluate import Evaluator, MetricSamples
 from exporter.engine.freshness import Freshness
 from exporter.engine.history import Histories
 from exporter.engine.plan import ModelPlan
+from exporter.engine.predecessors import Predecessors, Served, older
 from exporter.engine.references import References
 from exporter.engine.stream import Stream
 from exporter.engine.unwatched import Unwatched
@@ -103,6 +105,7 @@ class Worker:
         self._freshness = Freshness(plan.objectives, facts.get("freshness", {}))
         self._freshness.tell(plan.name, self._health)
         self._histories = Histories(book.panes)
+        self._predecessors = Predecessors(book.panes, plan.pane)
         self._changed = True
         self._evaluated_at: int | None = None
         self._samples: list[MetricSamples] = []
@@ -251,7 +254,8 @@ class Worker:
         windows = () if end is None else self.plan.windows.items()
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
         for each in evaluations:
-            each.older = _older(each, evaluations, book.versions.first)
+            each.older = older(each, evaluations, book.versions.first)
+            each.predecessors = partial(self._predecessors.of, each, self._served)
         self._memory = {(each.version, each.window.name): each.memory for each in evaluations}
         self._samples = self._evaluator.run(
             evaluations, [self._facts(book, version, wall, evaluations) for version in versions]
@@ -275,6 +279,14 @@ class Worker:
             history=lambda places: self._histories.read(version, layout, end, places),
             tally=lambda: book.panes.tally(version, layout, seconds, end),
         )
+
+    def _served(self) -> list[Served]:
+        """All versions that are kept."""
+        versions, references = self._opened().versions, self.references
+        return [
+            Served(version, versions.first[version], last, references.layout(version), references.of(version))
+            for version, last in versions.last.items()
+        ]
 
     def _facts(self, book: Book, version: str, wall: float, evaluations: Sequence[Evaluation]) -> Facts:
         watermark = book.timeline.watermark(wall)
@@ -380,16 +392,3 @@ class Worker:
 
 def _rows_at_once(stream: Stream) -> int:
     return POLL_ROWS if stream.name == "predictions" else LABEL_ROWS
-
-
-def _older(
-    evaluation: Evaluation, evaluations: Sequence[Evaluation], first: Mapping[str, float]
-) -> tuple[Evaluation, ...]:
-    """Evaluations of the same window of versions that came before this one, the newest first."""
-    begun = first.get(evaluation.version, 0.0)
-    others = [
-        other
-        for other in evaluations
-        if other.window.name == evaluation.window.name and first.get(other.version, begun) < begun
-    ]
-    return tuple(sorted(others, key=lambda other: -first[other.version]))

@@ -1,5 +1,6 @@
 """What metrics are computed from: a window's counts beside the reference's, and what was learned so far."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -73,6 +74,39 @@ class Thresholds:
     methods: tuple[str, ...] = ("jensen_shannon",)
 
 
+HostReason = Literal["gpu_error", "oom", "disk_full", "timeouts", "swap", "throttling"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostTrouble:
+    """Something that was wrong with a machine that serves a version, within the window.
+
+    Attributes:
+        subject: which part of which machine, for people: `GPU 2`, `/var/lib`, `replica-3`; "" where there is one alone.
+        since: when it began, Unix seconds; None where that is not known.
+    """
+
+    reason: HostReason
+    subject: str = ""
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What the machines that serve a version did during one window. Who fills it says what is trouble; advice ranks it.
+
+    Attributes:
+        troubles: what was wrong, the worst first; empty: nothing was, as far as was looked.
+        utilisation: mean share in use, over the window, of what is scarcest: CPU (of a container its limit), GPU, or
+            memory; of several replicas that of the busiest. NaN where it is not known for most of the window.
+        peak: the highest five minutes of the same.
+    """
+
+    troubles: tuple[HostTrouble, ...] = ()
+    utilisation: float = math.nan
+    peak: float = math.nan
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of event time: (start, end] in Unix seconds; `name` as in the configuration."""
@@ -93,10 +127,13 @@ class Evaluation:
         vocabulary: names of slice slots (by dimension) and of error slots (`error`).
         objectives: service-level objectives of the model.
         older: evaluations of the same window of versions that were first seen before this one, the newest first.
+        predecessors: evaluations of the last windows, as long as this one, of such versions without rows in this one;
+            None: they are not kept.
         memo: results that several metrics share, computed once: use `once`.
         memory: what metrics keep for this window's evaluation a cycle later, so that series do not come and go.
         history: counts of the version by pane, as far back as is looked; None: there are none.
         tally: of the window's panes; None: there are none.
+        host: what the machines that serve the version did meanwhile; None: nobody looked.
     """
 
     model: str
@@ -109,10 +146,12 @@ class Evaluation:
     decided_at: float = 0.0
     objectives: tuple[Objective, ...] = ()
     older: "tuple[Evaluation, ...]" = ()
+    predecessors: "Callable[[], tuple[Evaluation, ...]] | None" = None
     memo: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     history: History | None = None
     tally: Callable[[], Tally] | None = None
+    host: HostFacts | None = None
 
     @property
     def layout(self) -> Layout:

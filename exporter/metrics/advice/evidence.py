@@ -6,11 +6,15 @@ from typing import TypeVar
 
 import numpy as np
 
+from exporter.metrics.advice.machines import idle, troubles
+from exporter.metrics.advice.moved import moved
+from exporter.metrics.advice.passing import shape_of_fall, shapes
+from exporter.metrics.advice.versions import HEADLINE, better, better_before, headline
 from exporter.metrics.drift.verdict import verdicts as drift_verdicts
 from exporter.metrics.estimated.results import estimates
-from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.evaluation import Evaluation, HostTrouble
 from exporter.metrics.labels.coverage import expected_coverage
-from exporter.metrics.performance.estimate import wilson
+from exporter.metrics.performance.estimate import Z, wilson
 from exporter.metrics.performance.results import Result, results
 from exporter.metrics.quality.results import CHECKS, window_rates
 from exporter.metrics.quality.results import verdicts as quality_verdicts
@@ -18,19 +22,18 @@ from exporter.metrics.shift.concept import concepts
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.results import results as ledgers
 from exporter.metrics.slices.gauges import worst_slices
-from exporter.metrics.slices.segments import METRIC
 from exporter.metrics.slices.worst import WorstSlice
 from exporter.metrics.spec import NoData
 from exporter.metrics.traffic.objectives import events
 
 T = TypeVar("T")
 
-HEADLINE = frozenset(METRIC.values())
-"""The metric that stands for a task: what a version is compared by."""
 SCALE = frozenset({"log_loss", "brier_score", "calibration_error"})
 """Metrics of scores as probabilities: they can be bad where every decision is right."""
 _SIGMAS = 3.0
-"""Standard errors from which a difference is taken to be more than chance."""
+"""Standard errors from which labels are taken to be late by more than chance."""
+_NEWS = 4.0
+"""Standard errors from which a slice does worse than it did: of hundreds of slices one does by three in most days."""
 _IN_TIME = 0.8
 """Least part of the labels that are due which is there where labels are in time."""
 
@@ -48,29 +51,40 @@ class Evidence:
     """What was found in one window. What was not found and what could not be asked look alike.
 
     Attributes:
-        problems: bad values that were detected; the feature with most bad rows first.
+        problems: bad values that were detected and go on; the feature with most bad rows first.
+        troubles: what is wrong with the machines and explains harm, the worst first.
         failing, slow: objectives, of availability and of latency, whose budget the window's errors overspend.
-        degraded, expected: measured and estimated metrics beyond their thresholds.
+        degraded, expected: measured and estimated metrics beyond their thresholds; none that are over or recur.
+        over: what was wrong within the window and is over: features, or "" for the model as a whole.
+        recurring: all that is degraded comes back at the same hours.
         measured: whether any measured metric has a verdict.
-        drifted: features that drifted, the furthest first.
-        causes: cause → by how much it made the headline metric worse, where the ledger can tell.
+        drifted: features that drifted, the furthest first; those that recur, or are over, last.
+        causes: cause → by how much it made the headline metric worse, where the ledger can tell; where that metric is
+            not degraded itself, by how much it moved it beyond chance.
         guilty: cause → the feature that did most of it.
         worst: slices that do worse than the others and worse than they used to, the costliest first.
         better: an older version that does better at the same time.
+        better_before: one that did better when it served, where this one did worse from its beginning on.
+        idle: the machines have far less to do than they could.
         late: labels that should be there are not.
     """
 
     problems: tuple[Problem, ...] = ()
+    troubles: tuple[HostTrouble, ...] = ()
     failing: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     degraded: tuple[Result, ...] = ()
     expected: tuple[Result, ...] = ()
+    over: tuple[str, ...] = ()
+    recurring: bool = False
     measured: bool = False
     drifted: tuple[str, ...] = ()
     causes: Mapping[str, float] = field(default_factory=dict)
     guilty: Mapping[str, str] = field(default_factory=dict)
     worst: tuple[WorstSlice, ...] = ()
     better: str = ""
+    better_before: str = ""
+    idle: bool = False
     late: bool = False
 
     @property
@@ -91,21 +105,31 @@ def gather(evaluation: Evaluation) -> Evidence:
 
 
 def _gather(evaluation: Evaluation) -> Evidence:
-    measured = results(evaluation)
+    measured, known = results(evaluation), shapes(evaluation)
+    degraded = tuple(each for each in measured if each.degraded)
+    passing = shape_of_fall(degraded, known)
+    problems = tuple(_asked(_problems, evaluation))
+    # A fault that comes back every night is a fault; only what is over is let pass.
+    gone = [each for each in problems if known.get(("quality", (each.feature, each.check))) == "temporary"]
     failing, slow = _overspent(evaluation)
     causes, guilty = _causes(evaluation)
     return Evidence(
-        problems=tuple(_asked(_problems, evaluation)),
+        problems=tuple(each for each in problems if each not in gone),
+        troubles=troubles(evaluation, suffers=bool(failing or slow)),
         failing=failing,
         slow=slow,
-        degraded=tuple(each for each in measured if each.degraded),
+        degraded=() if passing else degraded,
         expected=tuple(each for each in estimates(evaluation) if each.degraded),
+        over=(*(each.feature for each in gone), *([""] if passing == "temporary" else [])),
+        recurring=passing == "recurring",
         measured=any(each.degraded is not None for each in measured),
         drifted=tuple(_asked(_drifted, evaluation)),
         causes=causes,
         guilty=guilty,
         worst=tuple(each for each in _asked(worst_slices, evaluation) if _is_news(each)),
-        better=_better(evaluation),
+        better=better(evaluation),
+        better_before=better_before(evaluation),
+        idle=idle(evaluation),
         late=_late(evaluation),
     )
 
@@ -124,14 +148,17 @@ def _problems(evaluation: Evaluation) -> Iterator[Problem]:
     bad = rates.bad[0].sum(axis=1)
     for feature in np.argsort(-bad, kind="stable").tolist():
         for check in np.flatnonzero(detected[feature] == 1).tolist():
-            yield Problem(table.names[feature], CHECKS[check])
+            name = table.names[feature]
+            if CHECKS[check] != "out_of_range" or not moved(evaluation, name):
+                yield Problem(name, CHECKS[check])
 
 
 def _drifted(evaluation: Evaluation) -> Iterator[str]:
-    found = drift_verdicts(evaluation, "features")
-    for place in np.argsort(-np.nan_to_num(found.effect), kind="stable").tolist():
-        if found.detected[place] == 1:
-            yield found.variables.names[place]
+    found, known = drift_verdicts(evaluation, "features"), shapes(evaluation)
+    order = np.argsort(-np.nan_to_num(found.effect), kind="stable").tolist()
+    names = [found.variables.names[place] for place in order if found.detected[place] == 1]
+    passing = {name for name in names if known.get(("feature", (name,))) in {"temporary", "recurring"}}
+    yield from sorted(names, key=lambda name: name in passing)
 
 
 def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -149,18 +176,21 @@ def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]
 
 def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
     """By how much each cause made the headline metric worse, and which feature did most of it."""
+    mine = headline(evaluation)
     entry = next((each for each in ledgers(evaluation) if each.metric in HEADLINE), None)
     if entry is None:
         return {}, {}
     sign = -1.0 if evaluation.layout.task != "regression" else 1.0
-    causes = {
-        cause: sign * value for cause, value in zip(CAUSES, entry.terms.tolist(), strict=True) if np.isfinite(value)
-    }
+    harm = sign * entry.terms
+    if mine is not None and not mine.degraded:
+        # It is another metric that fell: what moved this one at all, for better or worse, moved that one as well.
+        harm = np.where(entry.lower * entry.upper > 0, np.abs(harm), np.where(np.isnan(harm), np.nan, 0.0))
+    causes = {cause: value for cause, value in zip(CAUSES, harm.tolist(), strict=True) if np.isfinite(value)}
     names, guilty = tuple(evaluation.layout.features), dict[str, str]()
     for cause, values in (("quality", entry.quality), ("covariate", entry.covariate)):
-        harm = np.where(np.isnan(values), -np.inf, sign * values)
-        if len(harm) and harm.max() > 0:
-            guilty[cause] = names[int(harm.argmax())]
+        done = np.where(np.isnan(values), -np.inf, sign * values)
+        if len(done) and done.max() > 0:
+            guilty[cause] = names[int(done.argmax())]
     try:
         found = concepts(evaluation)
     except NoData:
@@ -171,33 +201,9 @@ def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def _is_news(slice_: WorstSlice) -> bool:
-    """Whether the slice does worse than it did in the reference, as far as that is known."""
-    return bool(np.isnan(slice_.reference_gap) or slice_.lower > max(slice_.reference_gap, 0.0))
-
-
-def _better(evaluation: Evaluation) -> str:
-    """The version that was first seen before this one, serves now, and does better beyond chance."""
-    mine = _headline(evaluation)
-    if mine is None or mine.degraded is not True:
-        return ""
-    for other in evaluation.older:
-        theirs = _headline(other)
-        if theirs is None or np.isnan(theirs.value):
-            continue
-        sign = 1.0 if mine.metric.better == "higher" else -1.0
-        error = np.hypot(_error(mine), _error(theirs))
-        if sign * (theirs.value - mine.value) > _SIGMAS * error:
-            return other.version
-    return ""
-
-
-def _headline(evaluation: Evaluation) -> Result | None:
-    return next((each for each in results(evaluation) if each.metric.name in HEADLINE), None)
-
-
-def _error(result: Result) -> float:
-    """Standard error, from the 95 % interval."""
-    return (result.upper - result.lower) / (2 * 1.96)
+    """Whether the slice does worse than it did in the reference, as far as that is known: many are looked at."""
+    error = (slice_.upper - slice_.lower) / (2 * Z)
+    return bool(np.isnan(slice_.reference_gap) or slice_.gap > max(slice_.reference_gap, 0.0) + _NEWS * error)
 
 
 def _late(evaluation: Evaluation) -> bool:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exporter.metrics.advice.evidence import Evidence
+from exporter.metrics.evaluation import HostReason
 
 Action = Literal[
     "fix_data_pipeline",
+    "fix_infrastructure",
     "fix_serving",
     "scale_out",
+    "scale_in",
     "roll_back_version",
     "adjust_threshold",
     "recalibrate",
@@ -22,8 +25,11 @@ Action = Literal[
 ACTIONS: dict[Action, str] = {
     "fix_data_pipeline": "Repair what feeds the feature. Predictions made meanwhile are suspect; to retrain on them "
     "would make it worse.",
+    "fix_infrastructure": "Mend the machine: what it does to answers looks like errors, slowness or bad predictions of "
+    "the model.",
     "fix_serving": "Requests fail: look at the service and what it depends on, not at the model.",
     "scale_out": "Answers are too slow: give the service more replicas or a larger machine, or find what slowed it.",
+    "scale_in": "Fewer replicas or a smaller machine would do: look at the peaks of other days first.",
     "roll_back_version": "Serve the older version until the new one is understood.",
     "adjust_threshold": "Positives became more or less frequent: correct scores for the new prior, or choose the "
     "threshold anew.",
@@ -31,7 +37,7 @@ ACTIONS: dict[Action, str] = {
     "review_slice": "Look at the slice: its data, its labels, what changed for it. The rest is well.",
     "rebuild": "The same inputs lead to other outcomes: find what the features do not tell. Until then train on labels "
     "since the onset alone.",
-    "retrain": "Inputs moved to where the model learned little: train on data since the onset.",
+    "retrain": "Inputs moved to where the model learned little: let it learn from rows since the onset, too.",
     "wait_for_labels": "What is to be said needs labels that are not there: see that they come.",
     "none": "Nothing.",
 }
@@ -92,13 +98,28 @@ def _slice(evidence: Evidence) -> str:
     return "=".join(evidence.worst[0].name)
 
 
+def _trouble(reason: HostReason, when: str) -> Rule:
+    """The machine is in trouble that explains harm."""
+    return Rule(
+        "fix_infrastructure",
+        reason,
+        when,
+        lambda evidence: any(each.reason == reason for each in evidence.troubles),
+        lambda evidence: next(each.subject for each in evidence.troubles if each.reason == reason),
+    )
+
+
 _HALF = 0.5
 
 
 def _slice_explains(evidence: Evidence) -> bool:
     """Whether one slice costs at least half of what the headline metric lost."""
     lost = sum(change for change in evidence.causes.values())
-    return bool(evidence.degraded and evidence.worst) and (lost <= 0 or evidence.worst[0].harm >= _HALF * lost)
+    if not (evidence.degraded and evidence.worst):
+        return False
+    # Beyond chance: of many bins of a feature whose concept changed, the worst looks worse than it is.
+    worst = evidence.worst[0]
+    return lost <= 0 or worst.lower * worst.share >= _HALF * lost
 
 
 RULES: tuple[Rule, ...] = (
@@ -108,6 +129,12 @@ RULES: tuple[Rule, ...] = (
     _first_problem("unseen"),
     _first_problem("constant"),
     _first_problem("out_of_range"),
+    _trouble("gpu_error", "a GPU that serves the version reported errors"),
+    _trouble("oom", "a process that serves the version was killed for want of memory"),
+    _trouble("disk_full", "a disk that the version needs is full"),
+    _trouble("timeouts", "what serves the version did not answer in time"),
+    _trouble("swap", "an objective is missed, and the machine swaps memory to disk"),
+    _trouble("throttling", "an objective is missed, and CPU or GPU are held back by a limit, heat or power"),
     Rule(
         "fix_serving",
         "errors",
@@ -144,6 +171,14 @@ RULES: tuple[Rule, ...] = (
         _slice,
     ),
     _cause("adjust_threshold", "prior", "positives are more or less frequent, and look as they did"),
+    Rule(
+        "roll_back_version",
+        "earlier_version",
+        "performance is degraded and was from the version's beginning on, and an older version that serves no more did "
+        "better in its last window, as its reference promised",
+        lambda evidence: bool(evidence.degraded and evidence.better_before) and evidence.main_cause != "covariate",
+        lambda evidence: evidence.better_before,
+    ),
     _cause("rebuild", "concept", "the same inputs lead to other outcomes"),
     _cause("retrain", "covariate", "inputs moved to where the model is worse"),
     Rule(
@@ -166,6 +201,19 @@ RULES: tuple[Rule, ...] = (
         lambda evidence: evidence.late,
     ),
     Rule(
+        "none",
+        "over",
+        "what was wrong is over, and the window still holds it",
+        lambda evidence: bool(evidence.over),
+        lambda evidence: evidence.over[0],
+    ),
+    Rule(
+        "none",
+        "recurring",
+        "performance falls at the same hours as yesterday or last week, and recovers by itself",
+        lambda evidence: evidence.recurring,
+    ),
+    Rule(
         "retrain",
         "estimated",
         "performance is estimated to be degraded, and no measured metric says otherwise",
@@ -185,6 +233,13 @@ RULES: tuple[Rule, ...] = (
         "features drifted, and too few labels say whether it matters",
         lambda evidence: bool(evidence.drifted) and not evidence.measured,
         lambda evidence: evidence.drifted[0],
+    ),
+    Rule(
+        "scale_in",
+        "idle",
+        "every latency objective is kept with three quarters of its budget to spare, and in a window of a day or more "
+        "less than 30 % of the machines was used, 50 % at most (until 40 % or 65 % are)",
+        lambda evidence: evidence.idle,
     ),
     Rule(
         "none",

@@ -30,19 +30,24 @@ def calibration_error(parts: Parts) -> Estimate:
 def gap(rows: Floats, positives: Floats, said: Floats) -> tuple[Floats, Floats, Floats]:
     """Error, its variance and its bias of cells (m, K) for whose rows `said` names a probability."""
     n = rows.sum(axis=1)
+    weight, off, chance = gap_by_bin(rows, positives, said)
+    value = np.where(n > 0, np.nan_to_num(weight * np.abs(off)).sum(axis=1), np.nan)
+    spread = np.nan_to_num(weight * np.sqrt(chance))
+    bias = np.where(n > 0, (spread * np.sqrt(2 / np.pi)).sum(axis=1), np.nan)
+    variance = np.where(n > 0, (spread * spread).sum(axis=1), np.nan)
+    return value, variance, bias
+
+
+def gap_by_bin(rows: Floats, positives: Floats, said: Floats) -> tuple[Floats, Floats, Floats]:
+    """(m, BINS) share of the rows, mean score - share of positives, and its variance; NaN where a bin has no rows."""
+    n = rows.sum(axis=1)
     middle = divide(np.cumsum(rows, axis=1) - rows / 2, n[:, None])
     number = np.nan_to_num(np.minimum(np.floor(middle * BINS), BINS - 1)).astype(np.intp)
     place = (number + BINS * np.arange(len(number))[:, None]).ravel()
     count, hits = _merge(rows, place), _merge(positives, place)
     mean = divide(_merge(rows * said, place), count)
-    share = divide(hits, count)
-    weight = divide(count, n[:, None])
-    value = np.where(n > 0, np.nan_to_num(weight * np.abs(mean - share)).sum(axis=1), np.nan)
     smooth = divide(hits + 1, count + 2)
-    spread = np.nan_to_num(weight * np.sqrt(divide(smooth * (1 - smooth), count)))
-    bias = np.where(n > 0, (spread * np.sqrt(2 / np.pi)).sum(axis=1), np.nan)
-    variance = np.where(n > 0, (spread * spread).sum(axis=1), np.nan)
-    return value, variance, bias
+    return divide(count, n[:, None]), mean - divide(hits, count), divide(smooth * (1 - smooth), count)
 
 
 def _merge(cells: Floats, place: NDArray[np.intp]) -> Floats:

@@ -50,6 +50,11 @@ def score_table(parts: Parts) -> Floats:
     return _cells(parts)[0]
 
 
+def score_edges(parts: Parts) -> Floats:
+    """(K-1,) upper edges of the cells of `scores`, but for the last; NoData where the profile keeps none."""
+    return _cells(parts)[1]
+
+
 def _scores(parts: Parts) -> Scores:
     cells, edges = _cells(parts)
     sums = parts["score_moments"][..., 0]

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.metrics.advice.evidence import Evidence, Problem
 from exporter.metrics.advice.rules import ACTIONS, RULES, Advice, advise
+from exporter.metrics.evaluation import HostTrouble
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.performance.results import Result
 from exporter.metrics.slices.worst import WorstSlice
@@ -39,6 +40,36 @@ CASES = [
         Advice("fix_data_pipeline", "unit_change", "y"),
     ),
     (replace(DEGRADED, problems=(Problem("x", "unseen"),)), Advice("fix_data_pipeline", "unseen", "x")),
+    *(
+        (
+            replace(DEGRADED, troubles=(HostTrouble(reason, "GPU 2"), HostTrouble(reason, "GPU 3")), slow=("latency",)),
+            Advice("fix_infrastructure", reason, "GPU 2"),
+        )
+        for reason in ("gpu_error", "oom", "disk_full", "timeouts", "swap", "throttling")
+    ),
+    (
+        Evidence(troubles=(HostTrouble("throttling"), HostTrouble("oom", "replica-1"))),
+        Advice("fix_infrastructure", "oom", "replica-1"),
+    ),
+    (
+        Evidence(troubles=(HostTrouble("oom"),), problems=(Problem("x", "missing"),)),
+        Advice("fix_data_pipeline", "missing", "x"),
+    ),
+    (Evidence(idle=True, measured=True, drifted=("x",)), Advice("scale_in", "idle", "")),
+    (Evidence(idle=True), Advice("scale_in", "idle", "")),
+    (replace(DEGRADED, idle=True), Advice("rebuild", "unexplained", "")),
+    (Evidence(over=("x",), measured=True, drifted=("x",)), Advice("none", "over", "x")),
+    (Evidence(over=("x", ""), recurring=True), Advice("none", "over", "x")),
+    (replace(DEGRADED, over=("x",)), Advice("rebuild", "unexplained", "")),
+    (Evidence(recurring=True, measured=True), Advice("none", "recurring", "")),
+    (Evidence(recurring=True, late=True), Advice("wait_for_labels", "labels_late", "")),
+    (
+        replace(DEGRADED, better_before="v1", causes={"concept": 0.2}),
+        Advice("roll_back_version", "earlier_version", "v1"),
+    ),
+    (replace(DEGRADED, better_before="v1", causes={"covariate": 0.2}), Advice("retrain", "covariate", "")),
+    (replace(DEGRADED, better_before="v1", better="v0"), Advice("roll_back_version", "version", "v0")),
+    (Evidence(measured=True, better_before="v1"), Advice("none", "well", "")),
     (Evidence(failing=("availability",), slow=("latency",)), Advice("fix_serving", "errors", "availability")),
     (Evidence(slow=("latency",), measured=True), Advice("scale_out", "latency", "latency")),
     (replace(DEGRADED, better="v1", drifted=("x",)), Advice("roll_back_version", "version", "v1")),
@@ -50,11 +81,16 @@ CASES = [
     (replace(DEGRADED, drifted=("x",)), Advice("retrain", "drift", "x")),
     (replace(DEGRADED, worst=(BAD_SLICE,)), Advice("review_slice", "slice", "carrier=UA")),
     (
-        replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.2, "covariate": 0.01}),
+        replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.18, "covariate": 0.01}),
         Advice("review_slice", "slice", "carrier=UA"),
     ),
     (
         replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.4}, guilty={"concept": "x"}),
+        Advice("rebuild", "concept", "x"),
+    ),
+    # Half of it, but perhaps by chance.
+    (
+        replace(DEGRADED, worst=(BAD_SLICE,), causes={"concept": 0.25}, guilty={"concept": "x"}),
         Advice("rebuild", "concept", "x"),
     ),
     (replace(DEGRADED, causes={"prior": 0.2, "concept": -0.3}), Advice("adjust_threshold", "prior", "")),
