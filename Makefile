@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SERVERS := prometheus promtool prometheus-alertmanager amtool curl openssl ip
+SERVERS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter curl openssl ip
 MISSING = $(strip $(foreach program,$(SERVERS),$(if $(shell command -v $(program)),,$(program))))
 # Debian keeps Postgres' server off the PATH.
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installed: $(BIN)/ml-exporter; try make demo or make test"
 
 servers:
-	@test -z "$(MISSING)" || ./deploy/debian/install prometheus prometheus-alertmanager curl openssl iproute2
+	@test -z "$(MISSING)" || ./deploy/debian/install prometheus prometheus-alertmanager prometheus-node-exporter curl openssl iproute2
 	@test -n "$(POSTGRES)" || ./deploy/debian/install postgresql
 
 demo: setup ## the main job on real flights: exporter, Prometheus, Alertmanager, pages (DEMO_SECONDS=n ends it)
