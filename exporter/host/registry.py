@@ -10,6 +10,7 @@ from exporter.host import (
     descriptors,
     disk,
     filesystem,
+    gpu,
     load,
     memory,
     network,
@@ -77,6 +78,8 @@ COLLECTORS: Mapping[str, Entry] = {
     "process": Entry(
         "Processes that the configuration names: `/proc/PID`.", process.METRICS, process.ProcessCollector.made
     ),
+    # Opening the driver's library may take longer than a reading.
+    "gpu": Entry("NVIDIA's GPUs: NVML.", gpu.METRICS, gpu.GpuCollector.made, limit_seconds=2.0),
 }
 
 METRICS: tuple[HostMetric, ...] = tuple(metric for entry in COLLECTORS.values() for metric in entry.metrics)
