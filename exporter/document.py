@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from exporter import document_series
 from exporter.batch import REJECT_REASONS
 from exporter.cli import EXIT_CODES, cli
 from exporter.health import FAMILIES
@@ -125,6 +126,11 @@ def advice_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def series_page() -> str:
+    """docs/series.md: how many series, what they cost, what goes first."""
+    return document_series.page(_table, _NOTICE)
+
+
 def _commands(command: object, path: str) -> Iterable[str]:
     subcommands = getattr(command, "commands", None)
     if subcommands is not None:
@@ -174,7 +180,7 @@ def _table(rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ("name", "ki
     return "\n".join(lines)
 
 
-PAGES = {"metrics.md": metrics_page, "commands.md": commands_page, "advice.md": advice_page}
+PAGES = {"metrics.md": metrics_page, "commands.md": commands_page, "advice.md": advice_page, "series.md": series_page}
 
 
 def main() -> None:
