@@ -13,6 +13,13 @@ host:                             # without it: the machine's numbers, no proces
   processes:                      # whom they serve: joins what the machine does to the model
     - {name: scorer, model: flight_delay, command_line: "gunicorn .*flight_delay"}
 
+cost:                             # what models cost: an hour, a thousand predictions, a correct one
+  currency: EUR
+  cpu_core_hour: 0.031
+  memory_gb_hour: 0.0042
+  gpu_hour: {A100: 2.5, default: 1.2}
+  energy_kwh: 0.3                 # leave it out where the GPU's price holds it
+
 defaults:                         # for every model below
   owner: ${TEAM:-ml-platform}
   pane: 5m

@@ -11,7 +11,7 @@ from exporter.config.consistency import Fault
 from exporter.config.likeness import suggest
 from exporter.config.section import Section
 from exporter.config.values import Duration, FilePath, Name, Names, Text
-from exporter.host.plan import HostPlan, ProcessGroup, Roots
+from exporter.host.plan import HostPlan, Prices, ProcessGroup, Roots
 from exporter.host.registry import COLLECTORS
 
 
@@ -133,11 +133,11 @@ def host_faults(host: HostSection, models: "set[str]") -> Iterator[Fault]:
                 f"there is no model {process.model}; {suggest(process.model, sorted(models))}",
             )
         if all(getattr(process, condition) is None for condition in _CONDITIONS):
-            yield ("processes", at), f"says not how they are known; add one of {', '.join(_CONDITIONS)}"
+            yield ("processes", at), f"does not say how they are known; add one of {', '.join(_CONDITIONS)}"
 
 
-def host_plan(host: HostSection) -> HostPlan:
-    """What is read of the machine."""
+def host_plan(host: HostSection, prices: Prices | None = None) -> HostPlan:
+    """What is read of the machine, and what it costs."""
     asked = COLLECTORS if host.collectors is None else host.collectors
     return HostPlan(
         collectors=tuple(name for name in COLLECTORS if name in asked and name not in host.exclude),
@@ -156,4 +156,5 @@ def host_plan(host: HostSection) -> HostPlan:
             for each in host.processes
         ),
         leak_window=float(host.leak_window),
+        prices=prices,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.config.batch import batch_plan, run_columns
+from exporter.config.cost import prices
 from exporter.config.host import host_plan
 from exporter.config.model import ModelSection
 from exporter.config.monitoring import ThresholdsSection
@@ -40,7 +41,7 @@ def make_plan(settings: Settings, content: bytes) -> Plan:
         server=ServerPlan(host, port, settings.server.web_config_file, settings.server.remote_reload),
         cycle=settings.cycle,
         keep_rejected_rows=settings.rejects.keep_rows,
-        host=host_plan(settings.host),
+        host=host_plan(settings.host, prices(settings.cost)),
         sources_digest=hashlib.sha256(content).hexdigest()[:16],
     )
 

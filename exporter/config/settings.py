@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
+from exporter.config.cost import CostSection
 from exporter.config.host import HostSection
 from exporter.config.model import ModelSection
 from exporter.config.section import Section
@@ -83,6 +84,11 @@ class Settings(Section):
         default_factory=HostSection,
         description="What is read of the machine at each scrape. Without this key: the machine's numbers, no processes.",
         examples=[{"exclude": ["temperature"]}],
+    )
+    cost: CostSection | None = Field(
+        default=None,
+        description="What resources cost: makes money of what models use. Without it there are no costs.",
+        examples=[{"currency": "EUR", "cpu_core_hour": 0.031}],
     )
     defaults: dict[str, Any] = Field(
         default_factory=dict,

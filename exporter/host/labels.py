@@ -26,4 +26,6 @@ LABELS: Mapping[str, str] = {
     "type": "kind of error",
     "cause": "what made pages or rows of a GPU's memory unusable",
     "xid": "number of an error of NVIDIA's driver",
+    "resource": "what is paid for: `cpu_core_hour`, `memory_gb_hour`, `gpu_hour`, `energy_kwh`",
+    "currency": "currency of a price, as in the configuration",
 }

@@ -37,6 +37,28 @@ class ProcessGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What resources cost, None where that is not said.
+
+    Attributes:
+        gpu_hour: (a part of the GPU's name, price).
+        gpu_default: price of a GPU that none of them names.
+    """
+
+    currency: str
+    cpu_core_hour: float | None = None
+    memory_gb_hour: float | None = None
+    gpu_hour: tuple[tuple[str, float], ...] = ()
+    gpu_default: float | None = None
+    energy_kwh: float | None = None
+
+    def of_gpu(self, name: str) -> float | None:
+        """Price of a GPU with this name for an hour: of the longest part that occurs in it, whatever the case."""
+        fitting = [each for each in self.gpu_hour if each[0].lower() in name.lower()]
+        return max(fitting, key=lambda each: len(each[0]))[1] if fitting else self.gpu_default
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
     """What is read at a scrape.
 
@@ -45,6 +67,7 @@ class HostPlan:
         per_core: whether CPU times are told core by core.
         processes: groups of processes.
         leak_window: seconds over which growth of memory is judged.
+        prices: what resources cost, where that is configured.
     """
 
     collectors: tuple[str, ...] = ()
@@ -52,3 +75,4 @@ class HostPlan:
     per_core: bool = False
     processes: tuple[ProcessGroup, ...] = ()
     leak_window: float = 6 * 3600.0
+    prices: Prices | None = None

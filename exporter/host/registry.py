@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from exporter.clock import Clock
 from exporter.host import (
     cgroup,
+    cost,
     cpu,
     descriptors,
     disk,
@@ -80,6 +81,7 @@ COLLECTORS: Mapping[str, Entry] = {
     ),
     # Opening the driver's library may take longer than a reading.
     "gpu": Entry("NVIDIA's GPUs: NVML.", gpu.METRICS, gpu.GpuCollector.made, limit_seconds=2.0),
+    "cost": Entry("Prices of the configuration.", cost.METRICS, cost.CostCollector.made),
 }
 
 METRICS: tuple[HostMetric, ...] = tuple(metric for entry in COLLECTORS.values() for metric in entry.metrics)

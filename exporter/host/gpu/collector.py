@@ -55,6 +55,7 @@ class GpuCollector:
         self._log = log
         self._loader = loader
         self._owners = Owners(plan.processes, plan.roots)
+        self._prices = plan.prices
         self._session: _Session | None = None
         self._counts: dict[str, dict[int, int]] = {}
         self._known: dict[str, _Gpu] = {}
@@ -145,6 +146,10 @@ class GpuCollector:
         session.whole = answering >= self._known.keys() and ask(session.nvml, "nvmlDeviceGetCount") == len(session.gpus)
         for gpu in self._known.values():
             samples[families.UP].append(((gpu.index, gpu.uuid, "", ""), float(gpu.uuid in answering)))
+            # One that is lost is paid for.
+            price = self._prices.of_gpu(gpu.name) if self._prices else None
+            if self._prices and price is not None:
+                samples[families.PRICE].append(((gpu.index, gpu.uuid, self._prices.currency), price))
         return [(metric, found) for metric, found in samples.items() if found]
 
     def _told(self, session: _Session, gpu: _Gpu) -> Iterator[tuple[HostMetric, tuple[str, ...], float]]:

@@ -66,6 +66,9 @@ PROCESS_MEMORY = _family(
     "process",
     "model",
 )
+PRICE = HostMetric(
+    "ml_cost_gpu_price", "gauge", "Price of the GPU for an hour, by its name.", ("gpu", "UUID", "currency")
+)
 
 METRICS = (
     INFO,
@@ -94,5 +97,6 @@ METRICS = (
     NVLINK_TRANSMIT,
     NVLINK_ERRORS,
     PROCESS_MEMORY,
+    PRICE,
 )
 """All of them, in the order of the documentation."""

@@ -4,6 +4,7 @@ import ctypes
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.host.gpu.nvml import Handle, Nvml, codes
@@ -122,7 +123,7 @@ class Watch:
             self._watched[uuid].pcie = (received, transmitted)
 
 
-def ask_quietly(nvml: Nvml, function: str, *arguments: object) -> object:
+def ask_quietly(nvml: Nvml, function: str, *arguments: object) -> Any:
     """What `function` answers; None whatever is wrong."""
     try:
         return getattr(nvml, function)(*arguments)
