@@ -17,7 +17,7 @@ class Mount:
     Attributes:
         device_number: major and minor, the same for all mounts of one file system.
         root: the folder within the file system that is seen at `point`.
-        options: of the mount and of the file system.
+        options: of the file system, and of the mount unless that is the exporter's own.
     """
 
     device_number: tuple[int, int]
@@ -35,11 +35,19 @@ def machine_mounts(proc: Path) -> list[Mount]:
         OSError: neither can be read.
     """
     text = read_if_there(proc / "1/mountinfo")
-    return list(parse(read(proc / "self/mountinfo") if text is None else text))
+    if text is not None:
+        return list(parse(text))
+    # A hardened service sees everything mounted read-only; that says nothing of the machine.
+    return list(parse(read(proc / "self/mountinfo"), of_mount=False))
 
 
-def parse(text: str) -> Iterator[Mount]:
-    """The mounts in the order of the file; lines that are none are left out."""
+def parse(text: str, *, of_mount: bool = True) -> Iterator[Mount]:
+    """The mounts in the order of the file; lines that are none are left out.
+
+    Args:
+        text: the file.
+        of_mount: whether the options of the mount count beside those of the file system.
+    """
     for line in text.splitlines():
         before, dash, after = line.partition(" - ")
         words, others = before.split(" "), after.split(" ")
@@ -54,7 +62,7 @@ def parse(text: str) -> Iterator[Mount]:
             _unescaped(words[4]),
             others[0],
             _unescaped(others[1]),
-            frozenset((*words[5].split(","), *others[2].split(","))),
+            frozenset((*(words[5].split(",") if of_mount else ()), *others[2].split(","))),
         )
 
 

@@ -108,6 +108,15 @@ def test_what_is_told(tmp_path, pid):
     }
 
 
+def test_a_hardened_service_is_not_the_machine(tmp_path):
+    """It sees all mounts read-only; only what the file system itself says counts."""
+    text = lines("20 1 8:1 / / ro,nosuid - ext4 /dev/a rw", "21 1 8:2 / /b ro - ext4 /dev/b ro,errors=remount-ro")
+    found = told(collector(tmp_path, text, lambda *_: ROOM, pid="self"))["ml_host_filesystem_readonly"]
+    assert found == {("/dev/a", "/", "ext4"): 0.0, ("/dev/b", "/b", "ext4"): 1.0}
+    found = told(collector(tmp_path, text, lambda *_: ROOM))["ml_host_filesystem_readonly"]
+    assert found == {("/dev/a", "/", "ext4"): 1.0, ("/dev/b", "/b", "ext4"): 1.0}
+
+
 def test_one_that_fails_takes_no_other_with_it(tmp_path):
     def answer(mount, _):
         if mount.point == "/bad":
