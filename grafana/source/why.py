@@ -12,8 +12,10 @@ HIDDEN = ("model", "window", "instance", "job", "__name__", "Value")
 PLAIN = [(None, "text")]
 ACTIONS = {
     "fix_data_pipeline": ("fix the data pipeline", knobs.BAD),
+    "fix_infrastructure": ("fix the machine", knobs.BAD),
     "fix_serving": ("fix serving", knobs.BAD),
     "scale_out": ("scale out", knobs.WARNING),
+    "scale_in": ("scale in", knobs.UNKNOWN),
     "roll_back_version": ("roll back the version", knobs.BAD),
     "adjust_threshold": ("adjust the threshold", knobs.WARNING),
     "recalibrate": ("recalibrate", knobs.WARNING),
@@ -24,6 +26,13 @@ ACTIONS = {
     "none": ("nothing", knobs.OK_QUIET),
 }
 """Action → its words and colour."""
+POSSIBLE = {
+    "recalibrate": ("recalibrate", knobs.UNKNOWN),
+    "correct_prior": ("correct the prior", knobs.UNKNOWN),
+    "adjust_threshold": ("adjust the threshold", knobs.UNKNOWN),
+    "roll_back_version": ("roll back the version", knobs.UNKNOWN),
+}
+"""What could be done, in words."""
 
 
 def _advice() -> list[Column]:
@@ -31,7 +40,20 @@ def _advice() -> list[Column]:
         Column("Do", label="action", kind="shade", mappings=texts(ACTIONS), width=190),
         Column("Because of", label="reason", width=150),
         Column("About", label="subject"),
-        Column("Version", label="version", width=90),
+        Column("Version", label="version", width=80),
+        Column("Since", unit="dateTimeAsIso", width=160),
+        Column("Train from", unit="dateTimeAsIso", width=160),
+    ]
+
+
+def _gains() -> list[Column]:
+    return [
+        Column("Do", label="action", mappings=texts(POSSIBLE), width=200),
+        Column("About", label="subject", width=120),
+        Column("Version", label="version", width=80),
+        Column("Metric", label="metric"),
+        *(Column(name, decimals=4) for name in ("Gain", "From", "To")),
+        Column("Threshold", decimals=3),
     ]
 
 
@@ -79,9 +101,9 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 1,
                 "",
                 [
-                    Place(2, grid(why.ADVICE, _advice(), hidden=HIDDEN), 11, 6),
-                    Place(3, tile(why.SINCE, PLAIN, names=True, small=True), 6, 6),
-                    Place(4, tile(why.HEADLINE, PLAIN, names=True), 4, 6),
+                    Place(2, grid(why.ADVICE, _advice(), hidden=HIDDEN), 13, 6),
+                    Place(3, tile(why.SINCE, PLAIN, names=True, small=True), 5, 6),
+                    Place(4, tile(why.HEADLINE, PLAIN, names=True), 3, 6),
                     Place(5, light(state.worst_light("Performance")), 3, 6),
                 ],
             ),
@@ -111,6 +133,18 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 [
                     Place(31, grid(why.SLICES, _slices(), sort=[("Costs", True)], hidden=HIDDEN), 14, 9),
                     Place(32, trend(why.SLICES_OVER_TIME, colours=knobs.SERIES[:1]), 10, 9),
+                ],
+            ),
+            Row(
+                50,
+                "What would it gain?",
+                [
+                    Place(
+                        51,
+                        grid(why.GAINS, _gains(), sort=[("Do", False), ("Metric", False)], hidden=HIDDEN),
+                        24,
+                        8,
+                    )
                 ],
             ),
             Row(40, "Since when?", [Place(41, timeline(state.ASPECTS_OVER_TIME), 24, 8)]),

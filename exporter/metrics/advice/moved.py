@@ -25,7 +25,7 @@ def moved(evaluation: Evaluation, feature: str) -> bool:
         return False
     table = coarse(bins).table[FIRST_CELL:]
     now, then = (
-        np.bincount(table, counts.feature(feature)[FIRST_CELL:] * counts.worth())[FIRST_CELL:]
+        np.bincount(table, counts.feature(feature)[FIRST_CELL:] * counts.worth())[FIRST_CELL:].astype(np.float64)
         for counts in (evaluation.counts, evaluation.reference.total)
     )
     if min(now[1:-1].sum(), then[1:-1].sum()) <= 0:

@@ -9,14 +9,52 @@ CHANGE = f'{WINDOW_OF},metric="$change_metric"'
 CAUSES = ("quality", "prior", "covariate", "concept", "unexplained")
 """In the order in which the ledger tells them apart."""
 
+DO = f"max by (version, action, reason, subject) (ml_recommended_action{{{WINDOW_OF}}})"
+
+
+def _beside(timestamp: str) -> str:
+    """A time that belongs to what is recommended, in milliseconds, with the recommendation's labels."""
+    return f"{DO} * on (version) group_left () max by (version) ({timestamp}{{{WINDOW_OF}}}) * 1000"
+
+
 ADVICE = Signal(
     title="What to do",
     unit="none",
     description="The one thing to do about each version over the window: the first rule that applies, in the order of"
     " docs/advice.md. Data that are bad come first: while they are, nothing else is believed. Nothing here: nothing is"
-    " known.",
-    queries=columns(("Value", f"max by (version, action, reason, subject) (ml_recommended_action{{{WINDOW_OF}}})")),
+    " known. Since: when what it is about began. Train from: rows from then on show what is to be learned (to rebuild:"
+    " these alone).",
+    queries=columns(
+        ("Value", DO),
+        ("Since", _beside("ml_recommended_action_since_timestamp_seconds")),
+        ("Train from", _beside("ml_recommended_training_start_timestamp_seconds")),
+    ),
     unknown="Unknown: neither a reference nor labels say anything of this window.",
+)
+
+POSSIBLE = "max by (version, action, subject, metric)"
+
+GAINS = Signal(
+    title="What it would gain",
+    unit="none",
+    description="By how much a metric would be better on new rows like those of the window, were the action taken on"
+    " what the window's labels teach; above 0 is better. From and to: the 95 % interval; one that holds 0 is no gain"
+    " that could be seen. Threshold: the score above which to call rows positive, where that is better beyond chance."
+    " Only while a measured metric is degraded. Formulas, and when not to trust them: docs/gains.md.",
+    queries=columns(
+        ("Gain", f"{POSSIBLE} (ml_action_gain{{{WINDOW_OF}}})"),
+        ("From", f'{POSSIBLE} (ml_action_gain_bound{{{WINDOW_OF},bound="lower"}})'),
+        ("To", f'{POSSIBLE} (ml_action_gain_bound{{{WINDOW_OF},bound="upper"}})'),
+        (
+            "Threshold",
+            (
+                f'{POSSIBLE} (ml_action_gain{{{WINDOW_OF},action="adjust_threshold"}}) * 0'
+                " + on (version, metric) group_left ()"
+                f" max by (version, metric) (ml_recommended_threshold{{{WINDOW_OF}}})"
+            ),
+        ),
+    ),
+    unknown="No measured metric is degraded, or counts do not tell what anything would gain.",
 )
 
 SINCE = Signal(
