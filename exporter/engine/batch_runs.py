@@ -11,13 +11,13 @@ from exporter.engine.run_records import CountedRun, LoggedRun
 from exporter.engine.stream import Stream
 from exporter.engine.timeline import Timeline
 from exporter.metrics.batch.results import usual_seconds
-from exporter.metrics.batch.run import ENDINGS, Run, Runs
+from exporter.metrics.batch.run import ENDINGS, Run, Runs, Status
 from exporter.profile.cells import find_column, read_names
 from exporter.profile.refused import Refused
 from exporter.profile.rows import Rows
 from exporter.profile.run_log import decode_runs, run_name
 
-KEPT = 400
+KEPT = 1000
 """Newest runs that are kept."""
 FACT = "batch"
 """Name of what is kept among the state's facts."""
@@ -49,7 +49,7 @@ class BatchRuns:
         }
         self._horizon: float | None = kept.get("horizon") if same else None
         self._since: float | None = kept.get("since")
-        self._endings: dict[str, int] = {status: kept.get("endings", {}).get(status, 0) for status in ENDINGS}
+        self._endings: dict[Status, int] = {status: kept.get("endings", {}).get(status, 0) for status in ENDINGS}
         self._newest: float | None = max((each.newest for each in self._records.values()), default=None)
         self.changed = False
         """True if anything is known that `facts` has not given yet."""
@@ -78,11 +78,21 @@ class BatchRuns:
                     if self._is_over_horizon(row.said if row.start is None else row.start):
                         continue
                     self._records[row.run] = LoggedRun()
-                self.changed |= self._records[row.run].add(row)
+                record = self._records[row.run]
+                self.changed |= record.add(row)
+                if row.status != "running":
+                    self._tell(record, row.status)
                 self._newest = max(row.said, self._newest or row.said)
         if len(self._records) > 2 * KEPT:
             self.end_waits(wall)
         return refused, self._newest
+
+    def _tell(self, record: LoggedRun | CountedRun, status: Status) -> None:
+        """Counts that a run ended so, once."""
+        if status not in record.told:
+            record.told.add(status)
+            self._endings[status] += 1
+            self.changed = True
 
     def note(self, batch: Batch, rows: Rows) -> None:
         """Knows to which runs rows of the prediction log belong, that are counted just now."""
@@ -142,9 +152,7 @@ class BatchRuns:
             status = record.run(name, now, patience).status
             if status == "running":
                 continue
-            if status not in record.told:
-                record.told.add(status)
-                self._endings[status] += 1
+            self._tell(record, status)
             self.changed |= not record.over
             record.over = True
         if len(self._records) > KEPT:

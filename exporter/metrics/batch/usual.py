@@ -15,7 +15,7 @@ _LEAST_ALIKE, _MOST_ALIKE = 4, 8
 _LEAST_SIMPLE, _MOST_SIMPLE = 7, 30
 _LEAST_CHANGES = 10
 _FACTOR, _SIMPLE_FACTOR = 1.5, 2.0
-_DEVIATIONS = 5.0
+_DEVIATIONS = 3.5
 _OF_NORMAL = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
 _LOW, _HIGH = 0.1, 0.9
@@ -36,7 +36,7 @@ def usual(history: Sequence[Point], at: float) -> Usual | None:
     Numbers are compared as logarithms of 1 + x: twice as much is as far off as half as much.
 
     Where there are four runs of the same time of the week (of the same weekday, for daily runs), the last eight of
-    them tell: their median, and a band of a factor of 1.5 or five standard deviations, whichever is wider; the
+    them tell: their median, and a band of a factor of 1.5 or 3.5 standard deviations, whichever is wider; the
     deviation is taken from changes over a week (1.4826 median |change| / √2), or from these runs where there are few
     changes. Else a week of runs of the same time of the day tells: its median, half of what is low in it and twice
     of what is high (the deciles), so that a quiet weekend is seen once before it is judged.
@@ -45,10 +45,10 @@ def usual(history: Sequence[Point], at: float) -> Usual | None:
         history: runs that went well and began before `at`, in any order.
         at: Unix seconds.
     """
-    past = sorted((when, float(np.log1p(value))) for when, value in history if when < at)
+    past = np.array(sorted(each for each in history if each[0] < at))
     if len(past) < _LEAST_ALIKE:
         return None
-    times, values = (np.array(each) for each in zip(*past, strict=True))
+    times, values = past[:, 0], np.log1p(past[:, 1])
     reach = min(_DAY / 2, float(np.median(np.diff(times[-_MOST_SIMPLE:]))) / 2)
     weekly = values[_off(times, at, _WEEK) <= reach][-_MOST_ALIKE:]
     if len(weekly) >= _LEAST_ALIKE:
