@@ -23,8 +23,10 @@ Results = dict[str, dict[str, Any]]
 PARTS: Mapping[str, tuple[str, str]] = {
     "exposition": ("bench.exposition", "Rendering"),
     "scraping": ("bench.scraping", "Scraping"),
+    "host": ("bench.host", "The machine"),
     "restart": ("bench.restart", "Restart"),
     "ingest": ("bench.ingest", "Reading, counting, labels"),
+    "switches": ("bench.switches", "What switches cost"),
     "jsonl": ("bench.sources", "JSON lines"),
     "peers": ("bench.peers", "Peers on 200,000 rows"),
     "memory": ("bench.memory", "Peak memory"),

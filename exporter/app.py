@@ -272,6 +272,7 @@ class App:
         for runner in self._runners.values():
             runner.join()
         self.server.stop()
+        self._fresh.replace({})
         if self._lock is not None:
             self._lock.release()
         self._log.info("stopped")

@@ -183,6 +183,24 @@ def test_reload_keeps_every_count(rig: Rig) -> None:
     }
 
 
+def test_reload_takes_up_what_is_read_of_the_machine(rig: Rig) -> None:
+    """By default its numbers; afterwards what the file says; with the program, its threads end."""
+
+    def collectors() -> set[str]:
+        rig.clock.advance(1.0)
+        return {key[1].removeprefix("collector=") for key in rig.metrics() if key[0] == "ml_exporter_collector_success"}
+
+    assert collectors() >= {"cpu", "memory", "filesystem", "network"}
+    assert {each.state for each in rig.app.status().collectors if each.collector in ("cpu", "memory")} == {"ok"}
+    rig.config.write_text(configuration("a", more="host: {collectors: [cpu], cpu: {per_core: true}}\n"))
+    assert rig.reload()[0] == 200
+    assert collectors() == {"cpu"}
+    assert ("ml_host_cpu_seconds_total", "cpu=0", "mode=idle") in rig.metrics()
+    rig.config.write_text(configuration("a", more="host: {collectors: []}\n"))
+    assert rig.reload()[0] == 200
+    assert collectors() == set()
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
