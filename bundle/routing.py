@@ -36,6 +36,26 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ('alertname=~"MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
     ),
     (
+        "A run that was due did not come: that predictions are old or few follows from it.",
+        ('alertname="MLBatchRunMissed"',),
+        ('alertname=~"MLPredictionsStale|MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
+    ),
+    (
+        "The newest run failed: what the one before gave, and how long this one took, is no news.",
+        ('alertname="MLBatchRunFailed"',),
+        ('alertname=~"MLBatchPartialOutput|MLBatchRunSlow"',),
+    ),
+    (
+        "A run takes too long: that the next one begins beside it follows from it.",
+        ('alertname="MLBatchRunSlow"',),
+        ('alertname="MLBatchRunOverlapping"',),
+    ),
+    (
+        "A run gave too few rows: that there are fewer predictions follows from it.",
+        ('alertname="MLBatchPartialOutput"',),
+        ('alertname="MLTrafficDrop"',),
+    ),
+    (
         "The data are broken: of course they look different.",
         ('alertname="MLFeatureQuality"',),
         ('alertname=~"MLFeatureDrift|MLPredictionDrift"',),

@@ -99,6 +99,7 @@ def names_of(values: Values) -> Names:
         "slo_availability": values.slo_availability,
         "page_metrics": values.page_metrics,
         "blind_tiers": values.blind_tiers,
+        "page_tiers": values.page_tiers,
         "step": values.step,
         "day": Duration(86_400),
     }

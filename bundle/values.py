@@ -132,6 +132,7 @@ class Values(Section):
     slo_availability: str
     page_metrics: str
     blind_tiers: str
+    page_tiers: str
     windows: dict[str, Windows]
     range: dict[str, Time]
     hold: dict[str, Time]

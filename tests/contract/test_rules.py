@@ -227,6 +227,7 @@ def test_only_harm_pages() -> None:
         "MLLatencySLOBurn",
         "MLExporterDown",
         "MLExporterCycleStalled",
+        "MLBatchRunMissed",
     }
 
 
