@@ -1,4 +1,4 @@
-"""What happened, drawn over everything that has a time axis: pages, tickets, new versions."""
+"""What happened, drawn over everything that has a time axis: pages, tickets, new versions, and when changes began."""
 
 from grafana_foundation_sdk.models import dashboard, prometheus
 
@@ -6,6 +6,31 @@ from grafana.source import knobs
 from grafana.source.panels import SOURCE
 
 FIRST = "ml_version_first_prediction_timestamp_seconds"
+
+
+ONSETS = {"drift": "ml_drift", "performance": "ml_performance", "bad values": "ml_feature_quality"}
+"""What can begin → the beginning of the name of the metric that tells when."""
+
+
+def onsets(step: str) -> dashboard.AnnotationQuery:
+    """A mark where drift, a loss of performance or bad values of the window began, each version's earliest.
+
+    The value of a series is the time of its mark, in event time: a replay's lie as long ago as its events.
+    """
+    first = " or ".join(
+        f"label_replace(min by (model, version) ({name}_onset_timestamp_seconds{{{knobs.WINDOW_OF}}}),"
+        f' "change", "{change}", "", "")'
+        for change, name in ONSETS.items()
+    )
+    return _annotation(
+        "Changes began",
+        f"({first}) * 1000",
+        knobs.FAR,
+        title="{{change}} began: {{model}} {{version}}",
+        text="The likeliest place of the change that the window shows; its interval stands on Why.",
+        step=step,
+        at_value=True,
+    )
 
 
 def annotations(selector: str, step: str) -> list[dashboard.AnnotationQuery]:
@@ -41,9 +66,20 @@ def annotations(selector: str, step: str) -> list[dashboard.AnnotationQuery]:
 
 
 def _annotation(
-    name: str, expr: str, colour: str, *, title: str, text: str, step: str, shown: bool = True
+    name: str,
+    expr: str,
+    colour: str,
+    *,
+    title: str,
+    text: str,
+    step: str,
+    shown: bool = True,
+    at_value: bool = False,
 ) -> dashboard.AnnotationQuery:
-    """Marks over time; those not shown at first get a switch above the dashboard."""
+    """Marks over time; those not shown at first get a switch above the dashboard.
+
+    With `at_value` a mark stands at the time that its series has for a value, in milliseconds.
+    """
     return dashboard.AnnotationQuery(
         name=name,
         datasource=SOURCE,
@@ -55,5 +91,6 @@ def _annotation(
         text_format=text,
         tag_keys="model",
         step=step,
+        use_value_for_time=at_value or None,
         target=prometheus.Dataquery(expr=expr, ref_id="Anno", interval=step, datasource=SOURCE),
     )

@@ -138,4 +138,5 @@ def build(timing: Timing) -> dashboard.Dashboard:
         ],
         links=[navigation.to_fleet(), navigation.to_model(), navigation.to_why()],
         timing=timing,
+        since=True,
     )

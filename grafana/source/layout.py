@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs
-from grafana.source.annotations import annotations
+from grafana.source.annotations import annotations, onsets
 from grafana.source.panels import SOURCE
 
 GRID = 24
@@ -193,8 +193,10 @@ def board(
     variables: Sequence[dashboard.VariableModel],
     links: Sequence[dashboard.DashboardLink],
     timing: Timing,
+    since: bool = False,
 ) -> dashboard.Dashboard:
-    """The dashboard, ready to be written."""
+    """The dashboard, ready to be written; `since`: with marks where changes of its window began."""
+    happened = annotations(knobs.MODEL, timing.step) + ([onsets(timing.step)] if since else [])
     return dashboard.Dashboard(
         uid=uid,
         title=title,
@@ -210,6 +212,6 @@ def board(
         ),
         panels=list(place(rows)),
         templating=dashboard.DashboardDashboardTemplating(list_val=[datasource(), *variables]),
-        annotations=dashboard.AnnotationContainer(list_val=annotations(knobs.MODEL, timing.step)),
+        annotations=dashboard.AnnotationContainer(list_val=happened),
         links=list(links),
     )

@@ -257,6 +257,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
         ],
         links=[navigation.to_fleet(), navigation.to_why(), navigation.to_drift()],
         timing=timing,
+        since=True,
     )
 
 

@@ -158,4 +158,5 @@ def build(timing: Timing) -> dashboard.Dashboard:
         ],
         links=[navigation.to_fleet(), navigation.to_model(), navigation.to_drift()],
         timing=timing,
+        since=True,
     )

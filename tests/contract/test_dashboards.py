@@ -283,6 +283,19 @@ def test_variables_that_are_used_are_defined(uid: str) -> None:
     assert used - defined == set()
 
 
+@pytest.mark.parametrize("uid", ["ml-model", "ml-why", "ml-drift-quality"])
+def test_marks_stand_where_changes_began(uid: str) -> None:
+    """At the time that the series tell, in milliseconds, of the window and versions that the dashboard shows."""
+    (mark,) = (each for each in FILES[uid]["annotations"]["list"] if each["name"] == "Changes began")
+    assert mark["useValueForTime"] is True
+    assert mark["expr"].endswith(" * 1000")
+    named = set(re.findall(r"ml_\w+", mark["expr"]))
+    assert named == {f"ml_{of}_onset_timestamp_seconds" for of in ("drift", "performance", "feature_quality")}
+    assert mark["expr"].count('window="$window"') == len(named)
+    others = (each for each in FILES[uid]["annotations"]["list"] if each is not mark)
+    assert not any(each.get("useValueForTime") for each in others)
+
+
 @pytest.mark.parametrize("uid", FILES)
 def test_variables_that_are_defined_are_used(uid: str) -> None:
     board = FILES[uid]
