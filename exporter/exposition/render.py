@@ -1,10 +1,10 @@
 """Families → bytes of the text format 0.0.4 and of OpenMetrics 1.0.
 
 Both formats write a sample alike, so lines are made once and only HELP and TYPE differ. What stands before the number
-never changes for a series: it is kept from cycle to cycle. The numbers of a family go through one `orjson.dumps`.
+never changes for a series: it is kept from cycle to cycle. All numbers of a page go through one `orjson.dumps`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -17,6 +17,9 @@ from exporter.exposition.text import edge, label_value, openmetrics_help, text_h
 
 Floats = NDArray[np.float64]
 
+_Body = tuple[list[bytes], Floats]
+"""Beginnings of a family's lines, and their numbers."""
+_NONE: Floats = np.zeros(0)
 _SPARE_PREFIXES = 64
 OPENMETRICS_END = b"# EOF\n"
 
@@ -56,21 +59,26 @@ class Renderer:
         """All families sorted by name, each with one HELP and TYPE, its samples in the order they came."""
         rendered = Rendered(b"", b"")
         groups = self._grouped(families, rendered)
-        text: list[bytes] = []
-        openmetrics: list[bytes] = []
+        heads: list[tuple[bytes, bytes]] = []
+        bodies: list[_Body] = []
         for name in sorted(groups):
             family = groups[name]
             try:
                 body = self._body(family, rendered)
-                head_text, head_openmetrics = _heads(family)
+                head = _heads(family)
             except (ValueError, TypeError, AttributeError) as error:
                 if self._strict:
                     raise
                 rendered.failures[name] = str(error)
                 continue
-            if body:
-                text += (head_text, body)
-                openmetrics += (head_openmetrics, body)
+            if body[0]:
+                heads.append(head)
+                bodies.append(body)
+        text: list[bytes] = []
+        openmetrics: list[bytes] = []
+        for (head_text, head_openmetrics), lines in zip(heads, _lines(bodies), strict=True):
+            text += (head_text, lines)
+            openmetrics += (head_openmetrics, lines)
         self._prefixes = {name: known for name, known in self._prefixes.items() if name in groups}
         return Rendered(b"".join(text), b"".join(openmetrics), rendered.duplicates, rendered.failures)
 
@@ -94,9 +102,9 @@ class Renderer:
                 first[name] = Family(name, of.kind, of.help, of.labels, joined, of.rank)
         return first
 
-    def _body(self, family: Family, rendered: Rendered) -> bytes:
+    def _body(self, family: Family, rendered: Rendered) -> "_Body":
         if not family.samples:
-            return b""
+            return [], _NONE
         prefixes = self._prefixes.get(family.name)
         if prefixes is None or prefixes.labels != family.labels:
             prefixes = self._prefixes[family.name] = _Prefixes(family)
@@ -115,9 +123,9 @@ class Renderer:
             unique = self._first_of_each(family.name, labels, starts, rendered)
             starts = [starts[index] for index in unique]
             values = values[unique]
-        return _lines(starts, values)
+        return starts, values
 
-    def _histograms(self, family: Family, prefixes: "_Prefixes", rendered: Rendered) -> bytes:
+    def _histograms(self, family: Family, prefixes: "_Prefixes", rendered: Rendered) -> "_Body":
         histograms = [(labels, value) for labels, value in family.samples if not isinstance(value, int | float)]
         keys = [(labels, value.bounds) for labels, value in histograms]
         blocks = [prefixes.block(key) for key in keys]
@@ -133,7 +141,7 @@ class Renderer:
         for index in order:
             starts += blocks[index]
             columns.append(_column(histograms[index][1]))
-        return _lines(starts, np.concatenate(columns)) if columns else b""
+        return starts, np.concatenate(columns) if columns else _NONE
 
     def _first_of_each(
         self, name: str, labels: Sequence[LabelValues], starts: Sequence[bytes], rendered: Rendered
@@ -212,11 +220,16 @@ def _column(histogram: Histogram) -> Floats:
     return column
 
 
-def _lines(starts: Sequence[bytes], values: Floats) -> bytes:
-    parts: list[bytes] = [b"\n"] * (3 * len(starts))
-    parts[0::3] = starts
-    parts[1::3] = numbers(values)
-    return b"".join(parts)
+def _lines(bodies: Sequence[_Body]) -> Iterator[bytes]:
+    """The lines of each family."""
+    texts = numbers(np.concatenate([values for _, values in bodies])) if bodies else []
+    first = 0
+    for starts, _ in bodies:
+        parts: list[bytes] = [b"\n"] * (3 * len(starts))
+        parts[0::3] = starts
+        parts[1::3] = texts[first : first + len(starts)]
+        first += len(starts)
+        yield b"".join(parts)
 
 
 def numbers(values: Floats) -> list[bytes]:
