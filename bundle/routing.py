@@ -18,7 +18,7 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The prediction log cannot be read: that no prediction comes follows from it.",
         ('alertname="MLExporterSourceDown"', 'source="predictions"'),
-        ('alertname=~"MLPredictionsStale|MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
+        ('alertname=~"MLPredictionsStale|MLFreshnessSLOBurn|MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
     ),
     (
         "The label log cannot be read: that labels are missing follows from it.",
@@ -34,6 +34,11 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         "No prediction comes at all: less traffic and fewer labels follow from it.",
         ('alertname="MLPredictionsStale"',),
         ('alertname=~"MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
+    ),
+    (
+        "Predictions are missing for longer than was promised: that none was read of late says the same.",
+        ('alertname="MLFreshnessSLOBurn"',),
+        ('alertname=~"MLPredictionsStale|MLTrafficDrop"',),
     ),
     (
         "A run that was due did not come: that predictions are old or few follows from it.",
@@ -61,9 +66,9 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ('alertname=~"MLFeatureDrift|MLPredictionDrift"',),
     ),
     (
-        "The truth is known by now and says the same: what was expected is no news.",
+        "The truth is known by now and says the same: what was expected is no news, nor that it costs of a budget.",
         ('alertname="MLPerformanceDegraded"',),
-        ('alertname="MLEstimatedPerformanceDegraded"',),
+        ('alertname=~"MLEstimatedPerformanceDegraded|MLQualitySLOBurn"',),
     ),
     (
         "Somebody is already up for this model; tickets of it can wait.",

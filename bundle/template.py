@@ -2,10 +2,13 @@
 
 What may stand in a hole: a name of the values (`range.rate`), sums of durations with whole factors
 (`hold.drift + 2*step`, for rule tests), and `seconds(…)` of either, for comparisons with a number.
+
+Lines between `# each NAME: a b, c d` and `# end` are written once for each of the list, with `<<NAME>>` for all of it,
+`<<NAME.0>>` and `<<NAME.1>>` for its words, which may stand inside other holes: `<<range.slo_<<NAME>>>>`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bundle.duration import Duration
@@ -14,6 +17,8 @@ from exporter.errors import ConfigError, Problem
 
 Value = str | float | Duration
 
+_EACH = re.compile(r"\s*# each (\w+): (.+)\n?")
+_END = re.compile(r"\s*# end\n?")
 _HOLE = re.compile(r"<<(.+?)>>")
 _SECONDS = re.compile(r"seconds\((.+)\)")
 _TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+)\s*\*\s*)?([A-Za-z_][\w.]*)\s*")
@@ -33,16 +38,17 @@ class Names:
             ConfigError: a hole that the values cannot fill, by file and line; all of them at once.
         """
         problems: list[Problem] = []
+        filled = ""
+        for line, written in _repeated(text):
 
-        def replace(match: re.Match[str]) -> str:
-            try:
-                return self._evaluate(match[1])
-            except ValueError as error:
-                line = text.count("\n", 0, match.start()) + 1
-                problems.append(Problem(f"{where}:{line}", f"<<{match[1]}>>: {error}"))
-                return ""
+            def replace(match: re.Match[str], line: int = line) -> str:
+                try:
+                    return self._evaluate(match[1])
+                except ValueError as error:
+                    problems.append(Problem(f"{where}:{line}", f"<<{match[1]}>>: {error}"))
+                    return ""
 
-        filled = _HOLE.sub(replace, text)
+            filled += _HOLE.sub(replace, written)
         if problems:
             raise ConfigError(problems)
         return filled
@@ -79,6 +85,27 @@ class Names:
         return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
+def _repeated(text: str) -> Iterator[tuple[int, str]]:
+    """Lines by their number, those between `# each` and `# end` once for each of its list."""
+    lines = list(enumerate(text.splitlines(keepends=True), start=1))
+    while lines:
+        begin = _EACH.fullmatch(lines[0][1])
+        if begin is None:
+            yield lines.pop(0)
+            continue
+        end = next((place for place, (_, line) in enumerate(lines) if _END.fullmatch(line)), len(lines))
+        for item in begin[2].split(","):
+            for number, line in lines[1:end]:
+                yield number, _with(line, begin[1], item.strip())
+        lines = lines[end + 1 :]
+
+
+def _with(line: str, name: str, item: str) -> str:
+    for place, word in enumerate(item.split()):
+        line = line.replace(f"<<{name}.{place}>>", word)
+    return line.replace(f"<<{name}>>", item)
+
+
 def names_of(values: Values) -> Names:
     """Every name that a source may use.
 
@@ -96,7 +123,6 @@ def names_of(values: Values) -> Names:
         "prometheus": _targets(values.prometheus.prometheus),
         "alertmanagers": _targets(values.prometheus.alertmanagers),
         "models": values.models,
-        "slo_availability": values.slo_availability,
         "page_metrics": values.page_metrics,
         "blind_tiers": values.blind_tiers,
         "page_tiers": values.page_tiers,

@@ -129,7 +129,6 @@ class Values(Section):
     links: Links
     prometheus: Prometheus
     models: str
-    slo_availability: str
     page_metrics: str
     blind_tiers: str
     page_tiers: str

@@ -225,6 +225,7 @@ def test_only_harm_pages() -> None:
         "MLFeatureQuality",
         "MLAvailabilitySLOBurn",
         "MLLatencySLOBurn",
+        "MLFreshnessSLOBurn",
         "MLExporterDown",
         "MLExporterCycleStalled",
         "MLBatchRunMissed",

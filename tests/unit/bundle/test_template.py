@@ -24,6 +24,21 @@ def test_holes(text: str, filled: str) -> None:
     assert filled == Names(NAMES).fill(text, "f.yml")
 
 
+def test_lines_for_each_of_a_list() -> None:
+    """Whole and by word, inside other holes, as often as there are items; what is around stands once."""
+    text = "a\n  # each x: limit hold.a, many step\n  - <<x>>: <<<<x.0>>>> <<<<x.1>> + step>>\n  # end\nb\n"
+    assert Names(NAMES).fill(text, "f.yml") == "a\n  - limit hold.a: 14.4 31m\n  - many step: 6 2m\nb\n"
+
+
+def test_problems_of_repeated_lines_by_the_line_of_the_source() -> None:
+    with pytest.raises(ConfigError) as error:
+        Names(NAMES).fill("# each x: limit, nobody, who\n\n<<<<x>>>>\n# end\n<<none>>\n", "f.yml")
+    assert str(error.value).splitlines() == [
+        "f.yml:3: <<nobody>>: the values have no nobody",
+        "f.yml:5: <<none>>: the values have no none",
+    ]
+
+
 def test_all_problems_at_once_by_line() -> None:
     """A name that is missing, one that is no duration, and what nobody understands."""
     with pytest.raises(ConfigError) as error:
