@@ -118,6 +118,7 @@ class Values(Section):
 
     Attributes:
         models: label matchers of the models that are watched.
+        host_of_instance: regular expression over the whole label `instance`; its first parentheses hold the machine.
         windows: which of the configured windows each question is asked of; the first stands for all in rule tests.
         range, hold, keep: processing time (`[…]` of counters, `for`, `keep_firing_for`): divided by the replay's speed.
         event: event time, as the rows tell it: the same at any speed.
@@ -129,8 +130,11 @@ class Values(Section):
     links: Links
     prometheus: Prometheus
     models: str
+    host_of_instance: str
     page_metrics: str
     blind_tiers: str
+    gpu_throttle_reasons: str
+    infrastructure_symptoms: str
     page_tiers: str
     windows: dict[str, Windows]
     range: dict[str, Time]

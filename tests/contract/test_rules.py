@@ -18,6 +18,7 @@ from exporter.health import FAMILIES
 from exporter.metrics.drift.pair import Pair
 from exporter.metrics.drift.population_stability_index import compute as psi
 from exporter.metrics.registry import METRICS
+from tests.contract.foreign import FOREIGN
 
 PROMETHEUS = ROOT / "prometheus"
 VALUES = PROMETHEUS / "values.yml"
@@ -33,17 +34,10 @@ RENDERINGS = {
     "replay": lambda: load([VALUES], DAYS, speed=SPEED),
 }
 
-FOREIGN = {
-    # metric of somebody else → its labels
-    "up": set(),
-    "ALERTS": {"alertname", "alertstate", "severity", "model", "owner", "tier", "window"},
-    "prometheus_rule_group_last_evaluation_timestamp_seconds": {"rule_group"},
-    "prometheus_notifications_errors_total": {"alertmanager"},
-    "prometheus_notifications_alertmanagers_discovered": set(),
-    "alertmanager_notifications_failed_total": {"integration"},
-}
 TARGET = {"job", "instance"}
 """Labels that a scrape adds."""
+MADE = {"quantile", "owner", "tier", "task", "stack", "host"}
+"""Labels that recorded rules make."""
 
 EVENTLESS = {"MLWatchdog", "MLModelUnwatched"}
 """Alerts for machines: they fire at once."""
@@ -87,8 +81,8 @@ def catalogue() -> dict[str, set[str]]:
             known |= {f"{name}_bucket": {*labels, "le"}, f"{name}_sum": {*labels}, f"{name}_count": {*labels}}
         else:
             known[name] = {*labels}
-    every = set().union(*known.values())
-    return known | {rule["record"]: every | {"quantile", "owner", "tier", "task"} for rule in RECORDED} | FOREIGN
+    every = set().union(*known.values(), *FOREIGN.values()) | MADE
+    return known | {rule["record"]: every for rule in RECORDED} | FOREIGN
 
 
 KNOWN = catalogue()
@@ -226,6 +220,7 @@ def test_only_harm_pages() -> None:
         "MLAvailabilitySLOBurn",
         "MLLatencySLOBurn",
         "MLFreshnessSLOBurn",
+        "MLServingErrors",
         "MLExporterDown",
         "MLExporterCycleStalled",
         "MLBatchRunMissed",
@@ -254,7 +249,7 @@ def test_expressions_read_what_exists(name: str, expression: str) -> None:
             continue
         assert metric in KNOWN, f"{name} reads {metric}"
         assert labels - KNOWN[metric] - TARGET == set(), f"{name} matches {metric} by {labels}"
-    assert groupings(expression) - LABELS - {"severity", "owner", "tier", "task", "__name__"} == set()
+    assert groupings(expression) - LABELS - MADE - {"severity", "__name__"} == set()
 
 
 def test_series_of_rule_tests_exist() -> None:
