@@ -70,7 +70,7 @@ def sen_slope(times: Floats, values: Floats) -> tuple[float, float, float]:
     slope = float(np.median(slopes))
     n = len(times)
     spread = _Z * np.sqrt(n * (n - 1) * (2 * n + 5) / 18 * _widening(values - slope * times))
-    lower = max(0, int(np.floor((len(slopes) - spread) / 2)))
+    lower = max(0, int(np.floor((len(slopes) - spread) / 2)) - 1)
     upper = min(len(slopes) - 1, int(np.ceil((len(slopes) + spread) / 2)))
     return slope, float(slopes[lower]), float(slopes[upper])
 
