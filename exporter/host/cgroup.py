@@ -11,7 +11,7 @@ from pathlib import Path
 from exporter.clock import Clock
 from exporter.host.cgroup_tree import Branch, branch
 from exporter.host.collector import HostMetric, Reading
-from exporter.host.files import number, pairs, read_if_there
+from exporter.host.files import named, number, read_if_there
 from exporter.host.plan import HostPlan
 from exporter.host.pressure import families, waited
 
@@ -100,34 +100,34 @@ class CgroupCollector:
         if self._memory.version == 1 and self._memory.folders:
             # Limits of groups above the outermost, which this container does not see.
             level = len(self._memory.folders) - 1
-            above = _pairs(self._memory.folders[level] / "memory.stat").get("hierarchical_memory_limit")
+            above = _told_by(self._memory.folders[level] / "memory.stat", "hierarchical_memory_limit")
             if above is not None and (limit is None or above < limit.value):
                 limit = _Limit(above, level)
-        machine = _pairs(self._meminfo).get("MemTotal")
+        machine = _told_by(self._meminfo, "MemTotal")
         return limit if limit is not None and (machine is None or limit.value < machine * _KIB) else None
 
     def _cpu_readings(self, limit: _Limit) -> Iterator[Reading]:
         yield CPU_LIMIT, [((), limit.value)]
-        stat = _pairs(self._cpu.folders[limit.level] / "cpu.stat")
+        stat = self._cpu.folders[limit.level] / "cpu.stat"
         if self._cpu.version == 1:
             # Often one hierarchy with `cpu`, and sometimes one of its own.
             usage = None
             if len(self._cpuacct.folders) == len(self._cpu.folders):
                 usage = number(self._cpuacct.folders[limit.level] / "cpuacct.usage")
             yield from _told(CPU_USAGE, usage, _NANO)
-            yield from _told(CPU_THROTTLED, stat.get("throttled_time"), _NANO)
+            yield from _told(CPU_THROTTLED, _told_by(stat, "throttled_time"), _NANO)
         else:
-            yield from _told(CPU_USAGE, stat.get("usage_usec"), _MICRO)
-            yield from _told(CPU_THROTTLED, stat.get("throttled_usec"), _MICRO)
-        yield from _told(CPU_PERIODS, stat.get("nr_periods"))
-        yield from _told(CPU_THROTTLED_PERIODS, stat.get("nr_throttled"))
+            yield from _told(CPU_USAGE, _told_by(stat, "usage_usec"), _MICRO)
+            yield from _told(CPU_THROTTLED, _told_by(stat, "throttled_usec"), _MICRO)
+        yield from _told(CPU_PERIODS, _told_by(stat, "nr_periods"))
+        yield from _told(CPU_THROTTLED_PERIODS, _told_by(stat, "nr_throttled"))
 
     def _memory_readings(self, limit: _Limit) -> Iterator[Reading]:
         folder = self._memory.folders[limit.level]
         old = self._memory.version == 1
         usage = number(folder / ("memory.usage_in_bytes" if old else "memory.current"))
-        inactive = _pairs(folder / "memory.stat").get("total_inactive_file" if old else "inactive_file")
-        kills = _pairs(folder / ("memory.oom_control" if old else "memory.events")).get("oom_kill")
+        inactive = _told_by(folder / "memory.stat", "total_inactive_file" if old else "inactive_file")
+        kills = _told_by(folder / ("memory.oom_control" if old else "memory.events"), "oom_kill")
         yield MEMORY_LIMIT, [((), limit.value)]
         yield from _told(MEMORY_USAGE, usage)
         if usage is not None and inactive is not None:
@@ -140,8 +140,8 @@ def _told(metric: HostMetric, value: float | None, unit: float = 1.0) -> Iterato
         yield metric, [((), value * unit)]
 
 
-def _pairs(file: Path) -> dict[str, float]:
-    return dict(pairs(read_if_there(file) or ""))
+def _told_by(file: Path, name: str) -> float | None:
+    return next((value for _, value in named(read_if_there(file) or "", (name,))), None)
 
 
 def _pressure(of: Branch, level: int, resource: str) -> Iterator[Reading]:

@@ -1,7 +1,7 @@
 """Reading the kernel's small files: whole, at once, as it wrote them."""
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _BLOCK = 65536
@@ -47,16 +47,17 @@ def as_number(text: str) -> float | None:
         return None
 
 
-def pairs(text: str, wanted: Container[str] | None = None) -> Iterator[tuple[str, float]]:
-    """First word → second word as a number, for each line that has such; a colon behind the first goes.
+def named(text: str, names: Iterable[str]) -> Iterator[tuple[str, float]]:
+    """Name → number behind it, for each of `names` that begins a line, with or without a colon; in their order.
 
-    Args:
-        text: the file.
-        wanted: first words of the lines that are looked at; None: of all.
+    The other lines, of which such files have hundreds, are not looked at.
     """
-    for line in text.splitlines():
-        name, _, rest = line.partition(" ")
-        name = name.rstrip(":")
-        words = rest.split(None, 1) if wanted is None or name in wanted else ()
-        if words and (value := as_number(words[0])) is not None:
-            yield name, value
+    text = f"\n{text}\n"
+    for name in names:
+        for mark in (" ", ":"):
+            start = text.find(f"\n{name}{mark}")
+            if start >= 0:
+                words = text[start + len(name) + 2 : text.index("\n", start + 1)].split(None, 1)
+                if words and (value := as_number(words[0])) is not None:
+                    yield name, value
+                break

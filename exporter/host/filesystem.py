@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.host.collector import HostMetric, Reading, Sample
-from exporter.host.mounts import Mount, machine_mounts
+from exporter.host.mounts import MachineMounts, Mount
 from exporter.host.plan import HostPlan
 
 _POINTS = re.compile(r"/(?:dev|proc|sys|run/credentials/.+|var/lib/docker/.+|var/lib/containers/storage/.+)(?:$|/)")
@@ -93,7 +93,9 @@ class FilesystemCollector:
     metrics = METRICS
 
     def __init__(self, proc: Path, root: Path, ask: Ask = ask) -> None:
-        self._proc = proc
+        self._machine = MachineMounts(proc)
+        self._mounts: tuple[Mount, ...] = ()
+        self._shown: list[Mount] = []
         self._root = root
         self._ask = ask
         self._questions: dict[Mount, _Question] = {}
@@ -109,7 +111,9 @@ class FilesystemCollector:
         Raises:
             OSError: it cannot be told what is mounted.
         """
-        mounts = shown(machine_mounts(self._proc))
+        if (mounted := self._machine.read()) is not self._mounts:
+            self._mounts, self._shown = mounted, shown(mounted)
+        mounts = self._shown
         remote = [mount for mount in mounts if _REMOTE.fullmatch(mount.kind)]
         for mount in remote:
             self._question(mount)

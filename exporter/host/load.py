@@ -6,7 +6,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.host.collector import HostMetric, Reading, Sample
-from exporter.host.files import pairs, read
+from exporter.host.files import named, read
 from exporter.host.plan import HostPlan
 
 LOADS = tuple(
@@ -48,7 +48,7 @@ class LoadCollector:
             OSError: one of the files is not there.
         """
         averages: list[list[Sample]] = [[((), float(word))] for word in read(self._loadavg).split()[: len(LOADS)]]
-        booted = [value for _, value in pairs(read(self._stat), ("btime",))]
+        booted = [value for _, value in named(read(self._stat), ("btime",))]
         system = os.uname()
         return (
             *zip(LOADS, averages, strict=False),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.host.collector import HostMetric, Reading
-from exporter.host.files import pairs, read, read_if_there
+from exporter.host.files import named, read, read_if_there
 from exporter.host.plan import HostPlan
 
 _KIB = 1024.0
@@ -62,5 +62,5 @@ class MemoryCollector:
 
 
 def _told(text: str, metrics: Mapping[str, HostMetric], unit: float) -> Iterator[Reading]:
-    for name, value in pairs(text, metrics):
+    for name, value in named(text, metrics):
         yield metrics[name], [((), value * unit)]

@@ -28,17 +28,28 @@ class Mount:
     options: frozenset[str]
 
 
-def machine_mounts(proc: Path) -> list[Mount]:
-    """Those that the machine's first process sees; the exporter's own where that one's cannot be seen.
+class MachineMounts:
+    """Those that the machine's first process sees; the exporter's own where that one's cannot be seen."""
 
-    Raises:
-        OSError: neither can be read.
-    """
-    text = read_if_there(proc / "1/mountinfo")
-    if text is not None:
-        return list(parse(text))
-    # A hardened service sees everything mounted read-only; that says nothing of the machine.
-    return list(parse(read(proc / "self/mountinfo"), of_mount=False))
+    def __init__(self, proc: Path) -> None:
+        self._proc = proc
+        self._text = ""
+        self._mounts: tuple[Mount, ...] = ()
+
+    def read(self) -> tuple[Mount, ...]:
+        """What is mounted now: the same object as long as nothing changes.
+
+        Raises:
+            OSError: neither can be read.
+        """
+        text = read_if_there(self._proc / "1/mountinfo")
+        # A hardened service sees everything mounted read-only; that says nothing of the machine.
+        own = text is None
+        text = read(self._proc / "self/mountinfo") if text is None else text
+        if text != self._text:
+            self._mounts = tuple(parse(text, of_mount=not own))
+            self._text = text
+        return self._mounts
 
 
 def parse(text: str, *, of_mount: bool = True) -> Iterator[Mount]:
