@@ -107,7 +107,8 @@ def test_page_is_the_committed_one(pages: dict[str, str], golden_update: bool) -
 
 
 def test_page_has_every_metric() -> None:
-    """The committed page has each family of the program but those that tell of its own failures, or of bins too coarse."""
+    """The committed page has each family of the program but those that tell of its own failures, of bins
+    too coarse, or of a better threshold."""
     missing = [
         each.name for each in (*METRICS, *FAMILIES) if f"# TYPE {each.name} {each.kind}\n" not in GOLDEN.read_text()
     ]
@@ -116,6 +117,7 @@ def test_page_has_every_metric() -> None:
         "ml_exporter_collector_success",
         "ml_exporter_metric_failures_total",
         "ml_feature_drift_tail_ratio",
+        "ml_recommended_threshold",
     ]
 
 

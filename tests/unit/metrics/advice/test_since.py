@@ -9,6 +9,7 @@ from exporter.metrics.advice.evidence import Evidence, gather
 from exporter.metrics.advice.rules import Advice
 from exporter.metrics.advice.since import since, training_start
 from exporter.metrics.evaluation import HostFacts, HostTrouble
+from exporter.metrics.onset.results import onsets
 from tests.oracle.references import samples
 from tests.unit.metrics.advice.hours import DAYS, HOUR, at, hours, last_day, reference
 
@@ -37,6 +38,20 @@ def test_bad_data_are_to_be_mended_and_since_when(calm) -> None:
 def test_bad_data_that_are_over_need_no_mending(calm) -> None:
     action, when = told(calm, lambda number: END - 20 <= number < END - 10, missing=0.3)
     assert (action, when) == (("none", "over", "x"), {})
+
+
+def test_bad_data_that_have_become_fewer_are_still_bad(calm) -> None:
+    """Though much less is left than there was, and the onset calls it temporary."""
+    past = hours(lambda number: number >= END - 20, missing=0.1)
+    past[END - 20 : END - 12] = hours(lambda _: True, missing=0.5)[END - 20 : END - 12]
+    evaluation = last_day(calm, past)
+    assert onsets(evaluation).onsets["quality", ("x", "missing")].shape == "temporary"
+    assert list(samples(ADVICE, evaluation)["ml_recommended_action"]) == [("fix_data_pipeline", "missing", "x")]
+
+
+def test_what_ended_a_moment_ago_is_not_known_to_be_over(calm) -> None:
+    action, _ = told(calm, lambda number: END - 20 <= number < END - 1, missing=0.3)
+    assert action == ("fix_data_pipeline", "missing", "x")
 
 
 def test_bad_data_that_come_back_every_night_are_a_fault(calm) -> None:
