@@ -81,12 +81,11 @@ def _schedule_faults(model: ModelSection) -> Iterator[Fault]:
     assert batch is not None
     due = batch.schedule
     if due is None:
-        for key in ("grace", "clock"):
-            if key in batch.model_fields_set:
-                yield (
-                    ("batch", key),
-                    "does nothing without a `schedule`; add one, such as `schedule: 24h`, or take it out",
-                )
+        if batch.grace is not None:
+            yield (
+                ("batch", "grace"),
+                "does nothing without a `schedule`; add one, such as `schedule: 24h`, or take it out",
+            )
     elif batch.grace is not None and batch.grace >= due.spacing:
         usual = round(usual_grace(due) / 60)
         yield (

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from exporter.config.batch_findings import clock_findings, column_findings, log_findings
 from exporter.config.findings import Finding, ids_of, label_findings, look_of, prediction_findings
 from exporter.config.fitted import fit_command, reference_findings
 from exporter.config.sample import Sample, read_sample
@@ -74,10 +75,24 @@ def _model(model: ModelPlan, load_reference: LoadReference, now: float) -> Itera
             yield from _told(f"{model.name} labels", label_findings(model, model.labels.stream.columns, labels))
             if predictions is not None:
                 yield from _joined(model, model.labels.stream, predictions, labels)
+    yield from _batch(model, predictions)
     if model.reference_stream is not None:
         sample = yield from _stream(f"{model.name} reference_data", model.reference_stream)
         if sample is not None:
             yield from _told(f"{model.name} reference_data", _reference_findings(model, sample, features))
+
+
+def _batch(model: ModelPlan, predictions: Sample | None) -> Iterator[CheckResult]:
+    batch, subject = model.batch, f"{model.name} batch"
+    if batch is None:
+        return
+    yield from _told(subject, clock_findings(batch))
+    if batch.log is not None:
+        runs = yield from _stream(subject, batch.log.stream)
+        if runs is not None:
+            yield from _told(subject, log_findings(batch.log.columns, runs))
+    elif batch.column is not None and predictions is not None:
+        yield from _told(subject, column_findings(batch.column, predictions))
 
 
 def _reference_findings(model: ModelPlan, sample: Sample, features: tuple[str, ...]) -> Iterator[Finding]:

@@ -82,13 +82,13 @@ def cron(fields: str, timezone: str) -> Cron:
         ValueError: they say none; says why.
     """
     if len(fields.split()) != _FIELDS:
-        raise ValueError("must be a duration such as 24h, or the five fields of cron: minute hour day month weekday")
+        raise ValueError("must be a duration such as 24h, or five fields of cron: minute hour day month weekday")
     found = Cron(" ".join(fields.split()), timezone)
     try:
         _spacing(found.fields)
     except CronSimError as error:
         where = str(error).removeprefix("Bad ")
-        raise ValueError(f"is no schedule of cron ({where}); write minute hour day month weekday") from None
+        raise ValueError(f"is no schedule of cron ({where}); write minute hour day month weekday, such as 30 2 * * 1-5") from None
     except (ValueError, OverflowError):
         raise ValueError("is never due; write minute hour day month weekday, such as 30 2 * * 1-5") from None
     return found

@@ -122,8 +122,8 @@ def test_the_next_run() -> None:
     [
         ("61 2 * * *", "is no schedule of cron \\(minute\\)"),
         ("0 2 31 2 *", "is no schedule of cron \\(day-of-month\\)"),
-        ("0 0 2 * * *", "the five fields of cron"),
-        ("0 2 * *", "the five fields of cron"),
+        ("0 0 2 * * *", "five fields of cron"),
+        ("0 2 * *", "five fields of cron"),
         ("0 2 * * 0#9", "is no schedule of cron \\(day-of-week\\)"),
     ],
 )
