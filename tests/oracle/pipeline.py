@@ -13,6 +13,7 @@ from exporter.metrics.drift.variables import variables_of
 from exporter.metrics.estimated import ESTIMATED
 from exporter.metrics.evaluation import Thresholds
 from exporter.metrics.performance import PERFORMANCE
+from exporter.metrics.spec import WindowMetric
 from exporter.profile.columns import Columns
 from exporter.profile.count import count_outcomes, count_rows, slice_slots
 from exporter.profile.counts import Counts
@@ -72,9 +73,8 @@ class Fitted:
     def samples(self, table: pa.Table, *methods: str) -> dict[str, dict[tuple[str, ...], float]]:
         """What is exposed of a window that holds the table's rows."""
         thresholds = Thresholds(methods=methods or ("jensen_shannon",))
-        return samples(
-            (*DRIFT, *PERFORMANCE, *ESTIMATED), evaluation_of(self.count(table), self.reference, thresholds=thresholds)
-        )
+        metrics = [each for each in (*DRIFT, *PERFORMANCE, *ESTIMATED) if isinstance(each, WindowMetric)]
+        return samples(metrics, evaluation_of(self.count(table), self.reference, thresholds=thresholds))
 
     def distance(self, method: str, table: pa.Table) -> dict[str, float]:
         """Feature → distance of the table's rows on all bins there are."""

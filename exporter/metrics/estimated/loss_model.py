@@ -8,7 +8,8 @@ measured value will differ from it by
     chance   residual variance · s / n, n the window's rows. s is how much the loss has grown: (estimate / reference)²
              for losses that are never negative, the growth of squared errors for errors of either sign
     noise    what the model itself may be off by: residual variance / fitted rows, what held-out chunks of time were off
-             by beyond chance, and doubt · D, where D is the shift Σ_v Σ_c (p_vc - q_vc)² / q_vc over coarse codes
+             by beyond chance, doubt · D, where D is the shift Σ_v Σ_c (p_vc - q_vc)² / q_vc over coarse codes, and
+             pair doubt · E, where E is what pairs do beyond their variables (profile/loss/dependence.py)
 
 all of which the reference's held-out rows taught (profile/loss/doubt.py).
 """
@@ -23,6 +24,7 @@ from exporter.metrics.performance.parts import Parts, divide, of_counts
 from exporter.profile.bins import FIRST_CELL, MISSING, FeatureBins, Floats
 from exporter.profile.coarse import coarse
 from exporter.profile.counts import Counts
+from exporter.profile.loss.dependence import Dependence
 from exporter.profile.loss.doubt import shares, shift
 from exporter.profile.loss.model import LossModel
 from exporter.profile.loss.pair_terms import Variable
@@ -49,11 +51,13 @@ class Taught:
     Attributes:
         then: (L,) mean losses that the model expects of all reference rows.
         shares: of each variable that the model knows, by coarse code, over the reference.
+        together: how its pairs went together; None where that is not known, or there are none.
     """
 
     model: LossModel
     then: Floats
     shares: Mapping[Variable, Floats]
+    together: Dependence | None
 
 
 def learn(reference: Reference) -> Taught | None:
@@ -65,7 +69,20 @@ def learn(reference: Reference) -> Taught | None:
     if not np.isfinite(found).all():
         return None
     known = _variables(reference.total, model)
-    return Taught(model, found[0], {variable: shares(_coarse(bins, rows)) for variable, (bins, rows) in known.items()})
+    usual = {variable: shares(_coarse(bins, rows)) for variable, (bins, rows) in known.items()}
+    return Taught(model, found[0], usual, dependence(reference))
+
+
+def dependence(reference: Reference) -> Dependence | None:
+    """How the pairs of a reference's loss model went together, built once; None where that is not known."""
+
+    def build(known: Reference) -> Dependence | None:
+        model, pairs = known.losses, known.layout.pairs
+        if model is None or pairs is None or not model.pair_rows:
+            return None
+        return Dependence.of_pairs(pairs, model.pair_units, model.pair_rows)
+
+    return reference.once("pair dependence", build)
 
 
 def rows(counts: Counts) -> float:
@@ -82,6 +99,8 @@ def estimate(taught: Taught, counts: Counts) -> dict[str, Expectation]:
         return {}
     chance = model.residual * _growth(model, means, taught.then) / n
     noise = model.residual / model.rows + model.between + model.doubt * moved(taught, counts)
+    if taught.together is not None:
+        noise += model.pair_doubt * beyond_singles(taught.together, model, counts)
     found = {}
     for loss, mean, by_chance, own in zip(model.losses, means.tolist(), chance.tolist(), noise.tolist(), strict=True):
         told = _metric(loss, mean, by_chance, own)
@@ -152,6 +171,36 @@ def moved(taught: Taught, counts: Counts) -> float:
     return max(total, 0.0)
 
 
+def beyond_singles(known: Dependence, model: LossModel, counts: Counts) -> Floats:
+    """(L,) E: how far the window's pairs are from what its single variables make of them, squared, beyond chance."""
+    layout = counts.layout
+    if layout.pairs is None or not layout.has("pair_terms"):
+        return np.zeros(len(model.losses))
+    terms = counts["pair_terms"]
+    means = np.nan_to_num(divide(terms[:, 1:], terms[:, :1])) * model.pair_units
+    seen = {variable: _coarse_rows(counts, variable) for members in layout.pairs.members for variable in members}
+    one, other = ([seen[members[side]] for members in layout.pairs.members] for side in (0, 1))
+    return known.moved(means, one, other, rows(counts))
+
+
+def _coarse_rows(counts: Counts, variable: Variable) -> Floats:
+    """Rows by coarse code; all are missing of what the configuration has left out, as where pairs are counted."""
+    layout = counts.layout
+    if variable is not None and variable in layout.features:
+        return _coarse(layout.features[variable], counts.feature(variable))
+    part, bins = output_part(layout), output_bins(layout)
+    if variable is None and part is not None and bins is not None:
+        return _coarse(bins, _output_rows(bins, counts[part]))
+    return np.ones(1)
+
+
+def _output_rows(bins: FeatureBins, cells: Floats) -> Floats:
+    """Rows by code of the output, whose missing and invalid ones are not counted."""
+    rows_by_code = np.zeros(bins.width)
+    rows_by_code[FIRST_CELL : FIRST_CELL + len(cells)] = cells
+    return rows_by_code
+
+
 def _variables(counts: Counts, model: LossModel) -> dict[Variable, tuple[FeatureBins, Floats]]:
     """Bins and rows by code of every variable that the model's tables say something of."""
     layout = counts.layout
@@ -162,10 +211,7 @@ def _variables(counts: Counts, model: LossModel) -> dict[Variable, tuple[Feature
     }
     part, bins = output_part(layout), output_bins(layout)
     if part is not None and bins is not None and None in model.tables:
-        rows_by_code = np.zeros(bins.width)
-        cells = counts[part]
-        rows_by_code[FIRST_CELL : FIRST_CELL + len(cells)] = cells
-        found[None] = (bins, rows_by_code)
+        found[None] = (bins, _output_rows(bins, counts[part]))
     return found
 
 

@@ -11,12 +11,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.metrics.estimated.loss_model import beyond_singles, dependence
 from exporter.metrics.performance.parts import Parts, divide
 from exporter.metrics.shift.losses import Loss
 from exporter.metrics.shift.sides import Expected
 from exporter.profile.bins import FIRST_CELL, CategoryBins, Floats
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.loss.dependence import Dependence
 from exporter.profile.loss.model import LossModel
 from exporter.profile.output import output_part
 from exporter.profile.reference import Reference
@@ -42,6 +44,7 @@ class Tables:
         coarse: (good codes,) the coarse cell of each, numbered over all features.
         coarse_starts: (F,) first coarse cell of each feature.
         coarse_rows: (coarse cells,) of the reference.
+        together: how its pairs went together, None where that is not known.
     """
 
     model: LossModel
@@ -54,6 +57,7 @@ class Tables:
     coarse: Places
     coarse_starts: Places
     coarse_rows: Floats
+    together: Dependence | None
 
     @classmethod
     def of(cls, reference: Reference) -> "Tables | None":
@@ -169,7 +173,8 @@ def contributions(tables: Tables, layout: Layout, loss: Loss, now: Terms, then: 
 def doubts(tables: Tables, now: Counts) -> Floats:
     """(L,) variance of the model's own error about a window, which grows with how far its covariates moved.
 
-    That is Σ_v Σ_c (p_vc - q_vc)² / q_vc over good coarse cells, see profile/loss/doubt.py.
+    That is Σ_v Σ_c (p_vc - q_vc)² / q_vc over good coarse cells, see profile/loss/doubt.py, and what pairs do beyond
+    their variables, see profile/loss/dependence.py.
     """
     seen: Floats = np.asarray(
         np.bincount(tables.coarse, now["features"][tables.good], minlength=len(tables.coarse_rows)), dtype=np.float64
@@ -177,6 +182,8 @@ def doubts(tables: Tables, now: Counts) -> Floats:
     p, q = _shares(tables, seen), _shares(tables, tables.coarse_rows)
     moved = float(((p - q) ** 2 / q).sum()) - (len(q) - len(tables.starts)) / max(now.rows, 1.0)
     doubt: Floats = tables.model.doubt * max(moved, 0.0)
+    if tables.together is not None:
+        doubt += tables.model.pair_doubt * beyond_singles(tables.together, tables.model, now)
     return doubt
 
 
@@ -218,6 +225,7 @@ def _built(reference: Reference) -> Tables | None:
         coarse=places,
         coarse_starts=np.array(starts, dtype=np.intp),
         coarse_rows=np.bincount(places, reference.total["features"][good]).astype(np.float64),
+        together=dependence(reference),
     )
 
 

@@ -10,7 +10,15 @@ The error's variance grows with the shift as that of a regression on one-hot col
 
 and `doubt` is the factor, over all chunks and weights: Σ (what weights change of a held-out chunk's error)², less what
 is chance, / Σ D. It is at least residual variance / fitted rows, as for any such regression.
+
+D does not see what only goes together otherwise than it did. A second set of weights is raked so that each variable
+lies where it lay: along products of two directions, about the members of a pair of the model. The error there grows
+with E, what pairs do beyond their variables (dependence.py), and `pair_doubt` is Σ (the same, less doubt · D) / Σ E.
+
+Both factors are learned from a few draws, and a standard error is added to them.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,6 +30,11 @@ _SPANS = 20
 _STRENGTH = (0.1, 1.2)
 _SHARE = 0.6
 """Of the variables that take part in a direction."""
+_BESIDE = 3.0
+"""Features that go with a pair where dependence is changed, on average."""
+_TOGETHER = (0.1, 0.8)
+_FURTHEST = 6.0
+_SWEEPS = 4
 
 
 def standard_ranks(variables: list[Term]) -> Floats:
@@ -36,6 +49,38 @@ def standard_ranks(variables: list[Term]) -> Floats:
         spread = np.sqrt(rows @ (odds * odds) / rows.sum())
         columns.append((odds / max(float(spread), 1e-9))[term.codes].astype(np.float32))
     return np.stack(columns, axis=1)
+
+
+def draw_raked(
+    ranks: Floats, variables: list[Term], members: Sequence[Sequence[int]], random: np.random.Generator
+) -> Floats:
+    """(TILTS, n) weights that add up to 1 each, with which each variable is nearly where it was, and pairs are not.
+
+    `members` are places in `variables` (and `ranks`) of the features of each pair; every draw takes one of them, and
+    some other features of all of them.
+    """
+    features = ranks.shape[1]
+    drawn = []
+    for number in range(TILTS):
+        near = list(members[int(random.integers(len(members)))])
+        near += [place for place in range(features) if place not in near and random.random() < _BESIDE / features]
+        one = _along(ranks[:, near], random, len(near))
+        other = _along(ranks[:, near], random, len(near)) if number % 2 else one
+        sign = 1.0 if number % 4 < 2 else -1.0  # noqa: PLR2004 - hand in hand, or the less so
+        exponent = sign * random.uniform(*_TOGETHER) * np.clip(one * other, -_FURTHEST, _FURTHEST)
+        drawn.append(_raked(np.exp(exponent), [variables[place] for place in near]))
+    return np.stack(drawn)
+
+
+def _raked(weights: Floats, variables: Sequence[Term]) -> Floats:
+    """The weights (n,), adding up to 1, that leave each variable's shares nearly as they are without weights."""
+    rows = [np.bincount(term.codes, minlength=term.width) / len(weights) for term in variables]
+    for _ in range(_SWEEPS):
+        for term, wanted in zip(variables, rows, strict=True):
+            found = np.bincount(term.codes, weights, minlength=term.width)
+            weights = weights * np.divide(wanted, found, out=np.zeros_like(wanted), where=found > 0)[term.codes]
+    raked: Floats = weights / weights.sum()
+    return raked
 
 
 def draw_weights(ranks: Floats, random: np.random.Generator, count: int = TILTS) -> Floats:
@@ -112,8 +157,22 @@ def weighted_shifts(weights: Floats, variables: list[Term]) -> Floats:
 
 def learn_doubt(beyond: Floats, shifts: Floats, residual: Floats, rows: int) -> Floats:
     """(L,) variance of the model's error for each unit of D, from what weights change `beyond` chance (`excess`)."""
-    doubt: Floats = np.maximum(beyond.sum(axis=0) / max(float(shifts.sum()), 1e-9), residual / rows)
+    doubt: Floats = np.maximum(_ratio(beyond, shifts[:, None]), residual / rows)
     return doubt
+
+
+def learn_pair_doubt(beyond: Floats, moved: Floats) -> Floats:
+    """(L,) the same for each unit of E, `moved` (count, L), where `beyond` is what D does not explain."""
+    return _ratio(beyond, moved)
+
+
+def _ratio(values: Floats, sizes: Floats) -> Floats:
+    """(L,) Σ values / Σ sizes over the first axis, not below 0, and a standard error of it; 0 where sizes are."""
+    total = np.maximum(sizes.sum(axis=0), 1e-300)
+    ratio = np.maximum(values.sum(axis=0) / total, 0.0)
+    error = np.sqrt(((values - ratio * sizes) ** 2).sum(axis=0)) / total
+    told: Floats = np.where(sizes.sum(axis=0) > 0, ratio + error, 0.0)
+    return told
 
 
 def between_chunks(left: Floats) -> Floats:

@@ -20,13 +20,16 @@ from exporter.profile.bins import FIRST_CELL, INVALID, MISSING, FeatureBins, Flo
 from exporter.profile.coarse import coarse
 from exporter.profile.loss.boost import Ints, Sums, Term, boost, pair, single, sums, value
 from exporter.profile.loss.carried import carry
+from exporter.profile.loss.dependence import Dependence
 from exporter.profile.loss.doubt import (
     between_chunks,
     chunks,
+    draw_raked,
     draw_weights,
     errors,
     excess,
     learn_doubt,
+    learn_pair_doubt,
     standard_ranks,
     weighted_shifts,
 )
@@ -38,7 +41,7 @@ MOST_PAIRS = 8
 LEAST_ROWS = 1000
 _CHUNKS = 5
 _FIRST_ROUNDS = 15
-_ROUNDS = (5, 10, 15, 20, 30, 40, 60)
+_ROUNDS = (5, 10, 15, 20, 30, 40, 60, 90, 120, 160)
 _MOST_CODES = 2048
 """Of single tables together: the Gram matrix has the square of it."""
 _ROWS_A_CODE = 10
@@ -94,9 +97,11 @@ def fit_losses(
     terms += [pair(rough[i], rough[j]) for i, j in chosen]
     whole, judged = _judge(terms, rough, losses, random)
     tables = _boosted(terms, whole, judged.rounds)
+    features = sum(sample.variables[place] is not None for place in merged)
+    pair_doubt = _pair_doubt(chosen, rough, tables[len(merged) :], features, judged, random)
     places = list(merged)
     members = [(places[i], places[j]) for i, j in chosen]
-    pairs, units, means = _whole(members, tables[len(merged) :], sample.variables, codes, bins)
+    pairs, units, means, together = _whole(members, tables[len(merged) :], sample.variables, codes, bins)
     carrying, carried = _carried(sample.variables, merged, chosen, terms, (whole, tables))
     model = LossModel(
         losses=sample.names,
@@ -108,6 +113,8 @@ def fit_losses(
         residual=judged.residual,
         between=judged.between,
         doubt=judged.doubt,
+        pair_doubt=pair_doubt,
+        pair_rows=together,
         rows=rows,
     )
     return model, pairs
@@ -121,6 +128,17 @@ class _Judged:
     residual: Floats
     between: Floats
     doubt: Floats
+    held: "_Held"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Held-out rows: which of all they are, their chunks, ranks (n, V), and what the model leaves of losses (n, L)."""
+
+    rows: NDArray[np.intp]
+    chunk: Ints
+    ranks: Floats
+    left: Floats
 
 
 def _defined(sample: Sample) -> Sample:
@@ -196,12 +214,48 @@ def _judge(terms: list[Term], rough: list[Term], losses: Floats, random: np.rand
             left[place][inside] -= value(terms, tables, some[inside])
     judged = [Term(term.codes[some], term.width, term.roughness) for term in rough]
     singles = [Term(term.codes[some], term.width, term.roughness) for term in terms[: len(rough)]]
-    weights = draw_weights(standard_ranks(singles), random)
+    ranks = standard_ranks(singles)
+    weights = draw_weights(ranks, random)
     best = np.argmin([(errors(weights, each) ** 2).sum(axis=0) for each in left], axis=0)
     own = np.stack([left[place][:, loss] for loss, place in enumerate(best)], axis=1)
     residual, chunk = own.var(axis=0), np.searchsorted(edges, some, side="right") - 1
     doubt = learn_doubt(excess(weights, own, chunk), weighted_shifts(weights, judged), residual, rows)
-    return whole, _Judged(tuple(_ROUNDS[place] for place in best), residual, between_chunks(own), doubt)
+    held = _Held(some, chunk, ranks, own)
+    return whole, _Judged(tuple(_ROUNDS[place] for place in best), residual, between_chunks(own), doubt, held)
+
+
+def _pair_doubt(  # noqa: PLR0917 - one call, read as a line
+    chosen: list[tuple[int, int]], rough: list[Term], tables: list[Floats], features: int, judged: _Judged,
+    random: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """(L,) what held-out rows say where single variables lie as they did and pairs do not go together as they did.
+
+    The first `features` of the variables `rough` are features; `tables` are those of the pairs `chosen`.
+    """
+    members = [[place for place in pair_ if place < features] for pair_ in chosen]
+    if not chosen:
+        return np.zeros_like(judged.residual)
+    held = judged.held
+    some = [Term(term.codes[held.rows], term.width, term.roughness) for term in rough]
+    paired = [(some[i], some[j]) for i, j in chosen]
+    codes = [one.codes.astype(np.intp) * other.width + other.codes for one, other in paired]
+    rows = [_by_both(code, one.width, other.width) for code, (one, other) in zip(codes, paired, strict=True)]
+    known = Dependence.of(rows, [table.reshape(*each.shape, -1) for each, table in zip(rows, tables, strict=True)])
+    weights, moved = draw_raked(held.ranks[:, :features], some[:features], members, random), []
+    for weight in weights:
+        both = [_by_both(code, each.shape[0], each.shape[1], weight) for code, each in zip(codes, rows, strict=True)]
+        means = np.stack([each.reshape(-1) @ table for each, table in zip(both, tables, strict=True)])
+        moved.append(
+            known.moved(means, [each.sum(axis=1) for each in both], [each.sum(axis=0) for each in both], np.inf)
+        )
+    beyond = excess(weights, held.left, held.chunk) - weighted_shifts(weights, some)[:, None] * judged.doubt
+    return learn_pair_doubt(beyond, np.stack(moved))
+
+
+def _by_both(codes: Ints, first: int, second: int, weights: Floats | None = None) -> Floats:
+    """(first, second) rows, or their weights, by two codes that are one."""
+    rows: NDArray[np.float64] = np.bincount(codes, weights, minlength=first * second).astype(np.float64)
+    return rows.reshape(first, second)
 
 
 def _boosted(terms: list[Term], whole: Sums, rounds: tuple[int, ...]) -> list[Floats]:
@@ -246,20 +300,21 @@ def _centred(
 def _whole(
     members: list[tuple[int, int]], tables: list[Floats], variables: tuple[Variable, ...], codes: NDArray[np.uint8],
     bins: Sequence[FeatureBins],
-) -> tuple[Pairs, Floats, Floats]:  # fmt: skip
-    """The pairs in whole numbers, (L,) what one of them is, and (P, L) their means over the rows."""
+) -> tuple[Pairs, Floats, Floats, tuple[Floats, ...]]:  # fmt: skip
+    """The pairs in whole numbers, (L,) what one is, (P, L) their means over the rows, and rows by both codes."""
     losses = tables[0].shape[1] if tables else 0
     largest = np.max([np.abs(table).max(axis=0) for table in tables], axis=0) if tables else np.empty(0)
     units = 2.0 ** np.ceil(np.log2(np.maximum(largest, 1e-300) / LARGEST))
-    numbers, means = [], []
+    numbers, means, together = [], [], []
     for (i, j), table in zip(members, tables, strict=True):
         seen = _together(codes[:, i], codes[:, j], bins[i], bins[j])
         filled = _filled(table.reshape(*seen.shape, -1), seen, bins[i], bins[j])
         whole = np.rint(filled / units).reshape(seen.size, -1)
         means.append(seen.reshape(-1) @ whole / len(codes))
         numbers.append(whole.astype(np.int64))
+        together.append(seen.astype(np.float64))
     named = [(variables[i], variables[j]) for i, j in members]
-    return Pairs.of(named, numbers, losses), units, np.array(means).reshape(len(members), losses)
+    return Pairs.of(named, numbers, losses), units, np.array(means).reshape(len(members), losses), tuple(together)
 
 
 def _silent(bins: FeatureBins, seen: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -31,6 +31,8 @@ class LossModel:
         residual: (L,) variance of what the model leaves of one row's loss, on held-out rows.
         between: (L,) variance of what chunks of time are off by beyond chance.
         doubt: (L,) variance of the model's own error for each unit of shift, see doubt.py.
+        pair_doubt: (L,) the same for each unit of what pairs do beyond their variables, see dependence.py.
+        pair_rows: (A, B) fitted rows by both codes of each pair.
         rows: how many it was fitted to.
     """
 
@@ -43,6 +45,8 @@ class LossModel:
     residual: Floats
     between: Floats
     doubt: Floats
+    pair_doubt: Floats
+    pair_rows: tuple[Floats, ...]
     rows: int
 
     def place(self, loss: str) -> int | None:
@@ -61,6 +65,8 @@ class LossModel:
             "residual": _rounded(self.residual),
             "between": _rounded(self.between),
             "doubt": _rounded(self.doubt),
+            "pair_doubt": _rounded(self.pair_doubt),
+            "pair_rows": [each.astype(int).tolist() for each in self.pair_rows],
             "rows": self.rows,
         }
 
@@ -82,9 +88,13 @@ class LossModel:
             residual=_floats(data["residual"], -1),
             between=_floats(data["between"], -1),
             doubt=_floats(data["doubt"], -1),
+            # References that were fitted before do not know how their pairs went together.
+            pair_doubt=_floats(data.get("pair_doubt", [0.0] * len(losses)), -1),
+            pair_rows=tuple(_floats(each, len(each), -1) for each in data.get("pair_rows", ())),
             rows=int(data["rows"]),
         )
-        if {len(each) for each in (model.base, model.residual, model.between, model.doubt)} != {len(losses)}:
+        by_loss = (model.base, model.residual, model.between, model.doubt, model.pair_doubt)
+        if {len(each) for each in by_loss} != {len(losses)} or len(model.pair_rows) not in {0, len(model.pair_means)}:
             msg = "the loss model's parts do not fit together"
             raise ValueError(msg)
         return model

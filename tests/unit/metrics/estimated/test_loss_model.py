@@ -1,5 +1,6 @@
 """Estimated metrics of regressions hold what is measured later, where inputs alone moved."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from exporter.metrics.estimated.loss_model import estimate, learn, moved
 from exporter.profile.adapt import adapt
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
+from exporter.profile.loss.model import LossModel
 from tests.oracle.pipeline import Fitted
 from tests.oracle.references import evaluation_of, samples
 from tests.unit.metrics.estimated import regressions
@@ -68,6 +70,51 @@ def test_the_interval_widens_with_the_shift(fitted: Fitted) -> None:
     assert moved(taught, far) > 1.0
     name = "mean_absolute_error"
     assert estimate(taught, far)[name].noise > 3 * estimate(taught, near)[name].noise
+
+
+def test_the_interval_widens_where_features_go_hand_in_hand(fitted: Fitted) -> None:
+    """Each of them lies where it lay, so D sees next to nothing; pairs that do what they never did tell."""
+    rng, taught = np.random.default_rng(12), learn(fitted.reference)
+    assert taught is not None
+    usual, together = regressions.calm(rng, 10_000), regressions.calm(rng, 10_000)
+    together[:, 1] = 0.7 * together[:, 0] + np.sqrt(0.51) * together[:, 1]
+    told = [estimate(taught, fitted.count(regressions.rows(rng, each))) for each in (usual, together)]
+    assert moved(taught, fitted.count(regressions.rows(rng, together))) < 0.2
+    for name in ("mean_absolute_error", "root_mean_squared_error"):
+        assert told[1][name].noise > 3 * told[0][name].noise
+
+
+def test_what_moves_by_itself_is_no_change_of_what_goes_together(fitted: Fitted) -> None:
+    rng, taught = np.random.default_rng(13), learn(fitted.reference)
+    assert taught is not None
+    assert taught.together is not None
+
+    def beyond(inputs: np.ndarray) -> float:
+        counts = fitted.count(regressions.rows(rng, inputs))
+        known = taught.together
+        assert known is not None
+        return float(of_model.beyond_singles(known, taught.model, counts)[0])
+
+    usual, common = regressions.calm(rng, 20_000), rng.normal(size=(20_000, 1))
+    assert beyond(usual + np.array([0.5, -0.5, 0.3, 0.0, 0.2])) < 0.05 * beyond(0.7 * usual + np.sqrt(0.51) * common)
+
+
+def test_models_of_before_know_nothing_of_what_went_together(fitted: Fitted) -> None:
+    """Their files are read, and their intervals are what they were."""
+    model = fitted.reference.losses
+    assert model is not None
+    data = model.to_json()
+    again = LossModel.from_json(json.loads(json.dumps(data)))
+    assert [each.tolist() for each in again.pair_rows] == [each.tolist() for each in model.pair_rows]
+    assert again.pair_doubt == pytest.approx(model.pair_doubt, rel=1e-5)
+    assert model.pair_doubt.max() > 0
+    del data["pair_doubt"], data["pair_rows"]
+    old = replace(fitted.reference, losses=LossModel.from_json(data))
+    rng, taught = np.random.default_rng(14), learn(old)
+    assert taught is not None
+    assert taught.together is None
+    found = estimate(taught, fitted.count(regressions.rows(rng, regressions.hand_in_hand(rng, 2000))))
+    assert set(found) == set(regressions.METRICS)
 
 
 def test_windows_whose_pairs_were_not_counted_are_absent(fitted: Fitted) -> None:
