@@ -28,6 +28,7 @@ def _band() -> list[dashboard.DashboardFieldConfigSourceOverrides]:
         override("byFrameRefID", "F", dashed(knobs.EXPECTED, width=2)),
         override("byFrameRefID", "G", expected | {"custom.fillBelowTo": "estimated, lower", "custom.fillOpacity": 10}),
         override("byFrameRefID", "H", expected),
+        override("byFrameRefID", "I", dashed(knobs.EXPECTED) | {"custom.lineStyle": {"fill": "dot", "dash": [2, 6]}}),
     ]
 
 

@@ -85,7 +85,6 @@ GAUGES = (
         _second_opinion,
         labels=("metric",),
         rank=30,
-        internal=True,
     ),
     WindowMetric(
         "ml_performance_estimated_outside_ratio",

@@ -43,7 +43,8 @@ OVER_TIME = Signal(
     " threshold (red, dashed): learned from windows of the reference, or configured. Harm is certain where the whole"
     " band is beyond the threshold. A gap: too few labels. Purple, dashed: what inputs and scores alone let"
     " expect, with what 95 % of measured values keep within. Both fall: inputs became harder. Measured falls out of"
-    " the purple band: the concept changed, retrain. With bad data: repair.",
+    " the purple band: the concept changed, retrain. With bad data: repair. Purple, dotted (accuracy, log loss): what"
+    " features say of it beside the score; far from the dashed line, scores do not mean here what they meant.",
     queries=lines(
         ("{{version}}", f"ml_performance{{{METRIC}}}"),
         ("upper", f'ml_performance_bound{{{METRIC},bound="upper"}}'),
@@ -59,6 +60,7 @@ OVER_TIME = Signal(
         ("estimated", f"max by (version, metric) (ml_performance_estimated{{{METRIC}}})"),
         ("estimated, upper", f'ml_performance_estimated_bound{{{METRIC},bound="upper"}}'),
         ("estimated, lower", f'ml_performance_estimated_bound{{{METRIC},bound="lower"}}'),
+        ("second opinion", f"max by (version, metric) (ml_performance_estimated_second_opinion{{{METRIC}}})"),
     ),
     unknown="Unknown: too few labels in this window, and no estimate. Choose a longer window.",
 )
