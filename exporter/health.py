@@ -150,6 +150,9 @@ FAMILIES: tuple[HealthFamily, ...] = (
         "Always 1; what the objective promises: availability, latency, freshness or quality.",
         ("model", "slo", "kind"),
     ),
+    HealthFamily(
+        "ml_replica_info", "gauge", "Always 1; the machine that the replica runs on.", ("model", "replica", "host")
+    ),
     HealthFamily("ml_slo_objective_ratio", "gauge", "Share that the objective wants good.", ("model", "slo")),
     HealthFamily(
         "ml_slo_observed_seconds_total",

@@ -30,6 +30,7 @@ def model_faults(model: ModelSection) -> Iterator[Fault]:
         _time_faults,
         _retention_faults,
         _slice_faults,
+        _replica_faults,
         feature_faults,
         threshold_faults,
         objective_faults,
@@ -109,6 +110,14 @@ def _slice_faults(model: ModelSection) -> Iterator[Fault]:
                     f"`slices: {{{dimension}_kind: {flow(columns[0] if len(columns) == 1 else columns)}}}`"
                 ),
             )
+
+
+def _replica_faults(model: ModelSection) -> Iterator[Fault]:
+    if model.replicas and model.predictions.columns.replica is None:
+        yield (
+            ("replicas",),
+            "the log names no replica; say which column does in `predictions.columns`, such as `replica: host`",
+        )
 
 
 def written(seconds: float) -> str:

@@ -49,6 +49,7 @@ models:
       wait: 30d
       conflict: last              # a later label corrects an earlier one
     slices: [origin, carrier]     # everything is also shown by these
+    replicas: {scorer-0: 10.0.0.5, scorer-1: 10.0.0.6}   # ... and by replica; what harms a machine harms these
     features:
       include: [distance, carrier, temp]   # default: all of the reference
       columns: {temp: inputs.temp}         # where feature and column differ

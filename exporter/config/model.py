@@ -6,11 +6,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from exporter.config.batch import BatchSection
-from exporter.config.monitoring import FeaturesSection, ObjectiveSection, RetentionSection, Slices, ThresholdsSection
+from exporter.config.monitoring import (
+    FeaturesSection,
+    ObjectiveSection,
+    RetentionSection,
+    Slices,
+    SliceSection,
+    ThresholdsSection,
+)
 from exporter.config.section import Section
 from exporter.config.streams import LabelsSection, PredictionsSection, ReferenceDataSection
 from exporter.config.values import Duration, DurationOrZero, FilePath, Printable, Text
 from exporter.duration import parse_seconds
+
+REPLICA = "replica"
+"""Name of the dimension that tells replicas apart."""
 
 
 class ReferenceSection(Section):
@@ -106,6 +116,13 @@ class ModelSection(Section):
         examples=[["origin", "carrier"]],
         json_schema_extra={"kind": "list or mapping"},
     )
+    replicas: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="Replica, as the log's column names it → the machine it runs on: the part of Prometheus' label "
+        "`instance` that names it, without the port. With it everything is also shown by the dimension `replica`, and "
+        "what harms the machine is told with what harms the model.",
+        examples=[{"scorer-0": "10.0.0.5"}],
+    )
     features: FeaturesSection = Field(
         default_factory=FeaturesSection,
         description="Which inputs are watched.",
@@ -191,3 +208,11 @@ class ModelSection(Section):
         description="Most series the model may have on /metrics; beyond, the least useful go first.",
         examples=[5000],
     )
+
+    @property
+    def dimensions(self) -> dict[str, SliceSection]:
+        """All that is told apart: the slices, and the replicas where their machines are named."""
+        replica = self.predictions.columns.replica
+        if not self.replicas or replica is None or REPLICA in self.slices:
+            return dict(self.slices)
+        return {**self.slices, REPLICA: SliceSection(column=[replica], max_values=max(2, len(self.replicas)))}

@@ -84,7 +84,8 @@ def _model(name: str, model: ModelSection, *, keep_rows: bool) -> ModelPlan:
             for feature, each in features.overrides.items()
         },
         excluded_features=_excluded_features(model),
-        slice_values={dimension: each.max_values for dimension, each in model.slices.items()},
+        slice_values={dimension: each.max_values for dimension, each in model.dimensions.items()},
+        replicas=dict(model.replicas),
         thresholds=_thresholds(model.thresholds),
         objectives=tuple(
             Objective(each.name, each.objective, each.latency, each.freshness, each.quality, each.tolerance)
@@ -144,7 +145,7 @@ def _columns(model: ModelSection, roles: PredictionColumns, timezone: str) -> Co
         weight=roles.weight,
         label=roles.label,
         label_time=roles.label_time,
-        slices={dimension: tuple(each.column) for dimension, each in model.slices.items()},
+        slices={dimension: tuple(each.column) for dimension, each in model.dimensions.items()},
         features=None
         if features.include is None
         else {name: features.columns.get(name, name) for name in features.include},

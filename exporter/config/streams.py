@@ -66,8 +66,8 @@ class PredictionColumns(Section):
     )
     replica: Text | None = Field(
         default=None,
-        description="Which copy of the service answered: named so that it is taken for no feature; it is not shown. "
-        "Replicas of the exporter itself are told apart by Prometheus' label `instance`.",
+        description="Which copy of the service answered: named so that it is taken for no feature. It is shown where "
+        "`replicas` names their machines. Replicas of the exporter itself are told apart by Prometheus' `instance`.",
         examples=["host"],
     )
     weight: Text | None = Field(

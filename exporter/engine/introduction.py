@@ -10,5 +10,7 @@ def introduce(plan: ModelPlan, reference: str, health: Health) -> None:
     for objective in plan.objectives:
         health.set("ml_slo_info", (plan.name, objective.name, objective.kind), 1.0)
         health.set("ml_slo_objective_ratio", (plan.name, objective.name), objective.objective)
+    for replica, host in plan.replicas.items():
+        health.set("ml_replica_info", (plan.name, replica, host), 1.0)
     if plan.labels is not None and plan.labels.stream is not None:
         health.set("ml_label_wait_seconds", (plan.name,), float(plan.labels.wait))

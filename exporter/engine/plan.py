@@ -111,6 +111,7 @@ class ModelPlan:
         feature_columns: feature → column where they differ; used where `predictions.columns.features` is None.
         references: version → file; "" = all others.
         slice_values: dimension → how many values are told apart (the rest is *other*).
+        replicas: replica, as the log names it → the machine it runs on.
         batch: runs of a batch job; None: the model has none.
     """
 
@@ -138,6 +139,7 @@ class ModelPlan:
     feature_overrides: Mapping[str, FeatureOverride] = field(default_factory=dict)
     excluded_features: tuple[str, ...] = ()
     slice_values: Mapping[str, int] = field(default_factory=dict)
+    replicas: Mapping[str, str] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
     objectives: tuple[Objective, ...] = ()
     batch: BatchPlan | None = None

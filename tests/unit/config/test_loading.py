@@ -42,7 +42,8 @@ def test_every_key_of_the_sample_reaches_the_plan() -> None:
     assert model.windows == {"1h": 3600, "24h": 86400, "7d": 604800}
     assert model.references == {"": FOLDER / "refs/flight_delay.mlref"}
     assert model.retention == Retention(2 * 86400, 14 * 86400, 120 * 86400)
-    assert model.slice_values == {"origin": 20, "carrier": 20}
+    assert model.slice_values == {"origin": 20, "carrier": 20, "replica": 2}
+    assert model.replicas == {"scorer-0": "10.0.0.5"}
     assert model.objectives == (
         Objective("availability", 0.999),
         Objective("latency", 0.99, 0.25),
@@ -269,3 +270,25 @@ models:
     stream = load(written(tmp_path, text), {}).models[0].reference_stream
     assert stream is not None
     assert (stream.columns.time, stream.columns.label, stream.columns.label_time) == ("ts", "y", None)
+
+
+def test_replicas_are_a_dimension_where_their_machines_are_named(tmp_path: Path) -> None:
+    """Else the log's column is taken for no feature, and nothing more."""
+    file = tmp_path / "c.yml"
+    text = """
+models:
+  flights:
+    task: binary
+    predictions:
+      source: {type: files, path: log.jsonl}
+      columns: {time: ts, prediction: late, replica: pod}
+    slices: [origin]
+"""
+    file.write_text(text)
+    (plain,) = load(file).models
+    file.write_text(f"{text}    replicas: {{a: 10.0.0.5, b: 10.0.0.6, c: 10.0.0.6}}\n")
+    (named,) = load(file).models
+    assert dict(plain.slice_values) == {"origin": 20}
+    assert dict(named.slice_values) == {"origin": 20, "replica": 3}
+    assert named.predictions.columns.slices == {"origin": ("origin",), "replica": ("pod",)}
+    assert dict(named.replicas) == {"a": "10.0.0.5", "b": "10.0.0.6", "c": "10.0.0.6"}
