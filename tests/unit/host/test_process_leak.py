@@ -11,7 +11,7 @@ from exporter.host.process_leak import Growth, MemoryTrend, sen_slope
 from tests.unit.host.memories import DAY, HOUR, LEAKING, LIMIT, MB, STEP, WELL, drawn, wandering
 
 WINDOW = 6 * HOUR
-DRAWS = 12
+DRAWS = 10
 
 
 def followed(times: np.ndarray, values: np.ndarray, limit: float | None = LIMIT) -> list[Growth | None]:
