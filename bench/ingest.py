@@ -168,13 +168,42 @@ def small_batches(plan: ModelPlan, rows: int, times: int) -> float:
     return statistics.median(taken[times // 5 :]) * 1e3
 
 
-def cycle_seconds(models: int, numeric: int, rows: int = 20_000) -> float:
-    """Median seconds of a cycle of several models after a week: new rows, window sums, all metrics, rendering."""
+def troubled(table: pa.Table, since: float) -> pa.Table:
+    """The rows with ten features moved, and one label in five turned, from a time on."""
+    bad = np.asarray(table["ts"].cast(pa.int64())) >= since * 1e6
+    turned = bad & (np.random.default_rng(7).random(len(table)) < 0.2)
+    columns = {"y": pa.array(np.where(turned, 1 - np.asarray(table["y"]), np.asarray(table["y"])).astype(np.int8))}
+    for name in (f"num_{i:02}" for i in range(1, 15) if i % 5):
+        columns[name] = pa.array(np.asarray(table[name]) + 0.5 * bad)
+    for name, column in columns.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def cycle_seconds(
+    models: int,
+    numeric: int,
+    rows: int = 20_000,
+    *,
+    labelled: bool = False,
+    incident: bool = False,
+    timer: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Median seconds of a cycle of several models after a week: new rows, window sums, all metrics, rendering.
+
+    Args:
+        labelled: labels stand in the rows.
+        incident: something is wrong since half a day ago.
+        timer: seconds of the clock, or of CPU.
+    """
     end = START + DAY
     features = [f"num_{i:02}" for i in range(numeric)] + [f"cat_{i}" for i in range(CATEGORIES)]
-    pq.write_table(frame(rows, 5, end - 7 * DAY, 7 * DAY, numeric), DATA / "week.parquet")
+    week = frame(rows, 5, end - 7 * DAY, 7 * DAY, numeric)
+    pq.write_table(troubled(week, end - DAY / 2) if incident else week, DATA / "week.parquet")
     pq.write_table(frame(rows, 6, START - 30 * DAY, 30 * DAY, numeric), DATA / "wide.parquet")
     section = {**model(str(DATA / "week.parquet"), str(DATA / "wide"), joined=False), "features": {"include": features}}
+    if labelled:
+        section["predictions"]["columns"]["label"] = "y"
     plan = plan_of({f"m{i}": section for i in range(models)})
     for _ in fit_references(replace(plan, models=plan.models[:1]), ManualClock(end), None, None, lambda _: None):
         pass
@@ -191,11 +220,11 @@ def cycle_seconds(models: int, numeric: int, rows: int = 20_000) -> float:
     taken = []
     for _ in range(5):
         clock.advance(300)
-        began = time.perf_counter()
+        began = timer()
         for runner in runners:
             runner.cycle_once(clock.monotonic())
         publisher.publish([model_families(runner) for runner in runners])
-        taken.append(time.perf_counter() - began)
+        taken.append(timer() - began)
     for runner in runners:
         runner.worker.close()
     return statistics.median(taken[1:])
