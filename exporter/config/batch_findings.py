@@ -18,11 +18,8 @@ _SHOWN = 3
 def clock_findings(batch: BatchPlan) -> Iterator[Finding]:
     """A clock that stands still finds no run missed."""
     if batch.schedule is not None and batch.clock == "watermark":
-        yield (
-            "warning",
-            "clock: by `watermark` time stands still when nothing is logged, so that no run is missed; "
-            "set `batch.clock: wall`, unless this is a replay",
-        )
+        still = "by `watermark` time stands still when nothing is logged, so that no run is missed"
+        yield "warning", f"clock: {still}; set `batch.clock: wall`, unless this is a replay"
 
 
 def column_findings(name: str, sample: Sample) -> Iterator[Finding]:

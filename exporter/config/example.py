@@ -86,5 +86,11 @@ models:
         label: actual_minutes     # the truth stands in the prediction's own row
     thresholds:
       performance: {mean_absolute_error: {upper: 20}}
+    batch:                        # it is scored by a nightly job; or `column: run_id` of the prediction log
+      source: {type: files, path: logs/arrival_delay/runs.jsonl}
+      columns: {run: run_id, start: started_at, end: ended_at, status: status, rows_in: rows_in, rows_out: rows_out}
+      schedule: 30 2 * * *        # cron, or `24h`; two missed runs in a row alert
+      timezone: Europe/Vienna
+      grace: 1h
     slo: [{name: close, objective: 0.9, quality: true, tolerance: 15}]   # off by 15 minutes at most
 """

@@ -40,6 +40,7 @@ _NAMES: Mapping[str, str] = {
     ),
     "replica": "replica host hostname pod pod_name instance worker node server",
     "weight": "sampling_weight sample_weight row_weight",
+    "run": "run_id batch_id batch_run_id job_run_id scoring_run_id scoring_batch_id dag_run_id run_key batch_run",
 }
 """Role → names that people give such a column, the likeliest first."""
 
@@ -142,6 +143,7 @@ _FITS: Mapping[str, Callable[[Traits], bool]] = {
     "version": lambda each: each.shape in ("text", "integer", "number") and each.distinct <= _FEW_CLASSES,
     "replica": lambda each: each.shape in ("text", "integer"),
     "weight": lambda each: each.numeric and each.low >= 0,
+    "run": lambda each: (each.shape == "integer" or "text" in each.kind) and 0 < each.distinct <= each.rows / 2,
 }
 
 

@@ -103,6 +103,7 @@ def _model(found: Proposal, now: float, directory: Path) -> Iterator[str]:
         yield from (f"  {line}" for line in _labels(found, directory))
     yield from _slices(found)
     yield from _features(found)
+    yield from _batch(found)
     yield from _clock(found, now)
     yield "# Without a reference there is traffic and performance, but no drift. Fit one from data of a time when all"
     yield "# was well (validation data with predictions, or logs of such days), then take the # away:"
@@ -216,6 +217,14 @@ def _features(found: Proposal) -> Iterator[str]:
         yield f"  columns: {flow(renamed)}"
     for column, why in found.left_out.items():
         yield f"  # left out: {column} ({why})"
+
+
+def _batch(found: Proposal) -> Iterator[str]:
+    run = found.roles.get("run")
+    if run is not None:
+        yield _note(f"rows that share it are of one run of a batch job: {run.because}", sure=run.sure)
+        yield "# Say when runs are due, and missed ones are told: `schedule: 24h`, or cron's `30 2 * * *`."
+        yield f"batch: {flow({'column': run.column})}"
 
 
 def _clock(found: Proposal, now: float) -> Iterator[str]:

@@ -129,7 +129,7 @@ def _label_log(found: Proposal, labels: Log) -> None:
 def _roles(found: Proposal) -> None:
     columns = found.predictions.columns
     taken = {guess.column for guess in found.roles.values()}
-    wanted = ["time", "id", "latency", "version", "replica", "error", "weight"]
+    wanted = ["time", "id", "latency", "version", "replica", "error", "weight", "run"]
     if found.labels is None:
         wanted.insert(2, "label")
     for role in wanted:
