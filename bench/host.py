@@ -133,7 +133,7 @@ def run(progress: Callable[[str], None] = print) -> dict[str, dict[str, Any]]:
         "host_scrape_all_cpu": row(cpu_all, "ms", 20.0),
         "host_scrape_cpu": row(cpu, "ms", None),
         "host_node_exporter_cpu": row(cpu_node, "ms", None),
-        "host_scrape_ratio": row(cpu / cpu_node, "× node_exporter", 1.0),
+        "host_scrape_ratio": row(cpu / cpu_node, "× node_exporter", None),
         "host_scrape_all_p50": row(median, "ms", None),
         "host_scrape_all_growth": row(grown / 1024, "KiB", 512.0),
     }
