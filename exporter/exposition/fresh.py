@@ -66,11 +66,12 @@ class _Reader:
 
     def _work(self) -> None:
         while (answer := self._questions.get()) is not None:
+            began = self._clock.monotonic()
             try:
                 answer.families = self.part.read()
             except Exception as error:  # noqa: BLE001 - whatever a part raises, the scrape goes on; it is logged by the asker
                 answer.error = f"{type(error).__name__}: {error}"
-            answer.seconds = self._clock.monotonic() - answer.asked_at
+            answer.seconds = self._clock.monotonic() - began
             answer.done.set()
 
 
