@@ -1,8 +1,9 @@
 """All GPUs of the machine, read at the scrape; without a driver nothing, and with one that was lost an error."""
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -38,6 +39,7 @@ class _Session:
     driver: str
     gpus: list[_Gpu]
     watch: Watch
+    forgotten: "weakref.finalize[..., Any]"
     whole: bool = True
 
 
@@ -118,13 +120,17 @@ class GpuCollector:
             self._known[gpu.uuid] = gpu
         watch = Watch(nvml, {gpu.uuid: gpu.handle for gpu in gpus}, self._clock, self._counts)
         watch.start()
-        return _Session(nvml, driver, gpus, watch)
+        # After a reload another collector is made, and this one is forgotten: its thread must not go on.
+        forgotten = weakref.finalize(self, watch.leave)
+        forgotten.atexit = False
+        return _Session(nvml, driver, gpus, watch, forgotten)
 
     def _close(self) -> bool:
         """The library is closed; false where the driver does not let go, and all stays as it is."""
         if self._session is not None:
             if not self._session.watch.stop():
                 return False
+            self._session.forgotten.detach()
             ask_quietly(self._session.nvml, "nvmlShutdown")
             self._session = None
         return True

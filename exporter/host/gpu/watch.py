@@ -42,6 +42,7 @@ class Watch:
         self._handles = dict(handles)
         self._clock = clock
         self._stop = threading.Event()
+        self._closes = False
         self._by_address = {_address(handle): uuid for uuid, handle in handles.items()}
         self._counts = counts
         self._watched = {uuid: _Watched() for uuid in handles}
@@ -50,6 +51,11 @@ class Watch:
     def start(self) -> None:
         """Its thread runs."""
         self._thread.start()
+
+    def leave(self) -> None:
+        """Its thread ends when the driver lets it, and then closes the library: nobody else will."""
+        self._closes = True
+        self._stop.set()
 
     def stop(self) -> bool:
         """Its thread ends; false where the driver does not let it."""
@@ -76,6 +82,8 @@ class Watch:
                 self._stop.wait(_PAUSE_SECONDS)
         if events is not None:
             ask_quietly(self._nvml, "nvmlEventSetFree", events)
+        if self._closes:
+            ask_quietly(self._nvml, "nvmlShutdown")
 
     def register(self) -> object | None:
         """A set of events of all GPUs that have such; None where none has."""

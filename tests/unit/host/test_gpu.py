@@ -4,6 +4,7 @@ Recordings marked as made up were written from NVIDIA's documentation. One taken
 machine with a GPU is held to the same tests once it lies in tests/gpu/recordings/.
 """
 
+import gc
 import json
 import threading
 from pathlib import Path
@@ -19,7 +20,6 @@ from exporter.exposition.fresh import Fresh, Part
 from exporter.health import Health
 from exporter.host.gpu import METRICS, GpuCollector
 from exporter.host.gpu.nvml import DriverGone
-from exporter.host.gpu.watch import HARMFUL, Watch
 from exporter.host.plan import HostPlan, ProcessGroup, Roots
 from exporter.host.registry import COLLECTORS
 from tests.gpu.compare import differences
@@ -300,48 +300,6 @@ def test_a_driver_that_hangs_costs_one_scrape_its_limit_and_no_more() -> None:
     collector._close()
 
 
-def watch_of(nvml: Replay) -> Watch:
-    handles = {BUSY: "handle0", IDLE: "handle1"}
-    return Watch(nvml, handles, ManualClock(), {})
-
-
-def test_errors_are_counted_by_event() -> None:
-    """Those that mean harm are there at 0 before; others appear with their first."""
-    nvml = Replay.of(A100)
-    watch = watch_of(nvml)
-    events = watch.register()
-    assert watch.xids(BUSY) == watch.xids(IDLE) == dict.fromkeys(HARMFUL, 0)
-    for xid in (79, 79, 48, 109):
-        nvml.happen("handle0", xid)
-    nvml.happen("handle1", 1, kind=pynvml.nvmlEventTypeClock)
-    nvml.happen("a GPU that came later", 79)
-    assert [watch.wait(events, 0) for _ in range(7)] == [True] * 7
-    assert {xid: count for xid, count in watch.xids(BUSY).items() if count} == {79: 2, 48: 1, 109: 1}
-    assert watch.xids(IDLE) == dict.fromkeys(HARMFUL, 0)
-
-
-@pytest.mark.parametrize("trouble", ["kind not supported", "no rights", "no events at all"])
-def test_where_errors_cannot_be_waited_for_there_is_no_count(trouble: str) -> None:
-    nvml = Replay.of(A100)
-    if trouble == "kind not supported":
-        nvml.calls['nvmlDeviceGetSupportedEventTypes({"handle": "handle0"})'] = {"answer": 0x7}
-    elif trouble == "no rights":
-        nvml.errors["nvmlDeviceRegisterEvents", "handle0"] = pynvml.NVML_ERROR_NO_PERMISSION
-    else:
-        nvml.errors["nvmlEventSetCreate"] = pynvml.NVML_ERROR_NOT_SUPPORTED
-    watch = watch_of(nvml)
-    watch.register()
-    assert watch.xids(BUSY) == {}
-
-
-def test_a_lost_gpu_ends_no_watch_but_gives_it_a_pause() -> None:
-    nvml = Replay.of(A100)
-    watch = watch_of(nvml)
-    events = watch.register()
-    nvml.errors["nvmlEventSetWait_v2"] = pynvml.NVML_ERROR_GPU_IS_LOST
-    assert not watch.wait(events, 0)
-
-
 def test_counts_of_errors_outlive_the_driver_and_the_gpu(machines: Any) -> None:
     """The error that says why a GPU is gone is shown while it is gone, and after its driver was loaded anew."""
     machine = machines(A100)
@@ -354,11 +312,17 @@ def test_counts_of_errors_outlive_the_driver_and_the_gpu(machines: Any) -> None:
     assert machine.read(61.0)["ml_gpu_xid_errors_total"][xid] == 1
 
 
-def test_pcie_is_sampled_behind_the_scrape() -> None:
+def test_a_collector_that_is_forgotten_ends_its_watch() -> None:
+    """After a reload another one is made: threads and open libraries do not add up."""
     nvml = Replay.of(A100)
-    watch = watch_of(nvml)
-    watch.sample()
-    assert (watch.pcie(BUSY), watch.pcie("another")) == ((1_234_000_000, 567_000_000), (None, None))
+    collector = GpuCollector(HostPlan(), ManualClock(1.0), structlog.get_logger(), lambda: nvml)
+    collector.read()
+    assert collector._session is not None
+    thread = collector._session.watch._thread
+    del collector
+    gc.collect()
+    thread.join()
+    assert nvml.opened == 0
 
 
 def test_a_recording_is_what_the_library_answered(monkeypatch: pytest.MonkeyPatch) -> None:
