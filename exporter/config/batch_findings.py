@@ -35,7 +35,7 @@ def column_findings(name: str, sample: Sample) -> Iterator[Finding]:
     elif named == 0:
         yield "warning", f"column: `{name}` is empty in all {len(sample)} rows; is it the right one?"
     else:
-        yield "ok", f"column: `{name}` ({kind_of(column)}), {runs} run{'' if runs == 1 else 's'} in {named} rows"
+        yield "ok", f"column: `{name}` ({kind_of(column)}), {_several(runs, 'run')} in {named} rows"
 
 
 def log_findings(columns: RunColumns, sample: Sample) -> Iterator[Finding]:
@@ -56,11 +56,14 @@ def log_findings(columns: RunColumns, sample: Sample) -> Iterator[Finding]:
         return
     over = {row.run for row in rows if row.status != "running"}
     newest = moment(max(row.said for row in rows))
-    told = (
-        f"{len({row.run for row in rows})} runs in {len(rows)} rows, {len(over)} of them over, the newest of {newest}"
-    )
+    runs = _several(len({row.run for row in rows}), "run")
+    told = f"{runs} in {_several(len(rows), 'row')}, {len(over)} over; the newest is of {newest}"
     lost = sum(refused.tally.values())
-    yield ("warning", f"{told}; {lost} rows tell of no run") if lost else ("ok", told)
+    yield (
+        ("warning", f"{told}; {_several(lost, 'row')} without a run, a time or a known status")
+        if lost
+        else ("ok", told)
+    )
 
 
 def _statuses(columns: RunColumns, sample: Sample) -> Iterator[Finding]:
@@ -75,3 +78,7 @@ def _statuses(columns: RunColumns, sample: Sample) -> Iterator[Finding]:
             "problem",
             f"status: nobody knows what {words}{more} means; tell it as `statuses: {{{strange[0]}: succeeded}}`",
         )
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

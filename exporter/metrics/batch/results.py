@@ -6,12 +6,10 @@ import numpy as np
 
 from exporter.metrics.batch.run import Run, Runs
 from exporter.metrics.batch.schedule import missed_runs
-from exporter.metrics.batch.usual import Point, Usual, usual
+from exporter.metrics.batch.usual import DEVIATIONS, OF_NORMAL, Point, Usual, usual
 
 _LEAST_RUNS, _MOST_RUNS = 5, 30
 _LEAST_SHORT = 0.02
-_DEVIATIONS = 5.0
-_OF_NORMAL = 1.4826
 
 
 def newest(runs: Sequence[Run], *statuses: str) -> Run | None:
@@ -109,14 +107,14 @@ def short(run: Run) -> float | None:
 def most_short(runs: Sequence[Run], run: Run) -> float | None:
     """Share of the rows in that may be short; None where fewer than five runs tell.
 
-    The median of the last thirty runs that succeeded, and the widest of: 2 %, five of their standard deviations
-    (1.4826 median absolute deviations), five of a binomial count of this run's size.
+    The median of the last thirty runs that succeeded, and the widest of: 2 %, 3.5 of their standard
+    deviations (1.4826 median absolute deviations), 3.5 of a binomial count of this run's size.
     """
     past = [value for _, value in sorted(history(runs, run, short))[-_MOST_RUNS:]]
     if len(past) < _LEAST_RUNS or not run.rows_in:
         return None
     middle = float(np.median(past))
-    spread = _OF_NORMAL * float(np.median(np.abs(np.array(past) - middle)))
+    spread = OF_NORMAL * float(np.median(np.abs(np.array(past) - middle)))
     share = min(max(middle, 1 / run.rows_in), 1.0)
     chance = float(np.sqrt(share * (1 - share) / run.rows_in))
-    return middle + max(_LEAST_SHORT, _DEVIATIONS * spread, _DEVIATIONS * chance)
+    return middle + max(_LEAST_SHORT, DEVIATIONS * spread, DEVIATIONS * chance)

@@ -88,7 +88,9 @@ def cron(fields: str, timezone: str) -> Cron:
         _spacing(found.fields)
     except CronSimError as error:
         where = str(error).removeprefix("Bad ")
-        raise ValueError(f"is no schedule of cron ({where}); write minute hour day month weekday, such as 30 2 * * 1-5") from None
+        raise ValueError(
+            f"is no schedule of cron ({where}); write minute hour day month weekday, such as 30 2 * * 1-5"
+        ) from None
     except (ValueError, OverflowError):
         raise ValueError("is never due; write minute hour day month weekday, such as 30 2 * * 1-5") from None
     return found

@@ -15,8 +15,8 @@ _LEAST_ALIKE, _MOST_ALIKE = 4, 8
 _LEAST_SIMPLE, _MOST_SIMPLE = 7, 30
 _LEAST_CHANGES = 10
 _FACTOR, _SIMPLE_FACTOR = 1.5, 2.0
-_DEVIATIONS = 3.5
-_OF_NORMAL = 1.4826
+DEVIATIONS = 3.5
+OF_NORMAL = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
 _LOW, _HIGH = 0.1, 0.9
 
@@ -53,7 +53,7 @@ def usual(history: Sequence[Point], at: float) -> Usual | None:
     weekly = values[_off(times, at, _WEEK) <= reach][-_MOST_ALIKE:]
     if len(weekly) >= _LEAST_ALIKE:
         middle = float(np.median(weekly))
-        wide = max(np.log(_FACTOR), _DEVIATIONS * _deviation(times, values, weekly, reach))
+        wide = max(np.log(_FACTOR), DEVIATIONS * _deviation(times, values, weekly, reach))
         return _usual(middle, middle - wide, middle + wide)
     daily = _off(times, at, _DAY) <= reach
     simple = values[daily][-_MOST_SIMPLE:]
@@ -85,5 +85,5 @@ def _deviation(times: Floats, values: Floats, alike: Floats, reach: float) -> fl
         if before[nearest] <= reach:
             changes.append(abs(value - values[nearest]))
     if len(changes) >= _LEAST_CHANGES:
-        return float(_OF_NORMAL * np.median(changes) / np.sqrt(2))
-    return float(_OF_NORMAL * np.median(np.abs(alike - np.median(alike))))
+        return float(OF_NORMAL * np.median(changes) / np.sqrt(2))
+    return float(OF_NORMAL * np.median(np.abs(alike - np.median(alike))))

@@ -65,7 +65,7 @@ def test_check_reads_a_run_log(tmp_path: Path) -> None:
         {"id": 1, "began": NOW - 90, "ended": NOW - 60, "state": "SUCCESS"},
         {"id": 2, "began": NOW - 30, "state": "running"},
     )
-    assert checked(tmp_path, LOG)[1:] == ["ok 2 runs in 3 rows, 1 of them over, the newest of 2023-11-14 22:12:50 UTC"]
+    assert checked(tmp_path, LOG)[1:] == ["ok 2 runs in 3 rows, 1 over; the newest is of 2023-11-14 22:12:50 UTC"]
 
 
 def test_check_says_what_a_run_log_lacks(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_check_says_what_a_run_log_lacks(tmp_path: Path) -> None:
     write_runs(tmp_path, {"id": 1, "began": NOW - 90, "state": "fertig"}, {"id": 2, "began": NOW - 9, "state": "ok"})
     said = checked(tmp_path, {**LOG, "columns": {**LOG["columns"], "rows_in": "n"}})[1:]
     assert said == [
-        "warning end: no row looked at has a column `ended`; did you mean `began`?",
-        "warning rows_in: no row looked at has a column `n`; known here: id, began, state",
+        "warning end: no row looked at has a column `ended`; known here: id, began, state",
+        "warning rows_in: no row looked at has a column `n`; did you mean `began`?",
         "problem status: nobody knows what `fertig` means; tell it as `statuses: {fertig: succeeded}`",
-        "warning 1 runs in 1 rows, 1 of them over, the newest of 2023-11-14 22:13:11 UTC; 1 rows tell of no run",
+        "warning 1 run in 1 row, 1 over; the newest is of 2023-11-14 22:13:11 UTC; 1 row without a run, a time or a known status",
     ]
     write_runs(tmp_path, {"job": 1})
     assert checked(tmp_path, LOG)[-1] == (
