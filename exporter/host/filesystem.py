@@ -115,24 +115,24 @@ class FilesystemCollector:
             self._mounts, self._shown = mounted, shown(mounted)
         mounts = self._shown
         remote = [mount for mount in mounts if _REMOTE.fullmatch(mount.kind)]
-        for mount in remote:
-            self._question(mount)
+        # One that was asked before and is still silent is not waited for again.
+        asked = [self._question(mount) for mount in remote if mount not in self._questions]
         answers = {mount: self._answer(mount) for mount in mounts if mount not in remote}
         deadline = time.monotonic() + _REMOTE_SECONDS
-        for mount in remote:
-            self._questions[mount].thread.join(max(0.0, deadline - time.monotonic()))
+        for question in asked:
+            question.thread.join(max(0.0, deadline - time.monotonic()))
         answers |= {mount: self._told(mount) for mount in remote}
         self._questions = {mount: each for mount, each in self._questions.items() if each.thread.is_alive()}
         return _readings(answers)
 
-    def _question(self, mount: Mount) -> None:
-        if mount not in self._questions:
-            answer: list[Room | OSError | None] = []
-            thread = threading.Thread(
-                target=lambda: answer.append(self._answer(mount)), name=f"statvfs-{mount.point}", daemon=True
-            )
-            self._questions[mount] = _Question(thread, answer)
-            thread.start()
+    def _question(self, mount: Mount) -> _Question:
+        answer: list[Room | OSError | None] = []
+        thread = threading.Thread(
+            target=lambda: answer.append(self._answer(mount)), name=f"statvfs-{mount.point}", daemon=True
+        )
+        question = self._questions[mount] = _Question(thread, answer)
+        thread.start()
+        return question
 
     def _told(self, mount: Mount) -> Room | OSError | None:
         question = self._questions[mount]
