@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from exporter.metrics.advice.evidence import gather
-from exporter.metrics.advice.gains import gains, thresholds
+from exporter.metrics.advice.gains import gains
 from exporter.metrics.advice.rules import Advice, advise
 from exporter.metrics.advice.since import since, training_start
 from exporter.metrics.evaluation import Evaluation
@@ -39,8 +39,9 @@ def _gain_bounds(evaluation: Evaluation) -> Iterator[Sample]:
 
 
 def _thresholds(evaluation: Evaluation) -> Iterator[Sample]:
-    for metric, threshold in thresholds(evaluation):
-        yield (metric,), threshold
+    for each in gains(evaluation):
+        if each.gain.certain and not np.isnan(each.threshold):
+            yield (each.metric,), each.threshold
 
 
 ADVICE = (

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from exporter.metrics.advice.score_table import FOLDS, ScoreTable
@@ -30,6 +31,7 @@ from exporter.metrics.estimated.calibration import isotonic
 from exporter.metrics.performance.calibration_error import gap_by_bin
 from exporter.metrics.performance.estimate import Z
 from exporter.metrics.performance.parts import divide
+from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
 _LEARNED = 1 + FOLDS / (FOLDS - 1)
@@ -171,9 +173,15 @@ def best_cut(rows: Floats, decision: Decision, near: int) -> int:
     return int(best[np.abs(best - near).argmin()])
 
 
-def of_cuts(table: ScoreTable, called: Floats, cuts: Floats, decision: Decision) -> Gain:
-    """What a metric gains by calling positive, in hand h, the cells from `cuts[h]` on; `called` (K, 2): those now."""
-    rows = table.hands.sum(axis=0)
+def of_cuts(table: ScoreTable, cuts: NDArray[np.intp], decision: Decision) -> Gain:
+    """What a metric gains by calling positive, in hand h, the cells from `cuts[h]` on.
+
+    Raises:
+        NoData: no threshold on the score says what is called positive now.
+    """
+    if table.called is None:
+        raise NoData
+    called, rows = table.called, table.hands.sum(axis=0)
     anew = (np.arange(len(rows)) >= cuts[:, None]).astype(np.float64)
     after = np.einsum("hk,hkc->c", anew, table.hands)
     before, total = (called * rows).sum(axis=0), rows.sum(axis=0)

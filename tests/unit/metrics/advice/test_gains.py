@@ -8,7 +8,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss
 
 from exporter.metrics.advice import ADVICE
-from exporter.metrics.advice.gains import gains, thresholds
+from exporter.metrics.advice.gains import gains
 from exporter.metrics.advice.remedies import DECISIONS, best_cut, of_bias
 from exporter.metrics.advice.score_table import FOLDS, score_table
 from exporter.metrics.spec import NoData
@@ -102,7 +102,8 @@ def test_honest_scores_have_nothing_to_gain(calm) -> None:
         strict = replace(evaluation.thresholds, performance={"log_loss": (None, 0.01)})
         evaluation = replace(evaluation, thresholds=strict, memo={})
         found += [each.gain.certain for each in gains(evaluation) if each.metric != "f1"]
-        assert "accuracy" not in dict(thresholds(evaluation))
+        told = samples(ADVICE, evaluation).get("ml_recommended_threshold", {})
+        assert ("accuracy",) not in told
     assert len(found) >= 20 * 6
     assert np.mean(found) <= 0.05
 
@@ -125,6 +126,18 @@ def test_gauges_say_gains_bounds_and_the_threshold(calm) -> None:
     assert gain["correct_prior", "", "log_loss"] > 0.03
 
 
+def test_gains_are_found_once_a_pane(calm) -> None:
+    """They cost more than the rest of what is computed of a window, and are no truer for a few rows more."""
+    first, later = (window(WORLDS["more positives"].draw(np.random.default_rng(seed), ROWS), calm) for seed in (6, 7))
+    told = gains(first)
+    again = replace(later, memory=first.memory, memo={})
+    assert gains(again) is told
+    moved = replace(again.window, start=again.window.start + 300, end=again.window.end + 300)
+    assert gains(replace(again, window=moved, memo={})) == gains(replace(later, memory={}, memo={})) != told
+    well = window(CALM.draw(np.random.default_rng(5), ROWS), calm)
+    assert gains(replace(well, memory=first.memory)) == ()
+
+
 def test_decisions_that_no_threshold_makes_have_no_better_threshold(calm) -> None:
     """Where classes are not called by the score alone, what another threshold would do is not known."""
     rng = np.random.default_rng(8)
@@ -133,7 +146,7 @@ def test_decisions_that_no_threshold_makes_have_no_better_threshold(calm) -> Non
     evaluation = window({**rows, "predicted": np.where(turned, 1 - rows["predicted"], rows["predicted"])}, calm)
     assert score_table(evaluation).called is None
     assert {each.action for each in gains(evaluation)} == {"recalibrate", "correct_prior"}
-    assert list(thresholds(evaluation)) == []
+    assert "ml_recommended_threshold" not in samples(ADVICE, evaluation)
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.013, 0.5, 0.77, 1.0])
