@@ -47,8 +47,8 @@ def log_findings(columns: RunColumns, sample: Sample) -> Iterator[Finding]:
     for role, name in roles.items():
         if name is not None and sample.column(name) is None:
             # A column may be written only where it says something; without its run a row says nothing.
-            level = "problem" if role in ("run", "status") else "warning"
-            yield level, f"{role}: no row looked at has a column `{name}`; {suggest(name, sample.names)}"
+            told = f"{role}: no row looked at has a column `{name}`; {suggest(name, sample.names)}"
+            yield ("problem", told) if role in ("run", "status") else ("warning", told)
     yield from _statuses(columns, sample)
     rows, refused = decode_runs(Batch(sample.rows, "", 1), columns, np.inf, keep_rows=False)
     if not rows:

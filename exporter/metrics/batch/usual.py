@@ -50,24 +50,24 @@ def usual(history: Sequence[Point], at: float) -> Usual | None:
         return None
     times, values = past[:, 0], np.log1p(past[:, 1])
     reach = min(_DAY / 2, float(np.median(np.diff(times[-_MOST_SIMPLE:]))) / 2)
-    weekly = values[_off(times, at, _WEEK) <= reach][-_MOST_ALIKE:]
+    weekly = np.flatnonzero(_off(times, at, _WEEK) <= reach)[-_MOST_ALIKE:]
     if len(weekly) >= _LEAST_ALIKE:
-        middle = float(np.median(weekly))
-        wide = max(np.log(_FACTOR), DEVIATIONS * _deviation(times, values, weekly, reach))
-        return _usual(middle, middle - wide, middle + wide)
-    daily = _off(times, at, _DAY) <= reach
-    simple = values[daily][-_MOST_SIMPLE:]
-    if len(simple) < _LEAST_SIMPLE or at - times[daily][0] < _WEEK - reach:
+        alike = values[weekly]
+        middle = float(np.median(alike))
+        wide = max(np.log(_FACTOR), DEVIATIONS * _deviation(times, values, alike, reach))
+        return _usual(past[weekly, 1], middle - wide, middle + wide)
+    daily = np.flatnonzero(_off(times, at, _DAY) <= reach)
+    simple = values[daily[-_MOST_SIMPLE:]]
+    if len(simple) < _LEAST_SIMPLE or at - times[daily[0]] < _WEEK - reach:
         return None
     low = float(np.quantile(simple, _LOW, method="lower"))
     high = float(np.quantile(simple, _HIGH, method="higher"))
     wide = np.log(_SIMPLE_FACTOR)
-    return _usual(float(np.median(simple)), low - wide, high + wide)
+    return _usual(past[daily[-_MOST_SIMPLE:], 1], low - wide, high + wide)
 
 
-def _usual(middle: float, low: float, high: float) -> Usual:
-    lower, median, upper = (max(0.0, float(np.expm1(each))) for each in (low, middle, high))
-    return Usual(median, lower, upper)
+def _usual(values: Floats, low: float, high: float) -> Usual:
+    return Usual(float(np.median(values)), max(0.0, float(np.expm1(low))), max(0.0, float(np.expm1(high))))
 
 
 def _off(times: Floats, at: float, cycle: float) -> Floats:
