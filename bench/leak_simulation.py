@@ -15,7 +15,7 @@ def first_told(memory: Memory, seed: int) -> float | None:
     """Hours until a leak is told; None where none is."""
     trend = MemoryTrend(_WINDOW)
     limit = LIMIT if seed % 3 else None
-    for time, used in zip(*(each.tolist() for each in drawn(memory, seed)), strict=True):
+    for time, used in zip(*(each.tolist() for each in drawn(memory, seed, limit)), strict=True):
         growth = trend.observe(time, used, None if limit is None else limit - used)
         if growth is not None and growth.leak:
             return time / HOUR

@@ -106,10 +106,10 @@ LEAKING: Mapping[str, Memory] = {
 }
 
 
-def drawn(memory: Memory, seed: int, days: float = 3.0) -> tuple[Floats, Floats]:
+def drawn(memory: Memory, seed: int, limit: float | None = LIMIT, days: float = 3.0) -> tuple[Floats, Floats]:
     """Times and bytes. A process ends where it reaches the limit."""
     random = np.random.default_rng([seed, *memory.__name__.encode()])
     times = np.arange(round(days * DAY / STEP)) * STEP
     values = memory(random, times)
-    end = int(np.argmax(values >= LIMIT)) or len(values)
+    end = len(values) if limit is None else int(np.argmax(values >= limit)) or len(values)
     return times[:end], values[:end]

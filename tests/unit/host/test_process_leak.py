@@ -30,41 +30,37 @@ def told(growths: list[Growth | None]) -> list[bool | None]:
 def test_no_leak_is_told_where_there_is_none(name: str) -> None:
     """Over three days each, with a limit and without: at no moment."""
     for seed in range(DRAWS):
-        times, values = drawn(WELL[name], seed)
-        assert True not in told(followed(times, values, LIMIT if seed % 3 else None)), seed
+        limit = LIMIT if seed % 3 else None
+        assert True not in told(followed(*drawn(WELL[name], seed, limit), limit)), seed
 
 
 @pytest.mark.parametrize("name", LEAKING)
 def test_a_leak_is_told_before_the_limit(name: str) -> None:
-    """In at least nine draws of ten; and its slope is that of what was planted."""
+    """In at least nine draws of ten."""
     found = [True in told(followed(*drawn(LEAKING[name], seed))) for seed in range(DRAWS)]
     assert sum(found) >= 0.9 * DRAWS
 
 
-def test_the_slope_is_scipys_and_its_interval_where_noise_is_white() -> None:
-    """Theil and Sen's slope is scipy's; the interval is the one that scipy gives, or wider."""
+def test_the_slope_is_scipys() -> None:
+    """Theil and Sen's."""
     random = np.random.default_rng(3)
     for _ in range(20):
         times = np.sort(random.uniform(0, 10, 36))
         values = 2 * times + random.standard_normal(36)
-        slope, lower, upper = sen_slope(times, values)
-        expected = theilslopes(values, times, alpha=0.99)
-        assert slope == pytest.approx(expected.slope)
-        assert lower <= expected.low_slope + 1e-9
-        assert upper >= expected.high_slope - 1e-9
+        assert sen_slope(times, values)[0] == pytest.approx(theilslopes(values, times).slope)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8])
 def test_the_interval_holds_the_slope_as_often_as_it_says(correlation: float) -> None:
-    """99 % of the time, however much noise hangs together: at least 97 % of 400 draws."""
+    """99 % of the time, however much noise hangs together: at least 97 % of 1,000 draws."""
     random = np.random.default_rng(5)
     times = np.arange(36.0)
     held = 0
-    for _ in range(400):
+    for _ in range(1000):
         slope, lower, upper = sen_slope(times, 3 * times + wandering(random, 36, 10.0, correlation))
         assert lower <= slope <= upper
         held += lower <= 3 <= upper
-    assert held >= 388
+    assert held >= 970
 
 
 def test_nothing_is_said_before_half_a_window_and_no_verdict_before_a_whole_one() -> None:
