@@ -18,7 +18,7 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The prediction log cannot be read: that no prediction comes follows from it.",
         ('alertname="MLExporterSourceDown"', 'source="predictions"'),
-        ('alertname=~"MLPredictionsStale|MLFreshnessSLOBurn|MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
+        ('alertname=~"MLPredictionsStale|MLFreshnessSLOBurn|MLTrafficDrop|MLSliceTraffic|MLLabelsMissing|MLModelBlind"',),
     ),
     (
         "The label log cannot be read: that labels are missing follows from it.",
@@ -33,12 +33,12 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "No prediction comes at all: less traffic and fewer labels follow from it.",
         ('alertname="MLPredictionsStale"',),
-        ('alertname=~"MLTrafficDrop|MLLabelsMissing|MLModelBlind"',),
+        ('alertname=~"MLTrafficDrop|MLSliceTraffic|MLLabelsMissing|MLModelBlind"',),
     ),
     (
         "Predictions are missing for longer than was promised: that none was read of late says the same.",
         ('alertname="MLFreshnessSLOBurn"',),
-        ('alertname=~"MLPredictionsStale|MLTrafficDrop"',),
+        ('alertname=~"MLPredictionsStale|MLTrafficDrop|MLSliceTraffic"',),
     ),
     (
         "A run that was due did not come: that predictions are old or few follows from it.",
@@ -59,6 +59,29 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         "A run gave too few rows: that there are fewer predictions follows from it.",
         ('alertname="MLBatchPartialOutput"',),
         ('alertname="MLTrafficDrop"',),
+    ),
+    (
+        "The machine is down: that nothing comes from it follows from it.",
+        ('alertname="MLHostDown"',),
+        (
+            'alertname=~"MLProcessDown|MLAvailabilitySLOBurn|MLLatencySLOBurn|MLFreshnessSLOBurn|MLPredictionsStale|'
+            'MLTrafficDrop|MLServing.*|MLBatchRunMissed"',
+        ),
+    ),
+    (
+        "A machine in trouble explains why predictions fail or are slow: it is told in their stead.",
+        ('alertname="MLInfrastructureHarm"',),
+        ('alertname=~"MLAvailabilitySLOBurn|MLLatencySLOBurn|MLServingErrors|MLServingLatency"',),
+    ),
+    (
+        "The model's process does not run: that no prediction comes follows from it.",
+        ('alertname="MLProcessDown"',),
+        ('alertname=~"MLFreshnessSLOBurn|MLPredictionsStale|MLTrafficDrop|MLProcessRestarting"',),
+    ),
+    (
+        "Memory is out: that it was short, and that processes were replaced, is no news.",
+        ('alertname="MLHostOutOfMemory"',),
+        ('alertname=~"MLHostMemoryShort|MLProcessRestarting"',),
     ),
     (
         "The data are broken: of course they look different.",

@@ -10,16 +10,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from demo.data import Integers
 from demo.errors import DemoError
-from demo.logs import Answered
+from demo.logs import REPLICAS, Answered, replicas
+from demo.machine import MIB, Strain
 from demo.model import MODELS, ModelName
 
 Mask = NDArray[np.bool_]
 FeatureChange = Callable[[pa.Table, Mask], pa.Table]
 AnswerChange = Callable[[Answered, Mask], Answered]
 TruthChange = Callable[[pa.Table, Mask], pa.Table]
+TrafficChange = Callable[[pa.Table, Mask], Integers]
 
 FLIPPED_CARRIER = "UA"
+CROWDED_ORIGIN = "LGA"
+STRAINED_HOST = REPLICAS[0]
+"""The replica that runs on the simulated machine."""
 RENAMED_CARRIERS = {"UA": "UAL", "AA": "AAL"}
 KILOMETRES_PER_MILE = 1.609344
 DEFAULT_START_SECONDS = 120.0
@@ -39,6 +45,9 @@ class Incident:
         features: changes what the models see; the models are really asked with it.
         answers: changes what came back.
         truth: changes how the flights arrive.
+        traffic: (n,) how often each of n flights is asked for, once by itself.
+        machine: what goes wrong with host-a while it lasts.
+        fails_runs: runs of the batch job fail: what they should have published comes with the next good one.
         holds_predictions, holds_labels: nothing is written while it lasts; all of it is afterwards.
     """
 
@@ -50,6 +59,9 @@ class Incident:
     features: FeatureChange | None = None
     answers: AnswerChange | None = None
     truth: TruthChange | None = None
+    traffic: TrafficChange | None = None
+    machine: Strain | None = None
+    fails_runs: bool = False
     holds_predictions: bool = False
     holds_labels: bool = False
 
@@ -108,6 +120,32 @@ def flip_carrier(flights: pa.Table, rows: Mask) -> pa.Table:
     """Late and punctual change places for one carrier: its arrival delays are mirrored between 15 and 16 minutes."""
     mine = rows & np.asarray(pc.fill_null(pc.equal(flights["carrier"], FLIPPED_CARRIER), False))
     return put(flights, "minutes", mine, pc.subtract(31.0, flights["minutes"]))
+
+
+def slow_one_host(answered: Answered, rows: Mask) -> Answered:
+    """The answers of the strained host alone take 0.3 to 1.2 s more."""
+    return slow_down(answered, rows & _on_strained_host(answered))
+
+
+def choke_one_host(answered: Answered, rows: Mask) -> Answered:
+    """The answers of the strained host are slow, and one in ten of its requests does not get its features in time."""
+    late = rows & _on_strained_host(answered)
+    answered = slow_down(answered, late)
+    failed = late & (shares(answered.flights["request_id"], "choke") < 0.1)
+    errors = tuple(
+        "FeatureStoreTimeout" if fails else error for fails, error in zip(failed, answered.error, strict=True)
+    )
+    return replace(answered, value=np.where(failed, np.nan, answered.value), error=errors)
+
+
+def _on_strained_host(answered: Answered) -> Mask:
+    return np.array([host == STRAINED_HOST for host in replicas(answered.flights["request_id"])], dtype=bool)
+
+
+def crowd_one_origin(flights: pa.Table, rows: Mask) -> Integers:
+    """Flights of one origin are asked for four times in these rows."""
+    mine = rows & np.asarray(pc.fill_null(pc.equal(flights["origin"], CROWDED_ORIGIN), False))
+    return np.where(mine, 4, 1)
 
 
 def put(flights: pa.Table, column: str, rows: Mask, values: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -173,6 +211,41 @@ INCIDENTS: tuple[Incident, ...] = (
         what=f"late and punctual change places for carrier {FLIPPED_CARRIER}, though no feature tells",
         alerts=("MLPerformanceDegraded",),
         truth=flip_carrier,
+    ),
+    Incident(
+        name="traffic_burst",
+        what=f"somebody asks for each flight from {CROWDED_ORIGIN} four times",
+        alerts=("MLSliceTraffic",),
+        traffic=crowd_one_origin,
+    ),
+    Incident(
+        name="failed_batch",
+        what="the job that writes arrival_delay's predictions fails at each run; the next good one writes them all",
+        alerts=("MLBatchRunFailed", "MLBatchRunMissed", "MLPredictionsStale"),
+        models=("arrival_delay",),
+        fails_runs=True,
+    ),
+    Incident(
+        name="cpu_starvation",
+        what=f"a job beside the models on {STRAINED_HOST} wants all its processors: answers from there are slow",
+        alerts=("MLHostCPUStarved", "MLLatencySLOBurn"),
+        answers=slow_one_host,
+        machine=Strain(cores=12),
+    ),
+    Incident(
+        name="memory_leak",
+        what=f"the server of flight_delay on {STRAINED_HOST} takes memory and keeps it, until the kernel ends it",
+        alerts=("MLProcessMemoryLeak", "MLHostOutOfMemory"),
+        models=("flight_delay",),
+        seconds=100.0,
+        machine=Strain(leak=55 * MIB),
+    ),
+    Incident(
+        name="slow_disk",
+        what=f"the disk of {STRAINED_HOST} is worn out: features come late or not at all",
+        alerts=("MLHostDiskSlow", "MLAvailabilitySLOBurn"),
+        answers=choke_one_host,
+        machine=Strain(disk=0.95),
     ),
 )
 

@@ -18,6 +18,7 @@ from demo import data
 from demo.data import NEW_YORK
 from demo.errors import DemoError
 from demo.incidents import Incident, Occurrence, find
+from demo.machine import Machine, Strain
 from demo.model import MODELS
 from demo.rollout import versions_of
 from demo.stream import Stream
@@ -52,6 +53,7 @@ class Paths:
         status: how far it is, replaced once a second.
         incidents: a JSON line whenever an incident starts or ends.
         control: JSON lines that others append to start and stop incidents.
+        machine: the simulated machine's /proc and /sys.
     """
 
     folder: Path
@@ -59,6 +61,10 @@ class Paths:
     @property
     def logs(self) -> Path:
         return self.folder / "logs"
+
+    @property
+    def machine(self) -> Path:
+        return self.folder / "host-a"
 
     @property
     def status(self) -> Path:
@@ -112,6 +118,7 @@ class Replay:
             Occurrence(incident, start + begin * speed, start + (begin + length) * speed)
             for incident, begin, length in schedule
         ]
+        self._machine = Machine(paths.machine)
         self._told: set[tuple[int, str]] = set()
         self._steered = 0  # bytes of the control file that were obeyed
         self._day = ""
@@ -123,6 +130,7 @@ class Replay:
             while now < self.start:
                 now = min(now + HISTORY_STEP_SECONDS, self.start)
                 self.advance(now, clock.now())
+        self._machine.advance(clock.now())
         self.write_status(self.start)
 
     def run(self, clock: Clock, stop: threading.Event, *, wait: bool = True) -> None:
@@ -137,11 +145,16 @@ class Replay:
                 now = self.start + elapsed * self.speed
                 self.steer(now)
                 self.advance(now, clock.now())
+                self._machine.advance(clock.now(), self._strains(now))
                 if elapsed - last_status >= 1 or self.finished:
                     self.write_status(now)
                     last_status = elapsed
                 if wait:
                     clock.wait(stop, begun + elapsed + STEP_SECONDS - clock.monotonic())
+
+    def _strains(self, now: float) -> list[Strain]:
+        active = (each.incident.machine for each in self.occurrences if each.start <= now < each.end)
+        return [strain for strain in active if strain is not None]
 
     @property
     def finished(self) -> bool:

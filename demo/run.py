@@ -17,6 +17,7 @@ from rich.console import Console
 from demo import chain, story
 from demo.children import Children
 from demo.errors import DemoError
+from demo.machine import Machine
 from demo.ports import HOST, Ports
 from demo.receiver import Inbox, Receiver
 from demo.replay import Paths
@@ -180,6 +181,7 @@ def make_run_folder(cache: Path, clock: Clock) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
     folder = cache / datetime.fromtimestamp(clock.now()).astimezone().strftime("run-%Y%m%d-%H%M%S")
     (folder / "logs").mkdir(parents=True, exist_ok=True)
+    Machine(Paths(folder).machine)  # references are fitted before the replay starts it
     (cache / "current").write_text(str(folder.resolve()))
     return folder.resolve()
 

@@ -32,7 +32,6 @@ class Stream:
         self.versions = versions
         self.flights = flights
         self.times = seconds(flights["time"])
-        self.hosts = logs.replicas(flights["request_id"])
         landed = flights["landed"].is_valid().to_numpy(zero_copy_only=False)
         landings = seconds(flights["landed"])
         order = np.argsort(landings, kind="stable")
@@ -54,22 +53,21 @@ class Stream:
         mine = [each for each in occurrences if self.name in each.incident.models]
         active = [each.incident for each in mine if each.start <= now < each.end]
         if not any(incident.holds_predictions for incident in active):
-            self._predict(now, mine)
+            self._predict(now, mine, fails=any(incident.fails_runs for incident in active))
         if not any(incident.holds_labels for incident in active):
             self._label(now, mine)
 
-    def answer(self, rows: slice, occurrences: Sequence[Occurrence]) -> Answered:
+    def answer(self, flights: pa.Table, times: Integers, occurrences: Sequence[Occurrence]) -> Answered:
         """The answers for these flights, as one request to each version, with its measured latency.
 
         Measured is the processor's time: what a busy laptop makes the model wait for is not the model's.
         """
-        flights = self.flights.slice(rows.start, rows.stop - rows.start)
-        times = self.times[rows]
         for each in occurrences:
             if each.incident.features and (mask := each.mask(times)).any():
                 flights = each.incident.features(flights, mask)
+        hosts = logs.replicas(flights["request_id"])
         versions = np.array(
-            [version_of(self.name, int(at), host) for at, host in zip(times, self.hosts[rows], strict=True)],
+            [version_of(self.name, int(at), host) for at, host in zip(times, hosts, strict=True)],
             dtype=object,
         )
         value = np.empty(len(flights))
@@ -86,15 +84,16 @@ class Stream:
                 answered = each.incident.answers(answered, mask)
         return answered
 
-    def _predict(self, now: float, occurrences: Sequence[Occurrence]) -> None:
+    def _predict(self, now: float, occurrences: Sequence[Occurrence], *, fails: bool) -> None:
         last = int(np.searchsorted(self.times, now, side="right"))
-        rows = slice(self.due, last)
+        flights, times = self.flights.slice(self.due, last - self.due), self.times[self.due : last]
         if last > self.due:
-            self._write_predictions(self.answer(rows, occurrences), self.times[rows], now)
-            self.predictions += last - self.due
+            flights, times = _asked(flights, times, times, occurrences)
+            self._write_predictions(self.answer(flights, times, occurrences), times, now, fails)
+            self.predictions += len(times)
             self.due = last
         else:
-            self._write_predictions(None, self.times[rows], now)
+            self._write_predictions(None, times, now, fails)
 
     def _label(self, now: float, occurrences: Sequence[Occurrence]) -> None:
         last = int(np.searchsorted(self.landing_times, now, side="right"))
@@ -106,16 +105,17 @@ class Stream:
         for each in occurrences:
             if each.incident.truth and (mask := each.mask(self.times[chosen])).any():
                 flights = each.incident.truth(flights, mask)
+        flights, landings = _asked(flights, self.times[chosen], self.landing_times[self.landing : last], occurrences)
         table = logs.label_log(self.name, flights, logs.offset_text(flights["landed"]))
-        self.label_log.write(table, self.landing_times[self.landing : last])
-        self.labels += len(chosen)
+        self.label_log.write(table, landings)
+        self.labels += len(landings)
         self.landing = last
 
-    def _prediction_writer(self, folder: Path) -> Callable[[Answered | None, Integers, float], None]:
+    def _prediction_writer(self, folder: Path) -> Callable[[Answered | None, Integers, float, bool], None]:
         if self.name == "flight_delay":
             lines = LineLog(folder, "predictions", "jsonl")
 
-            def write_lines(answered: Answered | None, times: Integers, _now: float) -> None:
+            def write_lines(answered: Answered | None, times: Integers, _now: float, _fails: bool) -> None:
                 if answered is not None:
                     stamp = logs.naive_text(answered.flights["time"])
                     lines.write(logs.prediction_log(self.name, answered, stamp), times)
@@ -123,9 +123,9 @@ class Stream:
             return write_lines
         files = ParquetLog(folder, "predictions", PARQUET_SECONDS)
 
-        def write_files(answered: Answered | None, times: Integers, now: float) -> None:
+        def write_files(answered: Answered | None, times: Integers, now: float, fails: bool) -> None:
             if answered is None:
-                files.write(pa.table({}), times, now)
+                files.write(pa.table({}), times, now, fails=fails)
             else:
                 stamp = pc.cast(answered.flights["time"], pa.timestamp("us", NEW_YORK))
                 rows = logs.prediction_log(self.name, answered, stamp)
@@ -136,6 +136,27 @@ class Stream:
                     ),
                     times,
                     now,
+                    fails=fails,
                 )
 
         return write_files
+
+
+def _asked(
+    flights: pa.Table, departures: Integers, times: Integers, occurrences: Sequence[Occurrence]
+) -> tuple[pa.Table, Integers]:
+    """The flights and their `times`; those that incidents have asked for repeatedly so often, each under its own id."""
+    repeats = np.ones(len(flights), dtype=np.int64)
+    for each in occurrences:
+        if each.incident.traffic and (mask := each.mask(departures)).any():
+            repeats *= each.incident.traffic(flights, mask)
+    if (repeats == 1).all():
+        return flights, times
+    rows = np.repeat(np.arange(len(flights)), repeats)
+    number = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    flights = flights.take(pa.array(rows))
+    ids = [
+        f"{one}+{again}" if again else one for one, again in zip(flights["request_id"].to_pylist(), number, strict=True)
+    ]
+    place = flights.schema.get_field_index("request_id")
+    return flights.set_column(place, "request_id", pa.array(ids, flights.schema.field(place).type)), times[rows]

@@ -19,7 +19,9 @@ from rich.console import Console
 
 from demo import chain
 from demo.errors import DemoError
+from demo.machine import Machine
 from demo.ports import Ports
+from demo.replay import Paths
 from demo.train import ensure
 from exporter.clock import SystemClock
 
@@ -49,6 +51,7 @@ def prepare(folder: Path, speed: float) -> None:
         return
     shutil.rmtree(run, ignore_errors=True)
     (run / "logs").mkdir(parents=True)
+    Machine(Paths(run).machine)
     workshop = ensure(cache, console)
     link(folder / "models", workshop.folder)
     link(folder / "references", chain.ensure_references(cache, workshop, run, Ports(), console))

@@ -12,9 +12,11 @@ import promql_parser
 import pytest
 import yaml
 
+from bundle import document
 from bundle.render import ROOT, render, stale, unused, write
 from bundle.values import load
 from exporter.health import FAMILIES
+from exporter.host.registry import METRICS as HOST_METRICS
 from exporter.metrics.drift.pair import Pair
 from exporter.metrics.drift.population_stability_index import compute as psi
 from exporter.metrics.registry import METRICS
@@ -75,7 +77,7 @@ def catalogue() -> dict[str, set[str]]:
     known: dict[str, set[str]] = {}
     for name, kind, labels in (
         *((metric.name, metric.kind, metric.all_labels) for metric in METRICS),
-        *((family.name, family.kind, family.labels) for family in FAMILIES),
+        *((family.name, family.kind, family.labels) for family in (*FAMILIES, *HOST_METRICS)),
     ):
         if kind == "histogram":
             known |= {f"{name}_bucket": {*labels, "le"}, f"{name}_sum": {*labels}, f"{name}_count": {*labels}}
@@ -121,7 +123,7 @@ EXPRESSIONS = [
     *((rule.get("record") or rule["alert"], rule["expr"]) for rule in RULES),
     *((f"{rule['alert']} (annotation)", query) for rule in ALERTS for query in template_queries(rule)),
     *(
-        (f"{book.stem} (runbook)", query.replace("$model", "x").replace("$window", "x").replace("$source", "x"))
+        (f"{book.stem} (runbook)", query.replace("$model", "x").replace("$window", "x").replace("$source", "x").replace("$host", "x"))
         for book in sorted(RUNBOOKS.glob("*.md"))
         for block in re.findall(r"```promql\n(.*?)```", book.read_text(), flags=re.DOTALL)
         for query in block.strip().splitlines()
@@ -140,6 +142,11 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_committed_files_are_what_the_values_say() -> None:
     """`python -m bundle --write` would change nothing."""
     assert stale(render(load([VALUES])), ROOT) == []
+
+
+def test_the_page_of_exporters_is_current() -> None:
+    """If this fails: make generate."""
+    assert document.PAGE.read_text() == document.page()
 
 
 def test_nothing_is_committed_that_nobody_writes() -> None:
@@ -224,6 +231,9 @@ def test_only_harm_pages() -> None:
         "MLExporterDown",
         "MLExporterCycleStalled",
         "MLBatchRunMissed",
+        "MLInfrastructureHarm",
+        "MLProcessDown",
+        "MLHostDown",
     }
 
 

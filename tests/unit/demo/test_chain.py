@@ -13,7 +13,9 @@ import yaml
 from demo import chain
 from demo.children import Children
 from demo.errors import DemoError
+from demo.machine import Machine
 from demo.ports import Ports
+from demo.replay import Paths
 from demo.train import Workshop
 from exporter import config
 
@@ -23,6 +25,7 @@ PORTS = Ports(19877, 19090, 19093, 19095, 13000)
 def test_the_demos_configuration_is_a_valid_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in chain.environment(tmp_path, Workshop(tmp_path), tmp_path, PORTS).items():
         monkeypatch.setenv(name, value)
+    Machine(Paths(tmp_path).machine)
     plan = config.load(chain.CONFIG)
     assert (plan.server.host, plan.server.port) == ("127.0.0.1", 19877)
     assert [(model.name, model.task, list(model.windows)) for model in plan.models] == [

@@ -8,7 +8,7 @@ import pytest
 from demo import data, incidents
 from demo.errors import DemoError
 from demo.incidents import INCIDENTS, find, parse_schedule, parse_seconds
-from demo.logs import Answered
+from demo.logs import Answered, replicas
 
 ALERTS = Path(__file__).resolve().parents[3] / "prometheus" / "source" / "alerts"
 
@@ -77,6 +77,26 @@ def test_a_concept_flip_turns_every_outcome_of_one_carrier(january: pa.Table) ->
     assert_same_but("minutes", january, after)
 
 
+def test_a_crowded_origin_is_asked_for_four_times(january: pa.Table) -> None:
+    rows = first_half(january)
+    crowded = rows & pc.equal(january["origin"], incidents.CROWDED_ORIGIN).to_numpy()
+    np.testing.assert_array_equal(incidents.crowd_one_origin(january, rows), np.where(crowded, 4, 1))
+
+
+def test_a_strained_host_is_slow_alone(january: pa.Table) -> None:
+    rows = first_half(january)
+    mine = rows & (np.array(replicas(january["request_id"])) == incidents.STRAINED_HOST)
+    assert 0.3 < mine.sum() / rows.sum() < 0.7
+    for change in (incidents.slow_one_host, incidents.choke_one_host):
+        after = change(answered(january), rows)
+        assert (after.latency_seconds[~mine] == 0.004).all()
+        assert after.latency_seconds[mine].min() > 0.3
+        failed = np.array([error is not None for error in after.error])
+        np.testing.assert_array_equal(failed, np.isnan(after.value))
+        assert not failed[~mine].any()
+    assert 0.04 < failed[mine].mean() < 0.16
+
+
 def test_what_looks_drawn_is_the_same_each_time(january: pa.Table) -> None:
     one, two = (incidents.shares(january["request_id"], "salt") for _ in range(2))
     np.testing.assert_array_equal(one, two)
@@ -86,7 +106,9 @@ def test_what_looks_drawn_is_the_same_each_time(january: pa.Table) -> None:
 def test_every_incident_does_something_and_has_a_name_of_its_own() -> None:
     assert len({each.name for each in INCIDENTS}) == len(INCIDENTS)
     for each in INCIDENTS:
-        assert each.features or each.answers or each.truth or each.holds_labels or each.holds_predictions
+        assert any((each.features, each.answers, each.truth, each.traffic, each.machine, each.fails_runs)) or (
+            each.holds_labels or each.holds_predictions
+        )
         assert each.models
 
 

@@ -194,3 +194,40 @@ def test_the_status_says_how_far_it_is(january: pa.Table, tmp_path: Path) -> Non
 def test_a_version_is_tried_on_one_host_before_all(time: float, host: str, version: str) -> None:
     assert version_of("flight_delay", time, host) == version
     assert version_of("arrival_delay", time, host) == "v1"
+
+
+def test_who_asks_again_gets_an_answer_and_a_truth_each_time(january: pa.Table, tmp_path: Path) -> None:
+    """From the second day on flights from LGA are asked for four times; ids stay unique, labels fit."""
+    logs = replay(january, tmp_path, "traffic_burst@10s+10s").logs / "flight_delay"
+    predictions, labels = read_lines(logs, "predictions"), read_lines(logs, "labels")
+    ids = [row["request_id"] for row in predictions]
+    assert len(set(ids)) == len(ids)
+    asked = {row["request_id"]: row["origin"] == "LGA" and row["ts"] >= "2013-01-02" for row in predictions}
+    plain = set(january["request_id"].to_pylist())
+    assert {one for one in ids if one.split("+")[0] not in plain} == set()
+    again = [one for one in ids if "+" in one]
+    assert len(again) == 3 * sum(asked[one] for one in plain) > 0
+    assert all(asked[one] for one in again)
+    known = [row["request_id"] for row in labels]
+    assert len(set(known)) == len(known)
+    for row in labels:
+        first = row["request_id"].split("+")[0]
+        assert sum(one.split("+")[0] == first for one in known) == (4 if asked[first] else 1)
+
+
+def test_runs_that_fail_publish_nothing_and_the_next_good_one_all(january: pa.Table, tmp_path: Path) -> None:
+    """A run each three hours tells of itself; what it read is what it published."""
+    logs = replay(january, tmp_path, "failed_batch@5s+5s").logs / "arrival_delay"
+    runs = read_lines(logs, "runs")
+    starts = [row["started"] for row in runs]
+    assert starts == sorted(starts)
+    failed = [row for row in runs if row["status"] == "failed"]
+    assert [row["started"] for row in failed] == [f"2013-01-01T{hour}:05:00Z" for hour in (18, 21)] + [
+        f"2013-01-02T0{hour}:05:00Z" for hour in (0, 3)
+    ]
+    assert {row["rows_out"] for row in failed} == {0}
+    good = [row for row in runs if row["status"] == "success"]
+    assert all(row["rows_in"] == row["rows_out"] for row in good)
+    published = sum(len(pq.read_table(file)) for file in logs.glob("*.parquet"))
+    assert sum(row["rows_out"] for row in good) == published == len(january)
+    assert good[-1]["ended"] > good[-1]["started"]

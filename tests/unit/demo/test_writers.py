@@ -35,7 +35,7 @@ def test_a_parquet_file_appears_once_its_stretch_is_over(tmp_path: Path) -> None
     log.write(rows("a", "b"), np.array([start, start + 3 * 3600]), now=start + 3 * 3600 - 1)
     assert list(tmp_path.iterdir()) == []
     log.write(rows(), np.array([], dtype=np.int64), now=start + 3 * 3600)
-    assert [path.name for path in tmp_path.iterdir()] == ["predictions-2013-04-02T02.parquet"]
+    assert [path.name for path in tmp_path.glob("*.parquet")] == ["predictions-2013-04-02T02.parquet"]
     assert pq.read_table(tmp_path / "predictions-2013-04-02T02.parquet")["name"].to_pylist() == ["a"]
     log.write(rows(), np.array([], dtype=np.int64), now=start + 6 * 3600)
     assert pq.read_table(tmp_path / "predictions-2013-04-02T05.parquet")["name"].to_pylist() == ["b"]
@@ -47,7 +47,7 @@ def test_an_hour_that_comes_twice_has_two_files(tmp_path: Path) -> None:
     first = int(midnight("2013-11-03")) + 3600
     for start in (first, first + 3600):
         log.write(rows("a"), np.array([start]), now=start + 3600)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.glob("*.parquet")) == [
         "predictions-2013-11-03T01.parquet",
         "predictions-2013-11-03T01b.parquet",
     ]
