@@ -32,7 +32,8 @@ REGIONS, PLANS = ("north", "south", "east", "west"), ("basic", "plus", "pro")
 FEATURES = (*NUMBERS, DISTANCE, REGION, PLAN)
 COLUMNS = Columns(time="ts", prediction="prediction", score="score", label="y")
 Rows = Mapping[str, np.ndarray]
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression"]
+CLASSES: Mapping[Task, tuple[str, ...]] = {"binary": ("0", "1"), "multiclass": ("0", "1", "2"), "regression": ()}
 CAUSES = ("quality", "prior", "covariate", "concept")
 
 
@@ -43,7 +44,7 @@ class Planted:
     Attributes:
         moved: feature → by how many standard deviations; a category: share that becomes its rarest value.
         concept: name of a change of what is true, see `_slopes` and `added`.
-        prior: share of the positive class; None as it was.
+        prior: share of the positive class, of several that of the last one; None as it was.
         broken: feature → share of its values that turn bad, and how.
         scaled: factor of the feature `distance`.
     """
@@ -107,10 +108,10 @@ def _mixed() -> dict[str, Planted]:
 
 def scenarios() -> list[Scenario]:
     """Pure shifts of each kind, then mixtures."""
-    tasks: tuple[Task, ...] = ("binary", "regression")
+    tasks: tuple[Task, ...] = ("binary", "multiclass", "regression")
     found = [Scenario(name, task, planted) for task in tasks for name, planted in _pure().items()]
     priors = {"prior: 25 % → 40 %": 0.4, "prior: 25 % → 12 %": 0.12}
-    found += [Scenario(name, "binary", Planted(prior=share)) for name, share in priors.items()]
+    found += [Scenario(name, task, Planted(prior=share)) for task in tasks[:2] for name, share in priors.items()]
     found += [Scenario(name, task, planted) for task in tasks for name, planted in _mixed().items()]
     mixed = Planted(prior=0.4, broken={"x2": (0.1, "missing")})
     return [*found, Scenario("prior and quality", "binary", mixed)]
@@ -188,7 +189,23 @@ def spread(rows: Rows) -> np.ndarray:
 def outcomes(rng: np.random.Generator, task: Task, rows: Rows, concept: str) -> np.ndarray:
     if task == "regression":
         return 10 + 2 * signal(rows, concept) + spread(rows) * rng.normal(size=len(rows["x0"]))
+    if task == "multiclass":
+        below = np.cumsum(chances(rows, concept), axis=1)[:, :-1]
+        return (rng.random((len(below), 1)) > below).sum(axis=1)
     return (rng.random(len(rows["x0"])) < _odds(signal(rows, concept) + _LEVEL)).astype(np.int64)
+
+
+def chances(rows: Rows, concept: str) -> np.ndarray:
+    """(n, 3) of several classes, how often each comes true."""
+    return _shares(signal(rows, concept), rows["x5"])
+
+
+def _shares(signal_: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(n, 3) shares of classes: the signal speaks for class 1 and against class 2, for which another feature speaks."""
+    logits = np.stack((np.zeros(len(other)), signal_ - 1.2, 0.9 * other - 0.5 * signal_ - 0.6), axis=1)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _odds(logit: np.ndarray) -> np.ndarray:
@@ -211,6 +228,9 @@ def logged(rng: np.random.Generator, rows: Rows, planted: Planted) -> dict[str, 
 def answers(task: Task, seen: Rows) -> dict[str, np.ndarray]:
     if task == "regression":
         return {"prediction": 10 + 2 * believed(seen)}
+    if task == "multiclass":
+        shares = _shares(believed(seen), np.where(np.isfinite(seen["x5"]), seen["x5"], _FILLER))
+        return {f"p{k}": shares[:, k] for k in range(shares.shape[1])} | {"prediction": shares.argmax(axis=1)}
     score = _odds(believed(seen) + _LEVEL)
     return {"score": score, "prediction": (score > 0.5).astype(np.int64)}
 
@@ -229,25 +249,26 @@ def true_and_logged(
     rows = draw(rng, n, planted, weather)
     y = outcomes(rng, task, rows, planted.concept)
     if planted.prior is not None:
-        rows, y = _with_prior(rng, n, planted, y, rows)
+        rows, y = _with_prior(rng, task, planted, y, rows)
     seen = logged(rng, rows, planted)
     return rows, {**seen, **answers(task, seen), "y": y}
 
 
 def _with_prior(
-    rng: np.random.Generator, n: int, planted: Planted, y: np.ndarray, rows: Rows
+    rng: np.random.Generator, task: Task, planted: Planted, y: np.ndarray, rows: Rows
 ) -> tuple[Rows, np.ndarray]:
-    """As many rows, drawn anew until both classes are there, with another share of the positive class."""
+    """As many rows, drawn anew until all classes are there, with another share of the last one."""
+    n, last = len(y), len(CLASSES[task]) - 1
     wanted = rng.random(n) < planted.prior
     parts, labels = [rows], [y]
-    while min((np.concatenate(labels) == k).sum() - (wanted == k).sum() for k in (0, 1)) < 0:
+    while min(((np.concatenate(labels) == last) == k).sum() - (wanted == k).sum() for k in (0, 1)) < 0:
         more = draw(rng, n, planted)
         parts.append(more)
-        labels.append(outcomes(rng, "binary", more, planted.concept))
+        labels.append(outcomes(rng, task, more, planted.concept))
     pool, known = {name: np.concatenate([part[name] for part in parts]) for name in rows}, np.concatenate(labels)
     order = np.empty(n, dtype=np.int64)
     for k in (0, 1):
-        order[wanted == k] = np.flatnonzero(known == k)[: (wanted == k).sum()]
+        order[wanted == k] = np.flatnonzero((known == last) == k)[: (wanted == k).sum()]
     return {name: values[order] for name, values in pool.items()}, known[order]
 
 
@@ -260,8 +281,21 @@ def losses(task: Task, rows: Rows) -> dict[str, float]:
             "root_mean_squared_error": float(np.sqrt((e * e).mean())),
             "mean_error": float(e.mean()),
         }
-    true = np.clip(np.where(rows["y"] == 1, rows["score"], 1 - rows["score"]), 1e-12, 1)
+    true = np.clip(given_to_truth(task, rows), 1e-12, 1)
     return {"accuracy": float((rows["prediction"] == rows["y"]).mean()), "log_loss": float(-np.log(true).mean())}
+
+
+def given_to_truth(task: Task, rows: Rows) -> np.ndarray:
+    """(n,) the share that the model gave to what came true."""
+    if task == "binary":
+        return np.where(rows["y"] == 1, rows["score"], 1 - rows["score"])
+    shares: np.ndarray = np.stack([rows[f"p{k}"] for k in range(3)], axis=1)[np.arange(len(rows["y"])), rows["y"]]
+    return shares
+
+
+def columns_of(task: Task) -> Columns:
+    scores = {name: f"p{name}" for name in CLASSES[task]} if task == "multiclass" else {}
+    return COLUMNS if task == "binary" else replace(COLUMNS, score=None, scores=scores)
 
 
 def effects(task: Task, planted: Planted, n: int = 400_000, seed: int = 7) -> dict[str, dict[str, float]]:
@@ -284,7 +318,7 @@ def table(rows: Rows, start: float = 0.0, seconds: float = DAY) -> pa.Table:
     n = len(rows["y"])
     names = {REGION: np.array([*REGIONS, "nowhere"]), PLAN: np.array([*PLANS, "none"])}
     columns = {name: names[name][rows[name]] if name in names else rows[name] for name in FEATURES}
-    columns |= {name: rows[name] for name in ("score", "prediction", "y") if name in rows}
+    columns |= {name: rows[name] for name in ("score", "p0", "p1", "p2", "prediction", "y") if name in rows}
     return pa.table({"ts": start + (np.arange(n) + 0.5) * (seconds / n), **columns})
 
 
@@ -295,11 +329,9 @@ def reference_of(
     rng = np.random.default_rng(seed)
     parts = [window(rng, task, rows, planted, float(weather * rng.normal())) for _ in range(days)]
     whole = pa.concat_tables([table(part, start=day * DAY) for day, part in enumerate(parts)])
-    columns = COLUMNS if task == "binary" else replace(COLUMNS, score=None)
     spec = FitSpec(
-        model="m", task=task, columns=columns, include=FEATURES, classes=("0", "1") if task == "binary" else (),
-        block_seconds=DAY,
-    )  # fmt: skip
+        model="m", task=task, columns=columns_of(task), include=FEATURES, classes=CLASSES[task], block_seconds=DAY
+    )
     return fit(
         lambda: [Batch(part, "bench", 1) for part in whole.to_batches(max_chunksize=50_000)], spec, 0.0
     ).reference
@@ -308,10 +340,9 @@ def reference_of(
 def counted(reference: Reference, rows: Rows) -> Counts:
     """What the program counts of rows."""
     layout = reference.layout
-    columns = COLUMNS if layout.task == "binary" else replace(COLUMNS, score=None)
     words, total = Vocabulary({"error": ERROR_SLOTS}), Counts.zero(layout)
     for part in table(rows).to_batches(max_chunksize=50_000):
-        decoded, refused = decode_predictions(Batch(part, "bench", 1), Reading(columns, layout))
+        decoded, refused = decode_predictions(Batch(part, "bench", 1), Reading(columns_of(layout.task), layout))
         assert not refused.tally
         slots = slice_slots(decoded, layout, words)
         known = row_outcomes(decoded, slots)

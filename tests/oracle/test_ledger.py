@@ -10,7 +10,9 @@ from bench.ledger_scenarios import (
     FEATURES,
     REGIONS,
     Planted,
+    chances,
     effects,
+    given_to_truth,
     scenarios,
     signal,
     spread,
@@ -42,7 +44,7 @@ def realized(task, rows):
     if task == "regression":
         e = rows["prediction"] - rows["y"]
         return {"mean_absolute_error": np.abs(e), "mean_error": e}
-    true = np.clip(np.where(rows["y"] == 1, rows["score"], 1 - rows["score"]), 1e-12, 1)
+    true = np.clip(given_to_truth(task, rows), 1e-12, 1)
     return {"accuracy": (rows["prediction"] != rows["y"]).astype(float), "log_loss": -np.log(true)}
 
 
@@ -52,6 +54,10 @@ def expected(task, true, rows):
         mean, sd = rows["prediction"] - (10 + 2 * signal(true)), spread(true)
         folded = sd * np.sqrt(2 / np.pi) * np.exp(-(mean**2) / (2 * sd**2)) + mean * (1 - 2 * norm.cdf(-mean / sd))
         return {"mean_absolute_error": folded, "mean_error": mean}
+    if task == "multiclass":
+        p, shares = chances(true, ""), np.stack([rows[f"p{k}"] for k in range(3)], axis=1)
+        right = p[np.arange(len(p)), rows["prediction"]]
+        return {"accuracy": 1 - right, "log_loss": -(p * np.log(np.clip(shares, 1e-12, 1))).sum(axis=1)}
     p, score = 1 / (1 + np.exp(-signal(true) - LEVEL)), np.clip(rows["score"], 1e-12, 1 - 1e-12)
     wrong = np.where(rows["prediction"] == 1, 1 - p, p)
     return {"accuracy": wrong, "log_loss": -p * np.log(score) - (1 - p) * np.log1p(-score)}

@@ -23,6 +23,14 @@ BINARY = (
     Scenario("missing", "binary", Planted(broken={"x0": (0.15, "missing")})),
     Scenario("prior and quality", "binary", Planted(prior=0.4, broken={"x2": (0.1, "missing")})),
 )
+MULTICLASS = (
+    Scenario("covariate", "multiclass", Planted(moved={"x0": 0.8})),
+    Scenario("concept", "multiclass", Planted(concept="x2")),
+    Scenario("prior", "multiclass", Planted(prior=0.4)),
+    Scenario("missing", "multiclass", Planted(broken={"x0": (0.15, "missing")})),
+    Scenario("unit", "multiclass", Planted(scaled=1.609344)),
+    Scenario("all", "multiclass", Planted({"x0": 0.6}, "region", broken={"x2": (0.15, "missing")})),
+)
 REGRESSION = (
     Scenario("covariate", "regression", Planted(moved={"x1": 0.7, "x2": -0.5})),
     Scenario("concept", "regression", Planted(concept="region")),
@@ -35,10 +43,10 @@ GUILTY = {"covariate": ("x0", "x1", "x2"), "missing": ("x0",), "unseen": ("regio
 
 @pytest.fixture(scope="module")
 def references():
-    return {task: reference_of(task, days=22, rows=1000) for task in ("binary", "regression")}
+    return {task: reference_of(task, days=22, rows=1000) for task in ("binary", "multiclass", "regression")}
 
 
-@pytest.mark.parametrize("scenario", [*BINARY, *REGRESSION], ids=lambda each: f"{each.task} {each.name}")
+@pytest.mark.parametrize("scenario", [*BINARY, *MULTICLASS, *REGRESSION], ids=lambda each: f"{each.task} {each.name}")
 def test_planted_shifts_land_in_their_own_term(references, scenario) -> None:
     """At least 90 % of a pure shift's effect, mixtures within 20 %, beside what chance and the loss model's doubt make."""
     for outcome in simulate(scenario, references[scenario.task], windows=2, population=100_000):

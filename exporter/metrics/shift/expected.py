@@ -101,15 +101,27 @@ class Contributions:
 
     Attributes:
         by_feature: (F,) through a feature's own term, through the output, and half of what pairs of features do.
+        bent: (F,) what of it is in proportion to what others do, as outputs are no sums.
+        pairs: places of two features, and the half of what they do together that each of them has.
         rest: what is left of the covariate term: outputs that features do not explain, as of another model.
     """
 
     by_feature: Floats
+    bent: Floats
+    pairs: tuple[tuple[int, int, float], ...]
     rest: float
 
     def of_features(self, chosen: Mask) -> float:
-        """The part of some features, and of the output with them."""
-        return float(self.by_feature[chosen].sum()) + self.rest
+        """The part of some features, and of the output with them: all but what the others do by themselves."""
+        return float(self.by_feature.sum() - self.beside(chosen).sum()) + self.rest
+
+    def beside(self, chosen: Mask) -> Floats:
+        """(F,) what the others do by themselves, without those chosen; 0 for these."""
+        alone: Floats = np.where(chosen, 0.0, self.by_feature - self.bent)
+        for one, other, half in self.pairs:
+            if chosen[one] != chosen[other]:
+                alone[other if chosen[one] else one] -= half
+        return alone
 
 
 def terms(tables: Tables, parts: Parts) -> Terms:
@@ -153,21 +165,21 @@ def contributions(tables: Tables, layout: Layout, loss: Loss, now: Terms, then: 
         return None
     carried: Floats = (now.carried - then.carried)[0, :, place]
     by_feature: Floats = (now.own - then.own)[0, :, place] + carried
-    names = list(layout.features)
+    names, pairs = list(layout.features), []
     if layout.pairs is not None:
         for members, change in zip(layout.pairs.members, (now.pairs - then.pairs)[0, :, place].tolist(), strict=True):
             if None in members:
                 continue  # the features' own parts of it are carried
-            for name in members:
-                if name in names:
-                    by_feature[names.index(str(name))] += change / 2
+            places = [names.index(str(name)) for name in members if name in names]
+            by_feature[places] += change / 2
+            if len(places) > 1:
+                pairs.append((places[0], places[1], change / 2))
     left = float((now.good - then.good)[0, place] - by_feature.sum())
     # Scores bend: what features do together through the output is more or less than each by itself, in proportion.
-    through = np.abs(carried)
+    through, bent = np.abs(carried), np.zeros_like(carried)
     if through.sum() > 0:
-        bent = float(np.clip(left / through.sum(), -_MOST_BENT, _MOST_BENT))
-        by_feature, left = by_feature + bent * through, left - bent * float(through.sum())
-    return Contributions(by_feature, left)
+        bent = float(np.clip(left / through.sum(), -_MOST_BENT, _MOST_BENT)) * through
+    return Contributions(by_feature + bent, bent, tuple(pairs), left - float(bent.sum()))
 
 
 def doubts(tables: Tables, now: Counts) -> Floats:

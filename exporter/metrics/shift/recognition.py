@@ -80,7 +80,9 @@ def _recognised(evaluation: Evaluation) -> bool:
     known = reference.once(("prior", seconds, most), lambda learned: _learn(learned, seconds, most, blocks))
     if len(now) != len(known.group):
         return False
-    distorted = known.values is not None and _distorted(evaluation, reference)
+    distorted = _distorted(evaluation, reference)
+    if distorted and known.values is None:
+        return False  # neither scores nor features could tell
     if not prior.recognised(prior.merged(now, known.group), known.table, known.chance, distorted=distorted):
         return False
     if known.values is None:

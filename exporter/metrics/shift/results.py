@@ -136,7 +136,8 @@ def _entry(window: _Window, loss: Loss, known: Learned) -> Entry | None:
         # What a change of unit did beyond bad cells is the features' whose unit changed, in even parts.
         left = (found.terms[QUALITY, 0] - np.nansum(quality)) / window.units.sum()
         quality = np.where(window.units, np.nan_to_num(quality) + left, quality)
-        covariate = np.where(window.units, 0.0, covariate)
+        told = covariate if moved is None else np.where(np.isnan(covariate), np.nan, moved.beside(window.units))
+        covariate = np.where(window.units, 0.0, told)
     return _scaled(loss, found, scale, quality, covariate)
 
 
