@@ -70,6 +70,7 @@ generate: setup ## write all generated files anew: docs, dashboards, rules, aler
 	@$(BIN)/python -m exporter.config.document --write
 	@$(BIN)/python -m exporter.document --write
 	@$(BIN)/python -m bundle --write
+	@$(BIN)/python -m bundle.document --write
 	@$(BIN)/python deploy/kubernetes/rules.py
 	@$(BIN)/python -m grafana.source --write
 

@@ -123,7 +123,10 @@ EXPRESSIONS = [
     *((rule.get("record") or rule["alert"], rule["expr"]) for rule in RULES),
     *((f"{rule['alert']} (annotation)", query) for rule in ALERTS for query in template_queries(rule)),
     *(
-        (f"{book.stem} (runbook)", query.replace("$model", "x").replace("$window", "x").replace("$source", "x").replace("$host", "x"))
+        (
+            f"{book.stem} (runbook)",
+            query.replace("$model", "x").replace("$window", "x").replace("$source", "x").replace("$host", "x"),
+        )
         for book in sorted(RUNBOOKS.glob("*.md"))
         for block in re.findall(r"```promql\n(.*?)```", book.read_text(), flags=re.DOTALL)
         for query in block.strip().splitlines()
