@@ -7,7 +7,7 @@ FROM python:${PYTHON} AS wheels
 WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE CHANGELOG.md ./
 COPY exporter exporter
-RUN pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --wheel-dir /wheels ".[postgres]"
+RUN pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --wheel-dir /wheels ".[gpu,postgres]"
 
 FROM wheels AS demo-wheels
 RUN pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --find-links /wheels --wheel-dir /demo-wheels ".[demo]"
@@ -53,7 +53,7 @@ CMD ["-m", "demo", "--help"]
 # The last stage is what `docker build .` makes.
 FROM base AS exporter
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels "ml-exporter[postgres]" \
+    pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels "ml-exporter[gpu,postgres]" \
     && install --directory --owner 10001 --group 10001 /demo
 USER 10001:10001
 EXPOSE 9877
