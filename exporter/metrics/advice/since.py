@@ -15,8 +15,8 @@ from exporter.metrics.spec import NoData
 def since(evaluation: Evaluation, advice: Advice) -> float:
     """When what is to be done something about began, Unix seconds; NaN where that is not known, or nothing is to be."""
     if advice.action == "fix_infrastructure":
-        trouble = gather(evaluation).troubles[0]
-        return np.nan if trouble.since is None else trouble.since
+        found = [each.since for each in gather(evaluation).troubles if each.reason == advice.reason]
+        return np.nan if found[0] is None else found[0]
     return min((each.at for each in _onsets(evaluation, advice)), default=np.nan)
 
 
