@@ -66,6 +66,8 @@ models:
     slo:
       - {name: availability, objective: 0.99}
       - {name: latency, objective: 0.95, latency: 80ms}
+      - {name: freshness, objective: 0.99, freshness: 1h}
+      - {name: right, objective: 0.8, quality: true}
   leaf:
     task: multiclass
     owner: garden-team
@@ -88,6 +90,7 @@ models:
     slices: {town: town}
     clock: watermark
     windows: [24h]
+    slo: [{name: close, objective: 0.9, quality: true, tolerance: 10}]
     reference: refs/price.mlref
     reference_data:
       source: {type: files, path: reference/price.parquet}

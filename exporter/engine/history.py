@@ -6,6 +6,8 @@ import numpy as np
 
 from exporter.engine.panes import Panes
 from exporter.metrics.history import Past, Places
+from exporter.profile.bins import Floats
+from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
 from exporter.state.store import PaneKey
 
@@ -36,7 +38,7 @@ class Histories:
         self._tables: dict[tuple[str, str], _Table] = {}
 
     def read(self, version: str, layout: Layout, end: int, places: Places) -> Past:
-        """Columns `places` of a version's panes that start in the LENGTH before `end`."""
+        """Columns `places` of a version's panes that start in the LENGTH before `end`; slices stand behind all rows."""
         keys = self._panes.keys(version, layout, end - LENGTH, end)
         table = self._table(version, layout, keys, places)
         return Past(
@@ -67,6 +69,17 @@ class Histories:
                 counts[to] = known.counts[of]
         for row, key in enumerate(keys):
             if key not in rows:
-                counts[row] = self._panes.peek(key).all[known.places]
+                counts[row] = _columns(self._panes.peek(key), known.places)
         table = self._tables[name] = _Table(known.places, keys, counts)
         return table
+
+
+def _columns(counts: Counts, places: Places) -> Floats:
+    """(n,) counts of all rows, and behind them those of slice values one after the other."""
+    width = counts.layout.width
+    columns: Floats = np.where(
+        places < width,
+        counts.all[np.minimum(places, width - 1)],
+        counts.by_slice.reshape(-1)[np.maximum(places - width, 0)] if counts.by_slice.size else 0.0,
+    )
+    return columns

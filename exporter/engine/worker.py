@@ -255,6 +255,8 @@ class Worker:
         evaluations = [self._evaluation(book, version, *window, end or 0) for version in versions for window in windows]
         for each in evaluations:
             each.older = older(each, evaluations, book.versions.first)
+            for other in each.older:
+                other.newest = False
             each.predecessors = partial(self._predecessors.of, each, self._served)
         self._memory = {(each.version, each.window.name): each.memory for each in evaluations}
         self._samples = self._evaluator.run(

@@ -127,6 +127,7 @@ class Evaluation:
         vocabulary: names of slice slots (by dimension) and of error slots (`error`).
         objectives: service-level objectives of the model.
         older: evaluations of the same window of versions that were first seen before this one, the newest first.
+        newest: no version was first seen after this one: it may speak for all.
         predecessors: evaluations of the last windows, as long as this one, of such versions without rows in this one;
             None: they are not kept.
         memo: results that several metrics share, computed once: use `once`.
@@ -146,6 +147,7 @@ class Evaluation:
     decided_at: float = 0.0
     objectives: tuple[Objective, ...] = ()
     older: "tuple[Evaluation, ...]" = ()
+    newest: bool = True
     predecessors: "Callable[[], tuple[Evaluation, ...]] | None" = None
     memo: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)

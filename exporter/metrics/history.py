@@ -43,4 +43,6 @@ class Tally:
 
 
 History = Callable[[Places], Past]
-"""Places (n,) in `Counts.all` → counts there by pane, up to the window's end. Nothing is read until it is called."""
+"""Places (n,) in `Counts.all`, and behind it in `Counts.by_slice` → counts there by pane, up to the window's end.
+
+Nothing is read until it is called."""

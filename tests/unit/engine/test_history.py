@@ -85,6 +85,22 @@ def test_other_columns_may_be_asked_later(panes: Panes) -> None:
     assert (both[:, 1] == rows[:, 0]).all()
 
 
+def test_slices_stand_behind_all_rows() -> None:
+    """Value by value, each in its own columns; late rows of them are seen."""
+    layout = Layout(task="regression", slices={"site": 3})
+    made, start = Counts.zero(layout), 5 * PANE
+    made["rows"][0], made.sliced("site", "rows")[:, 0] = 7.0, (1.0, 2.0, 4.0)
+    panes = Panes(PANE, Retention())
+    panes.add({("v", start): made})
+    rows = layout.spans["rows"].start
+    places = layout.width + np.arange(3) * layout.slice_width + layout.slice_spans["rows"].start
+    histories = Histories(panes)
+    for times in (1, 2):
+        found = histories.read("v", layout, DAY, np.array([rows, *places])).counts
+        assert found.tolist() == [[7.0 * times, 1.0 * times, 2.0 * times, 4.0 * times]]
+        panes.add({("v", start): made})
+
+
 def test_rolled_up_panes_are_wider(panes: Panes) -> None:
     """Old panes come as they are kept; nothing is lost and nothing twice."""
     histories = Histories(panes)
@@ -139,4 +155,26 @@ def test_onset_of_a_drift_in_a_log(tmp_path: Path) -> None:
     exporter.restart()
     exporter.read()
     assert exporter.samples()["ml_feature_drift_onset_timestamp_seconds"] == onset
+    exporter.close()
+
+
+def test_an_origin_that_sends_too_much_in_a_log(tmp_path: Path) -> None:
+    """From the lines of a log to who sends too much; the same after a restart."""
+    exporter = Exporter(tmp_path, retention={"fine": "2d", "hourly": "16d", "daily": "30d"})
+    exporter.fit()
+    rng, lines = np.random.default_rng(4), []
+    for hour in range(13 * 24):
+        for carrier, usual in (("AA", 10), ("UA", 6), ("DL", 3)):
+            surge = 4 if carrier == "UA" and hour < 24 else 1
+            lines += [{"ago": hour * HOUR + 1800.0, "carrier": carrier}] * int(rng.poisson(usual * surge))
+    exporter.predict(*(row(number, **line) for number, line in enumerate(lines)))
+    exporter.read()
+    for _ in range(2):
+        found = exporter.samples()
+        detected = found["ml_slice_traffic_detected"]
+        assert {key[3]: value for key, value in detected.items() if key[1] == "1d"} == {"AA": 0.0, "UA": 1.0, "DL": 0.0}
+        week_ago = sum(each["carrier"] == "UA" and 7 * DAY <= each["ago"] < 8 * DAY for each in lines)
+        assert found["ml_slice_predictions_expected"]["unversioned", "1d", "carrier", "UA"] == week_ago
+        exporter.restart()
+        exporter.read()
     exporter.close()
