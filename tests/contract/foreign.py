@@ -122,6 +122,7 @@ NODE = (
         " node_pressure_cpu_waiting_seconds_total node_pressure_memory_waiting_seconds_total"
         " node_pressure_memory_stalled_seconds_total node_pressure_io_waiting_seconds_total"
         " node_pressure_io_stalled_seconds_total"
+        " node_memory_MemFree_bytes node_memory_Cached_bytes node_memory_Buffers_bytes node_memory_Dirty_bytes"
         " node_memory_MemAvailable_bytes node_memory_MemTotal_bytes node_memory_SwapFree_bytes node_memory_SwapTotal_bytes"
         " node_vmstat_pswpin node_vmstat_pswpout node_vmstat_pgmajfault node_vmstat_oom_kill"
         " node_filefd_allocated node_filefd_maximum"
