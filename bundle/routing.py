@@ -63,10 +63,7 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The machine is down: that nothing comes from it follows from it.",
         ('alertname="MLHostDown"',),
-        (
-            'alertname=~"MLProcessDown|MLAvailabilitySLOBurn|MLLatencySLOBurn|MLFreshnessSLOBurn|MLPredictionsStale|'
-            'MLTrafficDrop|MLServing.*|MLBatchRunMissed"',
-        ),
+        ('alertname=~"MLProcessDown|ML[A-Z][a-z]+SLOBurn|MLPredictionsStale|MLTrafficDrop|MLServing.*|MLBatchRunMissed"',),
     ),
     (
         "A machine in trouble explains why predictions fail or are slow: it is told in their stead.",
