@@ -1,7 +1,8 @@
 """Three small models with their logs, the same bytes on every machine: what whole-program tests run on.
 
 `spam` is binary, has two versions, JSON lines and labels in a log of their own; `leaf` is multiclass with a score a
-class, in CSV; `price` is a regression in Parquet with the truth in the prediction's own row.
+class, in CSV; `price` is a regression in Parquet with the truth in the prediction's own row, and a nightly job with a log
+of its runs.
 """
 
 import csv
@@ -92,6 +93,10 @@ models:
     windows: [24h]
     slo: [{name: close, objective: 0.9, quality: true, tolerance: 10}]
     reference: refs/price.mlref
+    batch:
+      source: {type: files, path: logs/price_runs.jsonl}
+      columns: {run: run, start: start, end: end, status: status, rows_in: read, rows_out: done, failed: failed}
+      schedule: 0 2 * * *
     reference_data:
       source: {type: files, path: reference/price.parquet}
 """
@@ -123,6 +128,7 @@ def write(folder: Path) -> Path:
     write_csv(folder / "logs/leaf_labels.csv", [only(row, "id", "truth", "told_at") for row in leaf[:-60]])
     price = list(price_rows(random.Random(6), after, 2 * DAY + 10 * HOUR, too_high=15.0))
     write_parquet(folder / "logs/price.parquet", price)
+    write_jsonl(folder / "logs/price_runs.jsonl", run_rows())
     path = folder / "ml-exporter.yml"
     path.write_text(CONFIG)
     return path
@@ -193,6 +199,18 @@ def price_rows(draw: random.Random, start: int, seconds: int, too_high: float = 
             "paid": paid,
             "sold_at": datetime.fromtimestamp(at + 5 * HOUR, UTC),
         }
+
+
+def run_rows() -> list[Row]:
+    """A nightly job: 32 runs that went well, the last one with half of its rows; one that failed, and its second try."""
+    nights = [START + day * DAY + 2 * HOUR for day in range(33)]
+    rows: list[Row] = [
+        {"run": f"r{at}", "start": at, "end": at + 1800, "status": "success", "read": 240, "done": 238, "failed": 1}
+        for at in nights[:-1]
+    ]
+    rows[-1] |= {"read": 120, "done": 117}
+    failed = {"run": "again", "start": nights[-1], "end": nights[-1] + 60, "status": "failed", "read": 240}
+    return [*rows, failed, {"run": "by hand", "start": NOW - 600, "status": "running", "read": 240}]
 
 
 def _times(start: int, seconds: int) -> range:
