@@ -18,7 +18,9 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The prediction log cannot be read: that no prediction comes follows from it.",
         ('alertname="MLExporterSourceDown"', 'source="predictions"'),
-        ('alertname=~"MLPredictionsStale|MLFreshnessSLOBurn|MLTrafficDrop|MLSliceTraffic|MLLabelsMissing|MLModelBlind"',),
+        (
+            'alertname=~"MLPredictionsStale|MLFreshnessSLOBurn|MLTrafficDrop|MLSliceTraffic|MLLabelsMissing|MLModelBlind"',
+        ),
     ),
     (
         "The label log cannot be read: that labels are missing follows from it.",
@@ -63,7 +65,9 @@ INHIBITIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "The machine is down: that nothing comes from it follows from it.",
         ('alertname="MLHostDown"',),
-        ('alertname=~"MLProcessDown|ML[A-Z][a-z]+SLOBurn|MLPredictionsStale|MLTrafficDrop|MLServing.*|MLBatchRunMissed"',),
+        (
+            'alertname=~"MLProcessDown|ML[A-Z][a-z]+SLOBurn|MLPredictionsStale|MLTrafficDrop|MLServing.*|MLBatchRunMissed"',
+        ),
     ),
     (
         "A machine in trouble explains why predictions fail or are slow: it is told in their stead.",
