@@ -12,7 +12,8 @@ and are emptied (a sawtooth), a model that was just loaded warms up, days have a
   from it, (2 + 4 r) / n (Kendall 1954). It holds the slope in 98 to 99 % of draws where neighbouring blocks correlate
   by up to 0.8, in 90 % where memory is a random walk. Sen's own interval (1968), widened likewise, reached to the
   steepest pair of neighbours where leaks were plain.
-- Growth is *steady* where both halves of the window rise at least half as fast as the whole; a warm-up slows down.
+- Growth is *steady* where both halves of the window rise at least half as fast as the whole, each third a quarter: a
+  warm-up slows down, and something loaded in each half leaves a third flat.
 - It leads to *new ground* where the window ends above all that was seen before it, by three quarters of what was ever
   given back: daily cycles do not, and a cache that filled for longer than usual may yet be emptied.
 - It *keeps pace* where it is nearly as fast as growth was before the window, which slow warm-ups are not. Pace and new
@@ -40,6 +41,7 @@ _GROUPS = 6
 _QUANTILE = 4.604
 """Of Student's t with four degrees of freedom: 99 % on both sides."""
 _STEADY_RATIO = 0.5
+_STEADY_THIRD_RATIO = 0.25
 _PACE_RATIO = 0.7
 _SURE_PACE_RATIO = 0.5
 _NEW_GROUND_RATIO = 0.25
@@ -189,9 +191,12 @@ class MemoryTrend:
 
 
 def _steady(times: Floats, values: Floats, slope: float) -> bool:
-    middle = len(times) // 2
-    halves = (slice(None, middle), slice(middle, None))
-    return all(_median_slope(times[half], values[half]) >= _STEADY_RATIO * slope for half in halves)
+    parts = ((2, _STEADY_RATIO), (3, _STEADY_THIRD_RATIO))
+    return all(
+        _median_slope(times[part], values[part]) >= ratio * slope
+        for count, ratio in parts
+        for part in np.array_split(np.arange(len(times)), count)
+    )
 
 
 def _thinned_slope(times: Floats, values: Floats) -> float:
