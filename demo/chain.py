@@ -33,12 +33,12 @@ WINDOWS = {
 WALL_SECONDS = {
     "hold": {"exporter_down": 15, "source_down": 20, "cycle": 4},
     "range": {"cycle": 20},
-    "keep": {"quality": 10},
+    "keep": {"quality": 10, "infrastructure": 20},
 }
 """The exporter's own health goes by the clock on the wall, however fast its models live.
 
-Bad data stays told a little longer than the drift it makes, which it mutes; at this speed both would end within one
-evaluation of each other."""
+Bad data stays told a little longer than the drift it makes, which it mutes, and a machine in trouble longer than the
+errors it made; at this speed both would end within one evaluation of each other."""
 
 Command = list[str]
 EXPORTER: Command = [sys.executable, "-c", "import sys; from exporter.cli import main; sys.exit(main())"]
