@@ -4,7 +4,6 @@ import numpy as np
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.profile.bins import FIRST_CELL, Floats
-from exporter.profile.coarse import coarse
 
 _MORE = 2.0
 """Times the share that went out of range that must have moved within it."""
@@ -23,7 +22,7 @@ def moved(evaluation: Evaluation, feature: str) -> bool:
     bins = evaluation.layout.features[feature]
     if bins.type != "numeric":
         return False
-    table = coarse(bins).table[FIRST_CELL:]
+    table = evaluation.layout.coarse[feature].table[FIRST_CELL:]
     now, then = (
         np.bincount(table, counts.feature(feature)[FIRST_CELL:] * counts.worth())[FIRST_CELL:].astype(np.float64)
         for counts in (evaluation.counts, evaluation.reference.total)

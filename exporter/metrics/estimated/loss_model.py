@@ -22,7 +22,7 @@ import numpy as np
 from exporter.metrics.estimated.estimator import Expectation
 from exporter.metrics.performance.parts import Parts, divide, of_counts
 from exporter.profile.bins import FIRST_CELL, MISSING, FeatureBins, Floats
-from exporter.profile.coarse import coarse
+from exporter.profile.coarse import Coarse, coarse
 from exporter.profile.counts import Counts
 from exporter.profile.loss.dependence import Dependence
 from exporter.profile.loss.doubt import shares, shift
@@ -69,7 +69,7 @@ def learn(reference: Reference) -> Taught | None:
     if not np.isfinite(found).all():
         return None
     known = _variables(reference.total, model)
-    usual = {variable: shares(_coarse(bins, rows)) for variable, (bins, rows) in known.items()}
+    usual = {variable: shares(_coarse(merged, rows)) for variable, (merged, rows) in known.items()}
     return Taught(model, found[0], usual, dependence(reference))
 
 
@@ -165,9 +165,9 @@ def _mean(rows: Floats, table: Floats) -> Floats:
 def moved(taught: Taught, counts: Counts) -> float:
     """D: how far the window's covariates are from the reference's, beyond what as many rows do by chance."""
     n, total = rows(counts), 0.0
-    for variable, (bins, found) in _variables(counts, taught.model).items():
+    for variable, (merged, found) in _variables(counts, taught.model).items():
         if variable in taught.shares and found.sum() > 0:
-            total += shift(shares(_coarse(bins, found)), taught.shares[variable], n)
+            total += shift(shares(_coarse(merged, found)), taught.shares[variable], n)
     return max(total, 0.0)
 
 
@@ -187,10 +187,10 @@ def _coarse_rows(counts: Counts, variable: Variable) -> Floats:
     """Rows by coarse code; all are missing of what the configuration has left out, as where pairs are counted."""
     layout = counts.layout
     if variable is not None and variable in layout.features:
-        return _coarse(layout.features[variable], counts.feature(variable))
+        return _coarse(layout.coarse[variable], counts.feature(variable))
     part, bins = output_part(layout), output_bins(layout)
     if variable is None and part is not None and bins is not None:
-        return _coarse(bins, _output_rows(bins, counts[part]))
+        return _coarse(coarse(bins), _output_rows(bins, counts[part]))
     return np.ones(1)
 
 
@@ -201,23 +201,22 @@ def _output_rows(bins: FeatureBins, cells: Floats) -> Floats:
     return rows_by_code
 
 
-def _variables(counts: Counts, model: LossModel) -> dict[Variable, tuple[FeatureBins, Floats]]:
-    """Bins and rows by code of every variable that the model's tables say something of."""
+def _variables(counts: Counts, model: LossModel) -> dict[Variable, tuple[Coarse, Floats]]:
+    """Coarse bins and rows by plain code of every variable that the model's tables say something of."""
     layout = counts.layout
-    found: dict[Variable, tuple[FeatureBins, Floats]] = {
-        name: (bins, counts.feature(name))
-        for name, bins in layout.features.items()
+    found: dict[Variable, tuple[Coarse, Floats]] = {
+        name: (merged, counts.feature(name))
+        for name, merged in layout.coarse.items()
         if name in model.tables and model.tables[name].any()
     }
     part, bins = output_part(layout), output_bins(layout)
     if part is not None and bins is not None and None in model.tables:
-        found[None] = (bins, _output_rows(bins, counts[part]))
+        found[None] = (coarse(bins), _output_rows(bins, counts[part]))
     return found
 
 
-def _coarse(bins: FeatureBins, rows_by_code: Floats) -> Floats:
+def _coarse(merged: Coarse, rows_by_code: Floats) -> Floats:
     """Rows by coarse code; what is invalid counts as missing, as the model takes it."""
-    merged = coarse(bins)
     table = merged.table.astype(np.int64)
     table[:FIRST_CELL] = MISSING
     found: Floats = np.bincount(table, rows_by_code, minlength=merged.width).astype(np.float64)

@@ -106,6 +106,5 @@ def _context(low: int, high: int, at: int) -> tuple[int, int]:
 def _of_shorter(course: Course, low: int, high: int) -> Floats:
     """Dispersion of the side with fewer rows of each cut of [low, high)."""
     places = np.arange(low + 1, high)
-    left, right = course.dispersed(low, places), course.dispersed(places, high)
     shorter = course.rows[places] - course.rows[low] <= course.rows[high] - course.rows[places]
-    return np.where(shorter, left, right)
+    return course.dispersed(np.where(shorter, low, places), np.where(shorter, places, high))

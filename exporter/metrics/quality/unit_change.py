@@ -175,13 +175,20 @@ def _shares(cells: Floats) -> Floats:
 
 
 def _cumulative(shape: Shape, low: Floats, high: Floats, share: Floats) -> Floats:
-    """(G, E) share at or under each edge of rows spread evenly over [low, high], which may be one point."""
+    """(G, E) share at or under each edge of rows spread evenly over [low, high], which may be one point.
+
+    Of one feature there may be several, `low` and `high` (C, E+1), beside one `share` (1, E+1): then (C, E).
+    """
     low, high = np.minimum(low, high), np.maximum(low, high)
     width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(high), 1e-100))[:, None, :]
     edges = np.where(shape.real, shape.edges, 0.0)[:, :, None]
-    inside = np.clip((edges - high[:, None, :]) / width + 1, 0.0, 1.0)
+    inside = edges - high[:, None, :]
     # An edge that lies a rounding error under a step holds it.
-    inside = np.where(np.abs(edges - high[:, None, :]) <= 1e-9 * np.abs(edges), 1.0, inside)
+    touched = np.abs(inside) <= 1e-9 * np.abs(edges)
+    inside /= width
+    inside += 1
+    np.clip(inside, 0.0, 1.0, out=inside)
+    inside[touched] = 1.0
     cumulative: Floats = np.where(shape.real, np.einsum("gek,gk->ge", inside, share), 1.0)
     return cumulative
 
@@ -240,7 +247,7 @@ def _is_mixture(row: int, cells: Floats, factor: float, least: float, learned: K
     shape, share = _only(learned.shape, row), _shares(cells)
     beyond = np.sign(np.log(abs(factor))) * _BEYOND
     old = learned.mapped[0, row]
-    new = np.concatenate([_scaled(row, float(a), learned) for a in factor * np.exp(beyond)])
+    new = _scaled(row, factor * np.exp(beyond), learned)
     # The part that changed, by least squares with the weights of D.
     cell = np.diff(old, prepend=0.0, append=1.0)
     weight = np.where(shape.real[0], (share + cell)[:-1] + (share + cell)[1:], 0.0)
@@ -252,10 +259,10 @@ def _is_mixture(row: int, cells: Floats, factor: float, least: float, learned: K
     return best * _MIXED <= least and best + _RIVAL / np.sqrt(cells.sum()) / _MIXED <= least
 
 
-def _scaled(row: int, factor: float, learned: Known) -> Floats:
-    """(1, E) share of the reference's feature `row`, times `factor`, at or under each edge."""
+def _scaled(row: int, factors: Floats, learned: Known) -> Floats:
+    """(C, E) share of the reference's feature `row`, times each of `factors` (C,), at or under each edge."""
     one = slice(row, row + 1)
-    low, high = learned.low[one] * factor, learned.high[one] * factor
+    low, high = (end[one] * factors[:, None] for end in (learned.low, learned.high))
     return _cumulative(_only(learned.shape, row), low, high, learned.share[one])
 
 
@@ -294,8 +301,8 @@ def _best_factor(row: int, cells: Floats, mean: float, learned: Known) -> tuple[
     near = np.abs(np.log(FACTORS / (mean / was))) <= reach - np.log(_SEARCH[0])
     use = np.concatenate((np.ones(len(_SEARCH), dtype=np.bool_), near))
     distance = np.full(len(tried), np.inf)
-    scaled = np.stack([_scaled(row, float(a), learned) for a in tried[use]])
-    distance[use] = _distance(share[None], _only(learned.shape, row), scaled)[:, 0]
+    scaled = _scaled(row, tried[use], learned)
+    distance[use] = _distance(share[None], _only(learned.shape, row), scaled[:, None])[:, 0]
     best = int(np.argmin(distance[: len(_SEARCH)]))
     of_known = np.where(np.abs(np.log(FACTORS / tried[best])) <= reach, distance[len(_SEARCH) :], np.inf)
     least, slack = float(distance[best]), _RIVAL / np.sqrt(cells.sum())

@@ -84,7 +84,8 @@ def by_reference(evaluation: Evaluation, dimension: str) -> Days | None:
         return None
     if len(reference.block_starts) == 0 or window.seconds > WEEK or reference.block_seconds > window.seconds:
         return None
-    codes = reference.part(reference.blocks, "features")[:, reference.layout.feature_span[dimension]]
+    start, span = reference.layout.spans["features"].start, reference.layout.feature_span[dimension]
+    codes = reference.blocks.columns(slice(start + span.start, start + span.stop))
     names = evaluation.vocabulary.labels(dimension)
     place = {name: FIRST_CELL + number for number, name in enumerate(bins.values)}
     known = [place.get(name) for name in names[:-1]]
