@@ -6,9 +6,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from exporter.metrics.advice.gains import corrects_prior
 from exporter.metrics.advice.machines import idle, troubles
 from exporter.metrics.advice.moved import moved
 from exporter.metrics.advice.passing import shape_of_fall, shapes
+from exporter.metrics.advice.prevalence import of_prevalence
 from exporter.metrics.advice.versions import HEADLINE, better, better_before, headline
 from exporter.metrics.drift.verdict import verdicts as drift_verdicts
 from exporter.metrics.estimated.results import estimates
@@ -57,6 +59,9 @@ class Evidence:
         degraded, expected: measured and estimated metrics beyond their thresholds; none that are over or recur.
         over: what was wrong within the window and is over: features, or "" for the model as a whole.
         recurring: all that is degraded comes back at the same hours.
+        prevalence: the headline metric is as it was, and what is degraded would not be, did the classes come as often
+            as in the reference.
+        correctable: to correct scores or threshold for the shares of the classes gains beyond chance.
         measured: whether any measured metric has a verdict.
         drifted: features that drifted, the furthest first; those that recur, or are over, last.
         causes: cause → by how much it made the headline metric worse, where the ledger can tell; where that metric is
@@ -77,6 +82,8 @@ class Evidence:
     expected: tuple[Result, ...] = ()
     over: tuple[str, ...] = ()
     recurring: bool = False
+    prevalence: bool = False
+    correctable: bool = False
     measured: bool = False
     drifted: tuple[str, ...] = ()
     causes: Mapping[str, float] = field(default_factory=dict)
@@ -113,6 +120,8 @@ def _gather(evaluation: Evaluation) -> Evidence:
     gone = [each for each in problems if known.get(("quality", (each.feature, each.check))) == "temporary"]
     failing, slow = _overspent(evaluation)
     causes, guilty = _causes(evaluation)
+    mine = headline(evaluation)
+    prevalence = not (mine is not None and mine.degraded) and of_prevalence(evaluation, degraded)
     return Evidence(
         problems=tuple(each for each in problems if each not in gone),
         troubles=troubles(evaluation, suffers=bool(failing or slow)),
@@ -122,6 +131,8 @@ def _gather(evaluation: Evaluation) -> Evidence:
         expected=tuple(each for each in estimates(evaluation) if each.degraded),
         over=(*(each.feature for each in gone), *([""] if passing == "temporary" else [])),
         recurring=passing == "recurring",
+        prevalence=prevalence,
+        correctable=prevalence and corrects_prior(evaluation),
         measured=any(each.degraded is not None for each in measured),
         drifted=tuple(_asked(_drifted, evaluation)),
         causes=causes,

@@ -49,6 +49,17 @@ def gains(evaluation: Evaluation) -> tuple[Possible, ...]:
     return evaluation.once("gains", _gains)
 
 
+def corrects_prior(evaluation: Evaluation) -> bool:
+    """Whether scores corrected for the shares of the classes, or another threshold, gain beyond chance.
+
+    F1 is not asked: a threshold that is good for accuracy never was good for it.
+    """
+    return any(
+        each.gain.certain and each.action in {"correct_prior", "adjust_threshold"} and each.metric != "f1"
+        for each in gains(evaluation)
+    )
+
+
 def _gains(evaluation: Evaluation) -> tuple[Possible, ...]:
     if not any(each.degraded for each in results(evaluation)):
         return ()

@@ -180,6 +180,19 @@ RULES: tuple[Rule, ...] = (
         lambda evidence: evidence.better_before,
     ),
     _cause("rebuild", "concept", "the same inputs lead to other outcomes"),
+    Rule(
+        "adjust_threshold",
+        "prior",
+        "the headline metric is as it was, what is degraded would not be, did the classes come as often as in the "
+        "reference, and to correct for that gains beyond chance",
+        lambda evidence: bool(evidence.degraded) and evidence.prevalence and evidence.correctable,
+    ),
+    Rule(
+        "none",
+        "prior",
+        "the same, and there is nothing to be gained: a metric such as precision falls where positives get rarer",
+        lambda evidence: bool(evidence.degraded) and evidence.prevalence,
+    ),
     _cause("retrain", "covariate", "inputs moved to where the model is worse"),
     Rule(
         "retrain",

@@ -94,6 +94,9 @@ CASES = [
         Advice("rebuild", "concept", "x"),
     ),
     (replace(DEGRADED, causes={"prior": 0.2, "concept": -0.3}), Advice("adjust_threshold", "prior", "")),
+    (replace(DEGRADED, prevalence=True, correctable=True), Advice("adjust_threshold", "prior", "")),
+    (replace(DEGRADED, prevalence=True, causes={"covariate": 0.2}), Advice("none", "prior", "")),
+    (replace(DEGRADED, prevalence=True, causes={"concept": 0.2}), Advice("rebuild", "concept", "")),
     (replace(DEGRADED, causes={"covariate": 0.2}, guilty={"covariate": "x"}), Advice("retrain", "covariate", "x")),
     (
         replace(DEGRADED, causes={"quality": 0.2, "covariate": 0.1}, guilty={"quality": "y"}),

@@ -58,3 +58,16 @@ def reference(days: int = 25, n: int = 1500) -> Reference:
 
 def window(rows: dict[str, np.ndarray], known: Reference | None = None) -> Evaluation:
     return evaluation_of(counted(rows), known)
+
+
+@dataclass(frozen=True)
+class Calmer(World):
+    """All log-odds are lower by so much, the scores' and the truth's alike: rows that are rarely positive, and known to be."""
+
+    by: float = 1.0
+
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        logit = rng.normal(_CENTRE - self.by, _SPREAD, n)
+        score = 1 / (1 + np.exp(-logit))
+        actual = (rng.random(n) < score).astype(int)
+        return {"score": score, "predicted": (score > LIMIT).astype(int), "actual": actual}
