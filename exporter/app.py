@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.engine.introduction import introduce
+from exporter.engine.machine import LOOK_SECONDS, Machine
 from exporter.engine.plan import ModelPlan, Plan
 from exporter.engine.references import References
 from exporter.engine.runner import STOP_SECONDS, Runner
@@ -59,7 +60,8 @@ class App:
         settings = ServerSettings(
             plan.server.host, plan.server.port, plan.server.web_config_file, plan.server.remote_reload
         )
-        self._fresh = Fresh(self._health, machine_parts(plan.host, clock), clock, log)
+        self._machine = Machine(plan, clock)
+        self._fresh = Fresh(self._health, machine_parts(plan.host, clock), clock, log, self._observe)
         hooks = Hooks(
             snapshot=lambda: self._publisher.current,
             fresh=self._fresh,
@@ -90,6 +92,8 @@ class App:
                 if order == "reload":
                     self._reload_quietly()
                 self._publish_quietly()
+                if self._machine.serves_any:
+                    self._fresh.look(LOOK_SECONDS)
                 pause = self._plan.cycle if self._publisher.current is not None else _FIRST_SECONDS
                 order = self._order(pause - (self._clock.monotonic() - began))
         finally:
@@ -146,7 +150,15 @@ class App:
         # It brings its counters along from the state: those of a worker before it would be counted twice.
         self._health.remove_model(model.name)
         state = plan.state_dir / f"{model.name}.sqlite"
-        worker = Worker(model, state, self._clock, self._health, self._log, keep_rows=plan.keep_rejected_rows)
+        worker = Worker(
+            model,
+            state,
+            self._clock,
+            self._health,
+            self._log,
+            keep_rows=plan.keep_rejected_rows,
+            machine=self._machine.of(model),
+        )
         for missing in worker.references.missing:
             self._log.warning(
                 "reference is missing: no drift, quality or learned bands; make it with `ml-exporter reference fit`",
@@ -199,6 +211,13 @@ class App:
         except Exception:  # noqa: BLE001 - the main loop is a border: the last snapshot is served, and its age shows
             self._log.exception("snapshot failed: please report this")
 
+    def _observe(self, families: Sequence[Family]) -> None:
+        """The machine is judged by what was read of it, whoever asked."""
+        try:
+            self._machine.look((family.name, family.samples) for family in families)
+        except Exception:  # noqa: BLE001 - a border: a scrape shows what was read though it could not be judged
+            self._log.exception("the machine could not be judged: please report this")
+
     def reload(self) -> None:
         """Takes up the configuration file as it is now; on any problem the old one stays in force.
 
@@ -234,6 +253,7 @@ class App:
             raise
         if plan.host != self._plan.host:
             self._fresh.replace(machine_parts(plan.host, self._clock))
+        self._machine.replace(plan)
         self._plan = plan
         self._start_runners(workers)
 

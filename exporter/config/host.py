@@ -110,6 +110,18 @@ class HostSection(Section):
     leak_window: Duration = Field(
         default=6 * 3600, description="Time over which growth of a process's memory is judged.", examples=["6h"]
     )
+    name: Text = Field(
+        default="",
+        description="How this machine is called in the `replicas` of models and in Prometheus' label `instance` "
+        "(without the port). Default: its name in the network.",
+        examples=["10.0.0.5"],
+    )
+    trouble_window: Duration = Field(
+        default=300,
+        description="Time over which it is judged whether something is wrong with the machine that could explain what "
+        "is wrong with its models.",
+        examples=["5m"],
+    )
 
 
 def host_faults(host: HostSection, models: "set[str]") -> Iterator[Fault]:
@@ -157,4 +169,6 @@ def host_plan(host: HostSection, prices: Prices | None = None) -> HostPlan:
         ),
         leak_window=float(host.leak_window),
         prices=prices,
+        name=host.name,
+        trouble_window=float(host.trouble_window),
     )

@@ -1,15 +1,18 @@
 """Columns of a prediction log that nobody watches: they have no role, and no reference knows them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
 from exporter.batch import Batch
 from exporter.engine.plan import ModelPlan
 from exporter.profile.layout import Layout
+from exporter.visible import one_line
 
 _MOST: Final = 1000
 """Names that are remembered; where there are more they are data."""
+_NAMES, _LENGTH = 10, 100
+"""Names that are told at once, and characters of each."""
 
 
 class Unwatched:
@@ -38,3 +41,9 @@ class Unwatched:
         found = {name for batch in batches for name in batch.rows.schema.names} - self._seen
         self._seen |= found
         return sorted(found)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of them, for people."""
+    told = ", ".join(one_line(name[:_LENGTH]) for name in names[:_NAMES])
+    return f"{told}{f' and {len(names) - _NAMES} more' * (len(names) > _NAMES)}"

@@ -14,11 +14,12 @@ from exporter.engine.decoding import Begun
 from exporter.engine.evaluate import Evaluator, MetricSamples
 from exporter.engine.freshness import Freshness
 from exporter.engine.history import Histories
+from exporter.engine.machine import ModelMachine
 from exporter.engine.plan import ModelPlan
 from exporter.engine.predecessors import Predecessors, Served, older
 from exporter.engine.references import References
 from exporter.engine.stream import Stream
-from exporter.engine.unwatched import Unwatched
+from exporter.engine.unwatched import Unwatched, some
 from exporter.errors import SourceError
 from exporter.health import Health
 from exporter.log import Logger
@@ -27,14 +28,11 @@ from exporter.metrics.silence import Silence
 from exporter.profile.counts import Counts
 from exporter.profile.refused import Refused
 from exporter.state.store import Store
-from exporter.visible import one_line
 
 POLL_ROWS = 131_072
 """Rows asked for at once: enough for NumPy to be fast, few enough to be held several times over."""
 LABEL_ROWS = 524_288
 """The same of labels, which have three columns and fall into many panes."""
-_NAMES_TOLD, _NAME_TOLD = 10, 100
-"""New columns that are told at once, and characters of each."""
 _THREADS = 3
 """Two that decode and count, one that reads ahead."""
 
@@ -43,20 +41,27 @@ class Worker:
     """Counts one model. Its methods are called by one thread."""
 
     def __init__(
-        self, plan: ModelPlan, state: Path, clock: Clock, health: Health, log: Logger, *, keep_rows: bool = False
+        self,
+        plan: ModelPlan,
+        state: Path,
+        clock: Clock,
+        health: Health,
+        log: Logger,
+        *,
+        keep_rows: bool = False,
+        machine: ModelMachine | None = None,
     ) -> None:
-        """Opens the model's state and references.
+        """Opens the model's state and references; `machine` tells what the machines under it did.
 
         Raises:
             StateError: the state cannot be used.
             ReferenceFileError: a reference cannot be used.
         """
         self.plan = plan
-        self._state = state
-        self._clock = clock
-        self._health = health
+        self._state, self._clock, self._health = state, clock, health
         self._log = log.bind(model=plan.name)
         self._keep_rows = keep_rows
+        self._machine = machine
         self._evaluator = Evaluator(health, self._log)
         self._told: Counter[tuple[str, str]] = Counter()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"count-{plan.name}")
@@ -86,8 +91,7 @@ class Worker:
         facts = store.facts()
         self._tally: Counter[tuple[str, str]] = Counter()
         self._tally.update({tuple(key.split("\n")): n for key, n in facts.get("tally", {}).items()})
-        failed = {stream.name: stream for stream in self._streams}
-        self._streams = []
+        failed, self._streams = {stream.name: stream for stream in self._streams}, []
         for name, log in plan.logs.items():
             stream = Stream(name, log, store.cursor(name), facts.get("newest", {}).get(name))
             if name in failed:
@@ -266,11 +270,11 @@ class Worker:
         self._changed, self._evaluated_at = False, end
 
     def _evaluation(self, book: Book, version: str, name: str, seconds: int, end: int) -> Evaluation:
-        layout = self.references.layout(version)
+        layout, window = self.references.layout(version), Window(name, seconds, end - seconds, end)
         return Evaluation(
             model=self.plan.name,
             version=version,
-            window=Window(name, seconds, end - seconds, end),
+            window=window,
             counts=book.panes.window(version, layout, seconds, end),
             reference=self.references.of(version),
             thresholds=self.plan.thresholds,
@@ -280,6 +284,8 @@ class Worker:
             memory=self._memory.get((version, name), {}),
             history=lambda places: self._histories.read(version, layout, end, places),
             tally=lambda: book.panes.tally(version, layout, seconds, end),
+            host=None if self._machine is None else self._machine.facts(window, self._clock.now()),
+            pane=self.plan.pane,
         )
 
     def _served(self) -> list[Served]:
@@ -331,9 +337,7 @@ class Worker:
                 self._log.warning("part of a source could not be read", source=stream.name, problem=problem)
         stream.problems = poll.problems
         if stream.name == "predictions" and (new := self._unwatched.new(poll.batches)):
-            names = ", ".join(one_line(name[:_NAME_TOLD]) for name in new[:_NAMES_TOLD])
-            told = f"{names}{f' and {len(new) - _NAMES_TOLD} more' * (len(new) > _NAMES_TOLD)}"
-            self._log.info("columns of the log are not in the reference: fit it again to watch them", columns=told)
+            self._log.info("columns of the log are not in the reference: fit it again to watch them", columns=some(new))
         self._health.set("ml_exporter_source_up", labels, 1.0)
         self._health.set("ml_exporter_source_last_success_timestamp_seconds", labels, self._clock.now())
         if poll.backlog_bytes is not None:

@@ -84,9 +84,17 @@ class Fresh:
 
     Args:
         parts: collector's name → what reads it. Their families' names are no others' names.
+        observe: is told what all parts gave, at each reading.
     """
 
-    def __init__(self, health: Health, parts: Mapping[str, Part], clock: Clock, log: Logger) -> None:
+    def __init__(
+        self,
+        health: Health,
+        parts: Mapping[str, Part],
+        clock: Clock,
+        log: Logger,
+        observe: Callable[[Sequence[Family]], None] = lambda _: None,
+    ) -> None:
         self._health = health
         self._clock = clock
         self._log = log
@@ -94,6 +102,7 @@ class Fresh:
         self._readers: dict[str, _Reader] = {}
         self._families: list[Family] = []
         self._read_at: float | None = None
+        self._observe = observe
         self._lock = threading.Lock()
         self.replace(parts)
 
@@ -119,14 +128,23 @@ class Fresh:
     def read(self) -> Rendered:
         """Everything that can be read now, rendered."""
         with self._lock:
-            if self._read_at is None or self._clock.monotonic() - self._read_at >= SHARED_SECONDS:
-                self._families = self._read_parts()
-                self._read_at = self._clock.monotonic()
+            self._read_anew(SHARED_SECONDS)
             own = [
                 Family(family.name, family.kind, family.help, family.labels, samples)
                 for family, samples in self._health.read()
             ]
             return self._renderer.render([*own, *self._families])
+
+    def look(self, seconds: float) -> None:
+        """The parts were read, by a scrape or now, within the last so many seconds."""
+        with self._lock:
+            self._read_anew(seconds)
+
+    def _read_anew(self, seconds: float) -> None:
+        if self._read_at is None or self._clock.monotonic() - self._read_at >= seconds:
+            self._families = self._read_parts()
+            self._read_at = self._clock.monotonic()
+            self._observe(self._families)
 
     def status(self) -> tuple[CollectorStatus, ...]:
         """How each part did when it was last read."""

@@ -20,6 +20,7 @@ def _counter(name: str, says: str) -> HostMetric:
     return HostMetric(f"ml_host_disk_{name}_total", "counter", says, ("device",))
 
 
+IO_TIME = _counter("io_time_seconds", "Time in which the disk was busy.")
 COLUMNS: Mapping[int, tuple[HostMetric, float]] = {
     3: (_counter("reads_completed", "Reads that the disk finished."), 1.0),
     5: (_counter("read_bytes", "Bytes read from the disk."), _SECTOR),
@@ -30,7 +31,7 @@ COLUMNS: Mapping[int, tuple[HostMetric, float]] = {
         _counter("write_time_seconds", "Time that writes took, added up: more than there was where many ran."),
         _MILLI,
     ),
-    12: (_counter("io_time_seconds", "Time in which the disk was busy."), _MILLI),
+    12: (IO_TIME, _MILLI),
     13: (
         _counter(
             "io_time_weighted_seconds", "Time that requests spent waiting and working, added up: grows by the queue."

@@ -68,6 +68,8 @@ class HostPlan:
         processes: groups of processes.
         leak_window: seconds over which growth of memory is judged.
         prices: what resources cost, where that is configured.
+        name: how the machine is called, as Prometheus calls it; "": as its network does.
+        trouble_window: seconds over which it is judged whether something is wrong with it.
     """
 
     collectors: tuple[str, ...] = ()
@@ -76,3 +78,5 @@ class HostPlan:
     processes: tuple[ProcessGroup, ...] = ()
     leak_window: float = 6 * 3600.0
     prices: Prices | None = None
+    name: str = ""
+    trouble_window: float = 300.0

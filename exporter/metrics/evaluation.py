@@ -74,7 +74,20 @@ class Thresholds:
     methods: tuple[str, ...] = ("jensen_shannon",)
 
 
-HostReason = Literal["gpu_error", "oom", "disk_full", "timeouts", "swap", "throttling"]
+HostReason = Literal[
+    "gpu_errors",
+    "out_of_memory",
+    "disk_full",
+    "disk_errors",
+    "memory_short",
+    "swapping",
+    "cpu_starved",
+    "cpu_throttled",
+    "gpu_throttled",
+    "disk_slow",
+    "timeouts",
+]
+"""What can be wrong with a machine, named as the recorded rules name it; `timeouts` is told by the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +95,18 @@ class HostTrouble:
     """Something that was wrong with a machine that serves a version, within the window.
 
     Attributes:
-        subject: which part of which machine, for people: `GPU 2`, `/var/lib`, `replica-3`; "" where there is one alone.
-        since: when it began, Unix seconds; None where that is not known.
+        subject: which part of the machine, for people: `GPU 2`, `/var/lib`; "" where there is one alone.
+        since, until: when it began and ended, Unix seconds of the window's clock; None: not known, and goes on.
+        host: the machine.
+        replicas: those of the version that run on it; empty: all that serves the version does.
     """
 
     reason: HostReason
     subject: str = ""
     since: float | None = None
+    until: float | None = None
+    host: str = ""
+    replicas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +153,7 @@ class Evaluation:
         history: counts of the version by pane, as far back as is looked; None: there are none.
         tally: of the window's panes; None: there are none.
         host: what the machines that serve the version did meanwhile; None: nobody looked.
+        pane: seconds; what happened within one cannot be told apart.
     """
 
     model: str
@@ -154,6 +173,7 @@ class Evaluation:
     history: History | None = None
     tally: Callable[[], Tally] | None = None
     host: HostFacts | None = None
+    pane: int = 300
 
     @property
     def layout(self) -> Layout:

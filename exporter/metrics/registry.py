@@ -8,6 +8,7 @@ from exporter.metrics.labels import LABELS_METRICS
 from exporter.metrics.onset import ONSET
 from exporter.metrics.performance import PERFORMANCE
 from exporter.metrics.quality import QUALITY
+from exporter.metrics.replicas import REPLICAS
 from exporter.metrics.shift import SHIFT
 from exporter.metrics.slices import SLICES
 from exporter.metrics.spec import BatchMetric, FactMetric, Metric, WindowMetric
@@ -23,6 +24,7 @@ METRICS: tuple[Metric, ...] = (
     *SHIFT,
     *SLICES,
     *ONSET,
+    *REPLICAS,
     *ADVICE,
     *BATCH,
 )

@@ -14,6 +14,7 @@ from exporter.metrics.foremost import MOST
 from exporter.metrics.labels.maturity import AGES
 from exporter.metrics.onset.results import MOST as ONSETS
 from exporter.metrics.performance.registry import BY_TASK
+from exporter.metrics.replicas.skew import HARMS
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.losses import LOSSES
 from exporter.metrics.slices.worst import TOP
@@ -31,6 +32,7 @@ class Shape:
         numbers, categories: N and C, the features: F = N + C.
         classes: K; of a regression 0.
         slices: S values of all dimensions together.
+        replicas: R of them of the dimension `replica`.
         errors: E classes of error.
         objectives: O service-level objectives.
         methods: D drift methods that are exposed.
@@ -43,6 +45,7 @@ class Shape:
     categories: int = 5
     classes: int = 2
     slices: int = 20
+    replicas: int = 2
     errors: int = 2
     objectives: int = 2
     methods: int = 1
@@ -61,6 +64,7 @@ class Shape:
             "o": min(features, ONSETS),
             "K": self.classes,
             "S": self.slices,
+            "R": self.replicas,
             "E": self.errors,
             "O": self.objectives,
             "D": self.methods,
@@ -90,6 +94,7 @@ SYMBOLS: Mapping[str, str] = {
     "L": "metrics whose change is explained: " + ", ".join(f"{len(of)} {task}" for task, of in LOSSES.items()),
     "K": "classes",
     "S": "values of all slice dimensions together",
+    "R": "replicas, where the dimension `replica` tells them apart",
     "E": "classes of error",
     "O": "service-level objectives",
 }
@@ -99,6 +104,9 @@ Factors = Mapping[tuple[str, ...], tuple[str, ...]]
 
 _OF_LABEL: Factors = {
     ("dimension", "value"): ("S",),
+    ("replica",): ("R",),
+    ("harm",): (str(len(HARMS)),),
+    ("reason", "subject", "host", "replica"): ("1",),
     ("predicted", "actual"): ("K", "K"),
     ("action", "reason", "subject"): ("1",),
     ("action", "subject"): ("4",),
@@ -173,6 +181,7 @@ ON_OCCASION = (
     "_onset_",
     "_shape",
     "ml_worst_slice_",
+    "ml_infrastructure_suspect",
     "_quality_pvalue",
     "_quality_reference_",
     "_unit_change_factor",

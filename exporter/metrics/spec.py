@@ -107,6 +107,7 @@ LABELS: Mapping[str, str] = {
     "error": "class of error, as logged",
     "dimension": "a configured slice dimension; `replica` where `replicas` names machines",
     "replica": "a copy of the service, as the prediction log names it",
+    "harm": "in what a replica does worse than the others: `errors`, `unusable` scores, `slowness`, `predictions`",
     "host": "a machine, as Prometheus' label `instance` names it, without the port",
     "value": "a value of that dimension; `other` for all that had no place",
     "check": "what is wrong with a feature's values: missing, invalid, out_of_range, unseen, constant, unit_change",

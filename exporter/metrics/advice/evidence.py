@@ -7,26 +7,27 @@ from typing import TypeVar
 import numpy as np
 
 from exporter.metrics.advice.gains import corrects_prior
-from exporter.metrics.advice.machines import idle, troubles
+from exporter.metrics.advice.machines import idle
 from exporter.metrics.advice.moved import moved
 from exporter.metrics.advice.passing import shape_of_fall, shapes
 from exporter.metrics.advice.prevalence import of_prevalence
 from exporter.metrics.advice.versions import HEADLINE, better, better_before, headline
 from exporter.metrics.drift.verdict import verdicts as drift_verdicts
 from exporter.metrics.estimated.results import estimates
-from exporter.metrics.evaluation import Evaluation, HostTrouble
+from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.labels.coverage import expected_coverage
-from exporter.metrics.performance.estimate import Z, wilson
+from exporter.metrics.performance.estimate import Z
 from exporter.metrics.performance.results import Result, results
 from exporter.metrics.quality.results import CHECKS, window_rates
 from exporter.metrics.quality.results import verdicts as quality_verdicts
+from exporter.metrics.replicas.suspects import Suspect, damages, suspects
 from exporter.metrics.shift.concept import concepts
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.results import results as ledgers
 from exporter.metrics.slices.gauges import worst_slices
 from exporter.metrics.slices.worst import WorstSlice
 from exporter.metrics.spec import NoData
-from exporter.metrics.traffic.objectives import events
+from exporter.metrics.traffic.objectives import overspent
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Evidence:
     Attributes:
         problems: bad values that were detected and go on; the feature with most bad rows first.
         troubles: what is wrong with the machines and explains harm, the worst first.
+        damages: what is wrong with them and loses answers, whatever else is wrong.
         failing, slow: objectives, of availability and of latency, whose budget the window's errors overspend.
         degraded, expected: measured and estimated metrics beyond their thresholds; none that are over or recur.
         over: what was wrong within the window and is over: features, or "" for the model as a whole.
@@ -75,7 +77,8 @@ class Evidence:
     """
 
     problems: tuple[Problem, ...] = ()
-    troubles: tuple[HostTrouble, ...] = ()
+    troubles: tuple[Suspect, ...] = ()
+    damages: tuple[Suspect, ...] = ()
     failing: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     degraded: tuple[Result, ...] = ()
@@ -118,13 +121,14 @@ def _gather(evaluation: Evaluation) -> Evidence:
     problems = tuple(_asked(_problems, evaluation))
     # A fault that comes back every night is a fault; only what is over is let pass.
     gone = [each for each in problems if known.get(("quality", (each.feature, each.check))) == "temporary"]
-    failing, slow = _overspent(evaluation)
+    failing, slow = (overspent(evaluation.counts, evaluation.objectives, kind) for kind in ("availability", "latency"))
     causes, guilty = _causes(evaluation)
     mine = headline(evaluation)
     prevalence = not (mine is not None and mine.degraded) and of_prevalence(evaluation, degraded)
     return Evidence(
         problems=tuple(each for each in problems if each not in gone),
-        troubles=troubles(evaluation, suffers=bool(failing or slow)),
+        troubles=suspects(evaluation),
+        damages=damages(evaluation),
         failing=failing,
         slow=slow,
         degraded=() if passing else degraded,
@@ -170,19 +174,6 @@ def _drifted(evaluation: Evaluation) -> Iterator[str]:
     names = [found.variables.names[place] for place in order if found.detected[place] == 1]
     passing = {name for name in names if known.get(("feature", (name,))) in {"temporary", "recurring"}}
     yield from sorted(names, key=lambda name: name in passing)
-
-
-def _overspent(evaluation: Evaluation) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Objectives of availability and of latency that the window misses by more than chance."""
-    overspent: dict[str, list[str]] = {"availability": [], "latency": []}
-    for objective in evaluation.objectives:
-        found = events(evaluation.counts, objective)
-        if found is None or found[0] <= 0:
-            continue
-        lower = wilson(np.array([found[1] / found[0]]), np.array([found[0]]))[0][0]
-        if lower > 1 - objective.objective and objective.kind in overspent:
-            overspent[objective.kind].append(objective.name)
-    return tuple(overspent["availability"]), tuple(overspent["latency"])
 
 
 def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:

@@ -1,15 +1,13 @@
-"""What the machines under a model speak for: trouble that explains harm, or so little work that fewer would do."""
+"""Whether the machines under a model have so little to do that fewer would do."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from exporter.metrics.evaluation import Evaluation, HostFacts, HostReason, HostTrouble
+from exporter.metrics.evaluation import Evaluation, HostFacts
 from exporter.metrics.performance.estimate import wilson
 from exporter.metrics.traffic.objectives import events
 
-DAMAGING: frozenset[HostReason] = frozenset({"gpu_error", "oom", "disk_full", "timeouts"})
-"""Trouble that loses or changes answers; the rest makes them slow, and matters where they are."""
 _SHORTEST = 86400
 """Seconds of a window that can tell too little work: in a shorter one a quiet night would."""
 _WIDE = 0.25
@@ -18,12 +16,6 @@ _LOW, _LOW_PEAK = 0.30, 0.50
 """Share in use, on the mean and at its highest, from which there is too little work …"""
 _MORE, _MORE_PEAK = 0.40, 0.65
 """… until there is so much: what lies between changes nothing."""
-
-
-def troubles(evaluation: Evaluation, *, suffers: bool) -> tuple[HostTrouble, ...]:
-    """What is wrong with the machines; what only makes answers slow, where answers fail or are slow (`suffers`)."""
-    known = () if evaluation.host is None else evaluation.host.troubles
-    return tuple(each for each in known if suffers or each.reason in DAMAGING)
 
 
 def idle(evaluation: Evaluation) -> bool:

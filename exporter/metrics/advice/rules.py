@@ -98,14 +98,25 @@ def _slice(evidence: Evidence) -> str:
     return "=".join(evidence.worst[0].name)
 
 
-def _trouble(reason: HostReason, when: str) -> Rule:
+def _trouble(reason: HostReason, what: str) -> Rule:
     """The machine is in trouble that explains harm."""
     return Rule(
         "fix_infrastructure",
         reason,
-        when,
+        f"{what}, before what is wrong with the model began, and where it is wrong",
         lambda evidence: any(each.reason == reason for each in evidence.troubles),
-        lambda evidence: next(each.subject for each in evidence.troubles if each.reason == reason),
+        lambda evidence: next(each.about for each in evidence.troubles if each.reason == reason),
+    )
+
+
+def _damage(reason: HostReason, what: str) -> Rule:
+    """The machine loses or changes answers, though that is not seen of the model."""
+    return Rule(
+        "fix_infrastructure",
+        reason,
+        f"{what}; the model does not show it",
+        lambda evidence: any(each.reason == reason for each in evidence.damages),
+        lambda evidence: next(each.about for each in evidence.damages if each.reason == reason),
     )
 
 
@@ -122,6 +133,23 @@ def _slice_explains(evidence: Evidence) -> bool:
     return lost <= 0 or worst.lower * worst.share >= _HALF * lost
 
 
+_DAMAGES: dict[HostReason, str] = {
+    "gpu_errors": "a GPU reported errors or was lost",
+    "out_of_memory": "a process was killed for want of memory",
+    "disk_full": "a file system was full",
+    "disk_errors": "a disk failed requests",
+}
+TROUBLES: dict[HostReason, str] = {
+    **_DAMAGES,
+    "memory_short": "memory was short",
+    "swapping": "memory came back from swap all the time",
+    "cpu_starved": "tasks waited for a processor",
+    "cpu_throttled": "the container was held back by its limit of processor time",
+    "gpu_throttled": "a GPU was slowed by heat or by its power supply",
+    "disk_slow": "tasks waited for a disk that was always busy",
+}
+"""What a machine may suffer from, in words."""
+
 RULES: tuple[Rule, ...] = (
     _first_problem("unit_change"),
     _first_problem("missing"),
@@ -129,12 +157,8 @@ RULES: tuple[Rule, ...] = (
     _first_problem("unseen"),
     _first_problem("constant"),
     _first_problem("out_of_range"),
-    _trouble("gpu_error", "a GPU that serves the version reported errors"),
-    _trouble("oom", "a process that serves the version was killed for want of memory"),
-    _trouble("disk_full", "a disk that the version needs is full"),
-    _trouble("timeouts", "what serves the version did not answer in time"),
-    _trouble("swap", "an objective is missed, and the machine swaps memory to disk"),
-    _trouble("throttling", "an objective is missed, and CPU or GPU are held back by a limit, heat or power"),
+    *(_trouble(reason, what) for reason, what in TROUBLES.items()),
+    _trouble("timeouts", "most failed requests say by the class of their error that something did not answer in time"),
     Rule(
         "fix_serving",
         "errors",
@@ -247,6 +271,7 @@ RULES: tuple[Rule, ...] = (
         lambda evidence: bool(evidence.drifted) and not evidence.measured,
         lambda evidence: evidence.drifted[0],
     ),
+    *(_damage(reason, what) for reason, what in _DAMAGES.items()),
     Rule(
         "scale_in",
         "idle",

@@ -15,8 +15,9 @@ from exporter.metrics.spec import NoData
 def since(evaluation: Evaluation, advice: Advice) -> float:
     """When what is to be done something about began, Unix seconds; NaN where that is not known, or nothing is to be."""
     if advice.action == "fix_infrastructure":
-        found = [each.since for each in gather(evaluation).troubles if each.reason == advice.reason]
-        return np.nan if found[0] is None else found[0]
+        known = (*gather(evaluation).troubles, *gather(evaluation).damages)
+        found = next(each.since for each in known if (each.reason, each.about) == (advice.reason, advice.subject))
+        return np.nan if found is None else found
     return min((each.at for each in _onsets(evaluation, advice)), default=np.nan)
 
 

@@ -1,10 +1,11 @@
 """Events and bad events of each service-level objective: what burn-rate rules divide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from exporter.metrics.evaluation import Facts, Objective
+from exporter.metrics.evaluation import Facts, Objective, ObjectiveKind
+from exporter.metrics.performance.estimate import wilson
 from exporter.metrics.spec import FactMetric, Sample
 from exporter.profile.counts import Counts
 
@@ -30,6 +31,17 @@ def events(counts: Counts, objective: Objective) -> tuple[float, float] | None:
         return None
     slow = float(latency[bounds.index(objective.latency_seconds) + 1 :].sum())
     return errors + float(latency.sum()), errors + slow
+
+
+def overspent(counts: Counts, objectives: Iterable[Objective], kind: ObjectiveKind) -> tuple[str, ...]:
+    """Objectives of a kind that are missed by more than chance."""
+    missed = []
+    for objective in objectives:
+        found = events(counts, objective) if objective.kind == kind else None
+        if found is not None and found[0] > 0:
+            lower = wilson(np.array([found[1] / found[0]]), np.array([found[0]]))[0][0]
+            missed += [objective.name] if lower > 1 - objective.objective else []
+    return tuple(missed)
 
 
 def _quality(counts: Counts, objective: Objective) -> tuple[float, float] | None:

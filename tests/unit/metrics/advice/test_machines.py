@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exporter.metrics.advice.evidence import gather
-from exporter.metrics.advice.machines import DAMAGING, idle, troubles
+from exporter.metrics.advice.machines import idle
 from exporter.metrics.advice.rules import advise
 from exporter.metrics.evaluation import HostFacts, HostTrouble, Objective, Window
 from exporter.profile.layout import Layout
@@ -34,7 +34,7 @@ def window(slow=0, host=QUIET, objectives=(KEPT,), n=10_000):
         ({"host": HostFacts(utilisation=0.1)}, False),
         ({"host": HostFacts(utilisation=0.35, peak=0.4)}, False),
         ({"host": HostFacts(utilisation=0.2, peak=0.55)}, False),
-        ({"host": replace(QUIET, troubles=(HostTrouble("swap"),))}, False),
+        ({"host": replace(QUIET, troubles=(HostTrouble("swapping"),))}, False),
         ({"slow": 15}, True),
         ({"slow": 25}, False),
         ({"objectives": ()}, False),
@@ -59,21 +59,8 @@ def test_what_was_idle_stays_so_until_clearly_more_is_used() -> None:
     assert told == [False, True, True, True, False, False, True]
 
 
-@pytest.mark.parametrize("reason", ["gpu_error", "oom", "disk_full", "timeouts", "swap", "throttling"])
-@pytest.mark.parametrize("slow", [0, 2000])
-def test_trouble_that_only_slows_matters_where_answers_are_slow(reason, slow) -> None:
-    evaluation = window(slow, HostFacts((HostTrouble(reason, "GPU 2"),)))
-    advice = advise(gather(evaluation))
-    if reason in DAMAGING or slow:
-        assert (advice.action, advice.reason, advice.subject) == ("fix_infrastructure", reason, "GPU 2")
-    else:
-        assert advice is None
-
-
-def test_nobody_looked_nobody_knows() -> None:
-    evaluation = window(2000, None)
-    assert troubles(evaluation, suffers=True) == ()
-    assert advise(gather(evaluation)).action == "scale_out"
+def test_where_nobody_looked_nothing_is_said_of_machines() -> None:
+    assert advise(gather(window(2000, None))).action == "scale_out"
     assert math.isnan(HostFacts().utilisation)
 
 

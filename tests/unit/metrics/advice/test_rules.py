@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from exporter.metrics.advice.evidence import Evidence, Problem
-from exporter.metrics.advice.rules import ACTIONS, RULES, Advice, advise
-from exporter.metrics.evaluation import HostTrouble
+from exporter.metrics.advice.rules import ACTIONS, RULES, TROUBLES, Advice, advise
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.performance.results import Result
+from exporter.metrics.replicas.suspects import DAMAGING, Suspect
 from exporter.metrics.slices.worst import WorstSlice
 
 METRICS = {metric.name: metric for metric in BY_TASK["binary"]}
@@ -42,19 +42,28 @@ CASES = [
     (replace(DEGRADED, problems=(Problem("x", "unseen"),)), Advice("fix_data_pipeline", "unseen", "x")),
     *(
         (
-            replace(DEGRADED, troubles=(HostTrouble(reason, "GPU 2"), HostTrouble(reason, "GPU 3")), slow=("latency",)),
+            replace(DEGRADED, troubles=(Suspect(reason, "GPU 2"), Suspect(reason, "GPU 3")), slow=("latency",)),
             Advice("fix_infrastructure", reason, "GPU 2"),
         )
-        for reason in ("gpu_error", "oom", "disk_full", "timeouts", "swap", "throttling")
+        for reason in (*TROUBLES, "timeouts")
     ),
     (
-        Evidence(troubles=(HostTrouble("throttling"), HostTrouble("oom", "replica-1"))),
-        Advice("fix_infrastructure", "oom", "replica-1"),
+        Evidence(troubles=(Suspect("disk_slow", "sda", "h"), Suspect("out_of_memory", host="h", replica="replica-1"))),
+        Advice("fix_infrastructure", "out_of_memory", "replica-1"),
     ),
     (
-        Evidence(troubles=(HostTrouble("oom"),), problems=(Problem("x", "missing"),)),
+        Evidence(troubles=(Suspect("out_of_memory"),), problems=(Problem("x", "missing"),)),
         Advice("fix_data_pipeline", "missing", "x"),
     ),
+    (
+        Evidence(troubles=(Suspect("disk_slow", "sda", "10.0.0.5"),)),
+        Advice("fix_infrastructure", "disk_slow", "10.0.0.5 sda"),
+    ),
+    *(
+        (Evidence(damages=(Suspect(reason, "GPU 2"),), measured=True), Advice("fix_infrastructure", reason, "GPU 2"))
+        for reason in sorted(DAMAGING)
+    ),
+    (replace(DEGRADED, damages=(Suspect("disk_full"),)), Advice("rebuild", "unexplained", "")),
     (Evidence(idle=True, measured=True, drifted=("x",)), Advice("scale_in", "idle", "")),
     (Evidence(idle=True), Advice("scale_in", "idle", "")),
     (replace(DEGRADED, idle=True), Advice("rebuild", "unexplained", "")),

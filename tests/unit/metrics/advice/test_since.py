@@ -96,15 +96,15 @@ def test_what_was_there_before_the_history_has_no_beginning(calm) -> None:
 
 def test_trouble_of_a_machine_says_itself_since_when(calm) -> None:
     evaluation = last_day(calm, hours(lambda _: False))
-    evaluation.host = HostFacts((HostTrouble("disk_full", "/data", 99.0), HostTrouble("gpu_error", "GPU 2", 1234.0)))
+    evaluation.host = HostFacts((HostTrouble("disk_full", "/data", 99.0), HostTrouble("gpu_errors", "GPU 2", 1234.0)))
     found = samples(ADVICE, evaluation)
-    assert list(found["ml_recommended_action"]) == [("fix_infrastructure", "gpu_error", "GPU 2")]
+    assert list(found["ml_recommended_action"]) == [("fix_infrastructure", "gpu_errors", "GPU 2")]
     assert found[SINCE] == {(): 1234.0}
 
 
 def test_trouble_of_which_nobody_knows_since_when(calm) -> None:
     evaluation = last_day(calm, hours(lambda _: False))
-    evaluation.host = HostFacts((HostTrouble("oom"),))
+    evaluation.host = HostFacts((HostTrouble("out_of_memory"),))
     assert SINCE not in samples(ADVICE, evaluation)
 
 
