@@ -83,19 +83,19 @@ def isotonic(positives: Floats, rows: Floats, said: Floats) -> tuple[Floats, NDA
     before it (to the one behind it, at the start).
     """
     used = np.flatnonzero(rows > 0)
-    pools: list[list[float]] = []  # positives, rows, cells
-    for hits, weight in zip(positives[used].tolist(), rows[used].tolist(), strict=True):
-        pools.append([hits, weight, 1])
-        while len(pools) > 1 and pools[-2][0] * pools[-1][1] >= pools[-1][0] * pools[-2][1]:
-            last = pools.pop()
-            pools[-1] = [one + other for one, other in zip(pools[-1], last, strict=True)]
-    sizes = [int(size) for _, _, size in pools]
-    pooled = np.repeat(np.arange(len(pools)), sizes)
+    pools: list[tuple[float, float, int]] = []  # positives, rows, cells
+    for of_cell, weight_of_cell in zip(positives[used].tolist(), rows[used].tolist(), strict=True):
+        hits, weight, size = of_cell, weight_of_cell, 1
+        while pools and pools[-1][0] * weight >= hits * pools[-1][1]:
+            before = pools.pop()
+            hits, weight, size = before[0] + hits, before[1] + weight, before[2] + size
+        pools.append((hits, weight, size))
+    pooled = np.repeat(np.arange(len(pools)), [size for _, _, size in pools])
     shares = np.array([hits / weight for hits, weight, _ in pools])[pooled]
-    before = np.maximum(np.searchsorted(used, np.arange(len(rows)), side="right") - 1, 0)
+    nearest = np.maximum(np.searchsorted(used, np.arange(len(rows)), side="right") - 1, 0)
     fitted = np.interp(said, said[used], shares)
     fitted[used] = shares
-    return fitted, pooled[before]
+    return fitted, pooled[nearest]
 
 
 def parts_of(reference: Reference, part: str) -> Floats:

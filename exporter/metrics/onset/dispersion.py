@@ -38,8 +38,10 @@ class Dispersion:
         if len(self.log_seconds) == 0:
             return np.ones(np.broadcast(seconds, rows).shape)
         length = np.log(np.maximum(seconds, 1.0))
-        beyond = np.maximum(length - self.log_seconds[-1], 0.0)
-        factor: Floats = 1 + np.interp(length, self.log_seconds, self.between) * np.exp(-beyond) * rows
+        between = np.interp(length, self.log_seconds, self.between)
+        if length.max(initial=-np.inf) > self.log_seconds[-1]:
+            between = between * np.exp(-np.maximum(length - self.log_seconds[-1], 0.0))
+        factor: Floats = 1 + between * rows
         return factor
 
 

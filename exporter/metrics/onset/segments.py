@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
-from exporter.metrics.onset.course import Course
+from exporter.metrics.onset.course import Course, Places
 from exporter.profile.bins import Floats
 
 COVERAGE = 0.95
@@ -55,7 +55,7 @@ def changes(course: Course) -> list[Change]:
         low, high = waiting.pop(0)
         if high - low < 2:  # noqa: PLR2004 - nothing between
             continue
-        deflated = course.gains(low, high) / _of_shorter(course, low, high)
+        deflated = course.gains(low, high) / _of_shorter(course, low, high, np.arange(low + 1, high))
         if deflated.max() <= least:
             continue
         at = _likeliest(course, low, high, low + 1 + int(deflated.argmax()))
@@ -69,12 +69,12 @@ def located(course: Course, low: int, high: int, at: int) -> Change:
     at = _likeliest(course, low, high, at)
     left, right = _context(low, high, at)
     gains, places = course.gains(left, right), np.arange(left + 1, right)
-    best = gains[at - left - 1]
+    best = float(gains[at - left - 1])
     between = course.dispersed(np.minimum(places, at), np.maximum(places, at))
-    nats = best / float(_of_shorter(course, left, right)[at - left - 1])
+    nats = best / float(_of_shorter(course, left, right, np.array([at]))[0])
     allowed = LEVEL * (1 + course.freedom / (2 * max(nats, 1.0)))
     inside = places[best - gains <= allowed * between]
-    return Change(at, int(inside.min()), int(inside.max()), float(nats))
+    return Change(at, int(inside.min()), int(inside.max()), nats)
 
 
 def _refined(course: Course, found: list[int], least: float) -> list[Change]:
@@ -103,8 +103,7 @@ def _context(low: int, high: int, at: int) -> tuple[int, int]:
     return max(low, at - reach), min(high, at + reach)
 
 
-def _of_shorter(course: Course, low: int, high: int) -> Floats:
-    """Dispersion of the side with fewer rows of each cut of [low, high)."""
-    places = np.arange(low + 1, high)
+def _of_shorter(course: Course, low: int, high: int, places: Places) -> Floats:
+    """Dispersion of the side with fewer rows of cuts of [low, high) at `places`."""
     shorter = course.rows[places] - course.rows[low] <= course.rows[high] - course.rows[places]
     return course.dispersed(np.where(shorter, low, places), np.where(shorter, places, high))

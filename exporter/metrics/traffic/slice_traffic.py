@@ -117,15 +117,8 @@ def _variation(days: Days, levels: Floats) -> tuple[Floats, int]:
 
 
 def _pooled(squares: Floats, counting: Floats) -> float:
-    """τ² with which half of the squares are as expected of one degree of freedom; by bisection."""
-    low, high = 0.0, float(squares.max()) + 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        if np.median(squares / (counting + middle)) > _CHI_SQUARE_MEDIAN:
-            low = middle
-        else:
-            high = middle
-    return high
+    """τ² with which half of the squares are as expected of one degree of freedom: δ²/(v + τ²) > m if δ²/m − v > τ²."""
+    return max(float(np.median(squares / _CHI_SQUARE_MEDIAN - counting)), 0.0)
 
 
 def _logit(rows: Floats, total: Floats | float) -> Floats:
