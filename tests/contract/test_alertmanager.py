@@ -101,7 +101,7 @@ def test_one_message_a_model(owned: tuple[Values, Path]) -> None:
     assert page["routes"][0] == {
         "receiver": "page",
         "matchers": ['model=""'],
-        "group_by": ["alertname", "job", "instance"],
+        "group_by": ["alertname", "job", "instance", "host"],
     }
 
 
