@@ -118,14 +118,12 @@ FAMILIES: tuple[HealthFamily, ...] = (
         "gauge",
         "1 where a part that is read at scrape time answered in time, else 0.",
         ("collector",),
-        internal=True,
     ),
     HealthFamily(
         "ml_exporter_collector_duration_seconds",
         "gauge",
         "Time that the last reading of a part took; so far, of one that hangs.",
         ("collector",),
-        internal=True,
     ),
     HealthFamily(
         "ml_exporter_config_last_reload_successful",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana.source import drift_quality, fleet, model, why
+from grafana.source import drift_quality, fleet, infrastructure, model, serving, why
 from grafana.source.layout import DEMO, Timing
 
 HOME = Path(__file__).resolve().parent.parent / "dashboards"
@@ -16,6 +16,8 @@ BOARDS = {
     "ml-model": model.build,
     "ml-drift-quality": drift_quality.build,
     "ml-why": why.build,
+    "ml-serving": serving.build,
+    "ml-infrastructure": infrastructure.build,
 }
 
 

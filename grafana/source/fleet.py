@@ -17,7 +17,8 @@ WORST = [("State", True), ("Model", False)]
 def _models() -> list[Column]:
     why = navigation.drill(navigation.MODEL, version_field="Version")
     features = navigation.drill(navigation.DRIFT, version_field="Version")
-    links = {"Drift": features, "Quality": features}
+    served = navigation.drill(navigation.SERVING, version_field="Version")
+    links = {"Drift": features, "Quality": features, "Service": served}
     widths = {"Performance": 105, "Freshness": 92}
     return [
         Column("State", kind="state", width=96),
@@ -32,6 +33,13 @@ def _models() -> list[Column]:
                 link_title=f"{aspect}: look closer",
             )
             for aspect in state.ASPECTS
+        ),
+        Column(
+            "Machines",
+            kind="state",
+            width=92,
+            link=navigation.to_model_named(navigation.INFRASTRUCTURE),
+            link_title="Infrastructure: its machines",
         ),
         Column("Alerts", kind="state", width=84),
         Column("Tier", label="tier", width=80),
@@ -152,6 +160,11 @@ def build(timing: Timing) -> dashboard.Dashboard:
         description="All models: which one needs somebody, since when, and whether the exporter can be believed.",
         rows=[_models_now(), _alerts(), _exporter()],
         variables=[navigation.owner(), navigation.model(many=True), navigation.window(timing), *constants(timing)],
-        links=[navigation.to_model(), navigation.to_drift()],
+        links=[
+            navigation.to_model(),
+            navigation.to_drift(),
+            navigation.to_serving(),
+            navigation.to_infrastructure(),
+        ],
         timing=timing,
     )

@@ -11,9 +11,14 @@ VERSION = f'{MODEL},version=~"$version"'
 WINDOW_OF = f'{VERSION},window="$window"'
 FLEET_VERSION = MODEL
 FLEET_WINDOW = f'{MODEL},window="$window"'
+HOST = 'host=~"$host"'
+HOST_MODEL = f"{HOST},{MODEL}"
+# Which part of `instance` names the machine; the same as in prometheus/values.yml.
+HOST_OF_INSTANCE = "(.*?)(?::[0-9]+)?"
 RATE = "$__rate_interval"
 BURN = "$burn"
 SILENCE = "$silence"
+WEEK = "$week"
 
 # The metric that stands for a task where there is room for one only; the others are a click away.
 HEADLINE = "accuracy|mean_absolute_error"
@@ -30,6 +35,9 @@ BURN_WARNING, BURN_BAD = 6.0, 14.4  # times the pace that spends the error budge
 SLICE_WARNING, SLICE_BAD = 0.1, 0.25  # worse than the whole, relative
 VERDICT_BLIND = 0.5  # among verdicts of 0 and 1
 DRIFT_FAR = 4.0  # times the threshold
+BUDGET_LOW = 0.25  # of the error budget is left
+FULL_WARNING, FULL_BAD = 0.9, 0.97  # of a file system, of memory, of a limit
+WAITING_WARNING, WAITING_BAD = 0.2, 0.5  # of the time some task waits
 
 
 class State(IntEnum):

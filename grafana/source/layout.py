@@ -49,9 +49,10 @@ class Timing:
     burn: str = "1h"
     silence: str = "6h"
     step: str = "1m"
+    week: str = "1w"
 
 
-DEMO = Timing("now-15m", "5s", "1d", "1m", "30s", "5s")
+DEMO = Timing("now-15m", "5s", "1d", "1m", "30s", "5s", "70s")
 """A day passes in 10 s; rates still want some scrapes, 2 s apart."""
 
 
@@ -166,6 +167,11 @@ def constants(timing: Timing) -> list[dashboard.VariableModel]:
         constant("burn", "The error budget's pace is measured over", timing.burn),
         constant("silence", "Predictions are old after", timing.silence),
     ]
+
+
+def week(timing: Timing) -> dashboard.VariableModel:
+    """How long ago the same time of the last week was."""
+    return constant("week", "A week", timing.week)
 
 
 def link(title: str, uid: str, tooltip: str) -> dashboard.DashboardLink:

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.source import knobs, navigation
+from grafana.source import knobs, navigation, troubles
 from grafana.source.distributions import distribution
 from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import dashed, heat, light, override, shades, tile, timeline, trend
@@ -64,12 +64,22 @@ def _slices() -> list[Column]:
 
 
 def _now() -> Row:
+    kept = ("model", "version", "window")
+    links = {
+        "Performance": navigation.onward(navigation.WHY, *kept),
+        "Drift": navigation.onward(navigation.DRIFT, *kept),
+        "Quality": navigation.onward(navigation.DRIFT, *kept),
+        "Service": navigation.onward(navigation.SERVING, *kept),
+    }
     numbers = (performance.HEADLINE, drift.DRIFTED, quality.PROBLEMS, performance.COVERAGE_NOW)
     return Row(
         1,
         "",
         [
-            *(Place(2 + index, light(state.worst_light(aspect)), 4, 3) for index, aspect in enumerate(state.ASPECTS)),
+            *(
+                Place(2 + index, light(state.worst_light(aspect), links.get(aspect, "")), 4, 3)
+                for index, aspect in enumerate(state.ASPECTS)
+            ),
             *(
                 Place(8 + index, tile(signal, [(None, "text")], names=len(signal.queries) > 1), 4, 4)
                 for index, signal in enumerate(numbers)
@@ -204,7 +214,7 @@ def _said() -> Row:
 def _served() -> Row:
     return Row(
         60,
-        "How it serves",
+        "How it serves, and on what",
         [
             Place(61, trend(outputs.TRAFFIC, stacked=True, minimum=0), 8, 8),
             Place(
@@ -236,6 +246,7 @@ def _served() -> Row:
             ),
             Place(64, trend(outputs.LATENCY, colours=knobs.QUANTILES, minimum=0), 12, 8),
             Place(65, heat(outputs.LATENCY_HEAT), 12, 8),
+            Place(66, troubles.beside("slice_metric"), 24, 6),
         ],
     )
 
@@ -256,7 +267,13 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.slice_metric(),
             *constants(timing),
         ],
-        links=[navigation.to_fleet(), navigation.to_why(), navigation.to_drift()],
+        links=[
+            navigation.to_fleet(),
+            navigation.to_why(),
+            navigation.to_drift(),
+            navigation.to_serving(),
+            navigation.to_infrastructure(),
+        ],
         timing=timing,
         since=True,
     )

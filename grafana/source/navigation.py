@@ -6,6 +6,7 @@ from grafana.source import knobs
 from grafana.source.layout import Timing, link, variable
 
 FLEET, MODEL, DRIFT, WHY = "ml-fleet", "ml-model", "ml-drift-quality", "ml-why"
+SERVING, INFRASTRUCTURE = "ml-serving", "ml-infrastructure"
 
 ANY = ".*"
 """*All* as a regular expression, where values that come or go within the time range belong to it."""
@@ -19,6 +20,45 @@ def model(*, many: bool) -> dashboard.VariableModel:
         "Models of the exporter's configuration.",
         multi=many,
         everything="" if many else None,
+    )
+
+
+def served_model() -> dashboard.VariableModel:
+    return variable(
+        "model",
+        "Model",
+        "label_values(ml:served_model_info, model)",
+        "Models of the exporter's configuration, and those that only a serving stack tells of.",
+    )
+
+
+def model_of_machine() -> dashboard.VariableModel:
+    return variable(
+        "model",
+        "Model",
+        "label_values(ml:served_model_info, model)",
+        "Machines and processes that serve these models; all, to see those that serve none, too.",
+        multi=True,
+        everything=ANY,
+    )
+
+
+def host() -> dashboard.VariableModel:
+    told = " or ".join(
+        f"ml:{name}"
+        for name in ("host_info", "host_cpu_utilization:ratio", "gpu_utilization:ratio", "process_memory:bytes")
+    )
+    # The second part is there where *All* models are chosen: an expression that matches what has no model.
+    every = 'and on (every) label_replace(vector(1), "every", "1", "", "")'
+    return variable(
+        "host",
+        "Machine",
+        f"query_result(group by (host) (ml:model_host{{{knobs.MODEL}}})"
+        f' or group by (host) (label_replace({told}, "every", "1", "", "$model") {every}))',
+        "Machines that serve the chosen models, by their part of `instance`.",
+        regex='/host="([^"]+)"/',
+        multi=True,
+        everything="",
     )
 
 
@@ -156,6 +196,16 @@ def to_why() -> dashboard.DashboardLink:
     return link("Why", WHY, "What to do, which cause, which feature, which slice, since when.")
 
 
+def to_serving() -> dashboard.DashboardLink:
+    return link("Serving", SERVING, "Objectives, latency, errors, load, slices and batch runs of the chosen model.")
+
+
+def to_infrastructure() -> dashboard.DashboardLink:
+    return link(
+        "Infrastructure", INFRASTRUCTURE, "Machines, processes and GPUs under the chosen model, and their cost."
+    )
+
+
 def drill(uid: str, *, model_field: str = "Model", version_field: str = "") -> str:
     """A link of a table's row to a dashboard, for the row's model and version and this dashboard's window and time."""
     version_of = f"&var-version=${{__data.fields[{version_field}]}}" if version_field else ""
@@ -163,3 +213,21 @@ def drill(uid: str, *, model_field: str = "Model", version_field: str = "") -> s
         f"/d/{uid}?var-datasource=${{datasource}}&var-model=${{__data.fields[{model_field}]}}{version_of}"
         "&var-window=${window}&${__url_time_range}"
     )
+
+
+def onward(uid: str, *names: str) -> str:
+    """A link to a dashboard with this one's variables of these names, and its time."""
+    kept = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", *names))
+    return f"/d/{uid}?{kept}&${{__url_time_range}}"
+
+
+def to_machine(field: str = "Machine") -> str:
+    """A link of a table's row to the machine that it names."""
+    return (
+        f"/d/{INFRASTRUCTURE}?var-datasource=${{datasource}}&var-host=${{__data.fields[{field}]}}&${{__url_time_range}}"
+    )
+
+
+def to_model_named(uid: str, field: str = "Model") -> str:
+    """A link of a table's row to the model that it names, where this dashboard has no window."""
+    return f"/d/{uid}?var-datasource=${{datasource}}&var-model=${{__data.fields[{field}]}}&${{__url_time_range}}"

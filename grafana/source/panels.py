@@ -65,7 +65,7 @@ def state_mapping(*, quiet: bool = False, silence: bool = True) -> list[Any]:
         text=knobs.STATE_TEXTS[knobs.State.UNKNOWN], color=colours[knobs.State.UNKNOWN], index=9
     )
     if not silence:
-        nothing = dashboard.ValueMappingResult(text="not firing", color="rgba(138, 143, 152, 0.08)", index=9)
+        nothing = dashboard.ValueMappingResult(text="none", color="rgba(138, 143, 152, 0.08)", index=9)
     return [
         dashboard.ValueMap(options=words),
         dashboard.SpecialValueMap(
@@ -94,11 +94,16 @@ def shades(colour: str) -> dashboard.FieldColor:
     return dashboard.FieldColor(mode=dashboard.FieldColorModeId.SHADES, fixed_color=colour)
 
 
+def several() -> dashboard.FieldColor:
+    """Things of one kind that must be told apart, such as machines: Grafana's own colours, in the order of names."""
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
+
+
 def by_thresholds() -> dashboard.FieldColor:
     return dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
 
 
-def override(matcher: str, of: str, properties: Properties) -> Any:
+def override(matcher: str, of: str, properties: Properties) -> dashboard.DashboardFieldConfigSourceOverrides:
     """Properties of the fields that match: `byName`, `byRegexp` or `byFrameRefID`."""
     return dashboard.DashboardFieldConfigSourceOverrides(
         matcher=dashboard.MatcherConfig(id_val=matcher, options=of),
@@ -191,7 +196,8 @@ def tile(
             wide_layout=True,
             reduce_options=common.ReduceDataOptions(calcs=["last"], fields="", values=False),
             text=common.VizTextDisplayOptions(
-                title_size=13 if names else 24, value_size=14 if small else 20 if names else 24 if background else 30
+                title_size=13 if names else 16 if small else 24,
+                value_size=14 if small else 20 if names else 24 if background else 30,
             ),
         ),
         thresholds=thresholds,
@@ -200,9 +206,15 @@ def tile(
     )
 
 
-def light(signal: Signal) -> dashboard.Panel:
-    """A verdict: ok, unknown, warning, bad."""
-    return tile(signal, [(None, knobs.UNKNOWN)], background=True)
+def light(signal: Signal, link: str = "") -> dashboard.Panel:
+    """A verdict: ok, unknown, warning, bad; a click opens `link`."""
+    found = [{"title": "Look closer", "url": link}] if link else []
+    return tile(
+        signal,
+        [(None, knobs.UNKNOWN)],
+        background=True,
+        overrides=[override("byType", "number", {"links": found})] if link else (),
+    )
 
 
 def trend(
@@ -261,7 +273,7 @@ def trend(
     )
 
 
-def dashed(colour: str, *, width: int = 1) -> Properties:
+def dashed(colour: str, *, width: int = 1) -> dict[str, Any]:
     """A line to compare with, not a measurement."""
     return {
         "color": {"mode": "fixed", "fixedColor": colour},

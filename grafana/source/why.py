@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.source import knobs, navigation
+from grafana.source import knobs, navigation, troubles
 from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import light, override, tile, timeline, trend
 from grafana.source.signals import state, why
@@ -147,6 +147,14 @@ def build(timing: Timing) -> dashboard.Dashboard:
                     )
                 ],
             ),
+            Row(
+                60,
+                "Which machine?",
+                [
+                    Place(61, troubles.beside("change_metric"), 14, 8),
+                    Place(62, troubles.of_model(), 10, 8),
+                ],
+            ),
             Row(40, "Since when?", [Place(41, timeline(state.ASPECTS_OVER_TIME), 24, 8)]),
         ],
         variables=[
@@ -156,7 +164,13 @@ def build(timing: Timing) -> dashboard.Dashboard:
             navigation.change_metric(),
             *constants(timing),
         ],
-        links=[navigation.to_fleet(), navigation.to_model(), navigation.to_drift()],
+        links=[
+            navigation.to_fleet(),
+            navigation.to_model(),
+            navigation.to_drift(),
+            navigation.to_serving(),
+            navigation.to_infrastructure(),
+        ],
         timing=timing,
         since=True,
     )

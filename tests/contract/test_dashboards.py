@@ -12,17 +12,19 @@ import pytest
 import yaml
 
 from exporter.health import FAMILIES
+from exporter.host.registry import METRICS as HOST_METRICS
 from exporter.metrics.registry import METRICS
 from grafana.source import knobs
 from grafana.source.__main__ import BOARDS, HOME, main, render, stale
 from grafana.source.layout import DEMO, Timing
+from tests.contract.foreign import FOREIGN as OTHERS
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "grafana"
 FILES = {uid: json.loads(text) for uid, text in ((name[:-5], text) for name, text in render(Timing()).items())}
 
 SCRAPE = {"job", "instance"}
-FOREIGN = {
+FOREIGN = OTHERS | {
     # Prometheus' own series about alerts → labels that all alerts of the bundle may carry
     "ALERTS": {"alertname", "alertstate", "severity", "model", "version", "window", "feature", "owner", "tier", "slo"},
     "ALERTS_FOR_STATE": {"alertname", "severity", "model", "version", "window", "feature", "owner", "tier", "slo"},
@@ -52,7 +54,7 @@ def substituted(text: str) -> str:
     """`text` with every Grafana variable as some value; unknown ones stay."""
     for name, value in BUILT_IN.items():
         text = re.sub(rf"\$\{{?{name}\b\}}?", value, text)
-    return re.sub(r"\$\{?(burn|silence)\b\}?", "1h", re.sub(r'"\$(\w+)(\|?)"', r'"value\2"', text))
+    return re.sub(r"\$\{?(burn|silence|week)\b\}?", "1h", re.sub(r'"\$(\w+)(\|?)"', r'"value\2"', text))
 
 
 def expressions(board: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -93,12 +95,12 @@ class Catalogue:
         self.labels: dict[str, set[str]] = {name: set(labels) for name, labels in FOREIGN.items()}
         for metric in METRICS:
             self._add(metric.name, metric.kind, set(metric.all_labels))
-        for family in FAMILIES:
+        for family in (*FAMILIES, *HOST_METRICS):
             self._add(family.name, family.kind, set(family.labels))
+        self._recorded: dict[str, list[dict[str, Any]]] = {}
         for rule in rules():
             if "record" in rule:
-                known = set(rule.get("labels", {}))
-                self.labels[rule["record"]] = known | Labels(self).of(promql.parse(rule["expr"]))
+                self._recorded.setdefault(rule["record"], []).append(rule)
 
     def _add(self, name: str, kind: str, labels: set[str]) -> None:
         if kind == "histogram":
@@ -107,6 +109,10 @@ class Catalogue:
             self.labels[name] = labels
 
     def of(self, name: str) -> set[str]:
+        for rule in self._recorded.pop(name, ()):
+            # A name may be recorded by several rules, of which later ones may read earlier ones.
+            self.labels[name] = self.labels.get(name, set()) | set(rule.get("labels", {}))
+            self.labels[name] |= Labels(self).of(promql.parse(rule["expr"]))
         assert name in self.labels, f"no metric or rule is called {name}"
         return self.labels[name] | SCRAPE
 
@@ -131,6 +137,9 @@ class Labels:
     def _matrixselector(self, expr: Any) -> set[str]:
         return self.of(expr.vector_selector)
 
+    def _subqueryexpr(self, expr: Any) -> set[str]:
+        return self.of(expr.expr)
+
     def _parenexpr(self, expr: Any) -> set[str]:
         return self.of(expr.expr)
 
@@ -148,6 +157,8 @@ class Labels:
         assert named <= inner, f"{named - inner} cannot be there in {expr.expr}"
         if str(expr.op) in {"topk", "bottomk"}:
             return inner
+        if str(expr.op) == "count_values":
+            return named | {expr.param.val}
         return named if expr.modifier.type == promql.AggModifierType.By else inner - named
 
     def _call(self, expr: Any) -> set[str]:
@@ -179,6 +190,8 @@ class Labels:
             return right
         if modifier and modifier.card == promql.VectorMatchCardinality.ManyToOne:
             return left | set(modifier.group_labels or ())
+        if modifier and modifier.card == promql.VectorMatchCardinality.OneToMany:
+            return right | set(modifier.group_labels or ())
         return set(matching.labels) if joined else left
 
 
@@ -344,6 +357,7 @@ def test_links_of_alerts_lead_to_dashboards_with_those_variables() -> None:
 
 def test_lights_and_alerts_share_their_thresholds() -> None:
     values = yaml.safe_load((ROOT / "prometheus" / "values.yml").read_text())
+    assert values["host_of_instance"] == knobs.HOST_OF_INSTANCE
     hours = {"h": 3600, "d": 86400}
     stale_after = values["event"]["stale"]
     assert {

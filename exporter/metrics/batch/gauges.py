@@ -89,10 +89,8 @@ def _metric(
     compute: Callable[[Runs], Iterator[Sample]],
     labels: tuple[str, ...] = (),
     kind: Kind = "gauge",
-    *,
-    internal: bool = False,
 ) -> BatchMetric:
-    return BatchMetric(f"ml_batch_{name}", kind, text, compute, labels=labels, internal=internal)
+    return BatchMetric(f"ml_batch_{name}", kind, text, compute, labels=labels)
 
 
 BATCH = (
@@ -105,7 +103,6 @@ BATCH = (
         "last_run_timestamp_seconds",
         "When the newest run that is over ended, well or not, in Unix seconds.",
         _plain(_last_run),
-        internal=True,
     ),
     _metric(
         "last_run_failed",
@@ -131,10 +128,9 @@ BATCH = (
         _endings,
         ("status",),
         "counter",
-        internal=True,
     ),
     _metric("missed_runs", "Runs in a row that were due and of which nothing has come.", _plain(results.missed)),
-    _metric("next_run_timestamp_seconds", "When the next run is due, in Unix seconds.", _plain(_next), internal=True),
+    _metric("next_run_timestamp_seconds", "When the next run is due, in Unix seconds.", _plain(_next)),
     _metric("overlapping_runs", "Runs that ran while the newest one did.", _plain(results.overlapping)),
     _metric(
         "partial_output",

@@ -3,6 +3,7 @@
 from grafana.source import knobs
 from grafana.source.knobs import State
 from grafana.source.signal import Query, Signal, columns, values
+from grafana.source.signals.trouble import machines
 
 ASPECTS = ("Performance", "Drift", "Quality", "Labels", "Freshness", "Service")
 
@@ -180,7 +181,8 @@ FLEET = Signal(
     title="Models, worst first",
     unit="none",
     description="One line a model and version; State is the worst of its six verdicts. "
-    + " ".join(f"{aspect}: {MEANING[aspect]}" for aspect in ASPECTS),
+    + " ".join(f"{aspect}: {MEANING[aspect]}" for aspect in ASPECTS)
+    + " Machines: whether one that serves it is in trouble; it is no part of State, as it may be a cause and no harm.",
     queries=columns(
         (
             "State",
@@ -190,6 +192,13 @@ FLEET = Signal(
             ),
         ),
         *((aspect, known(aspect, knobs.FLEET_WINDOW)) for aspect in ASPECTS),
+        (
+            "Machines",
+            (
+                f"{every(knobs.FLEET_WINDOW)} * 0 + on (model) group_left () {machines(knobs.MODEL)}"
+                f" or {every(knobs.FLEET_WINDOW)}"
+            ),
+        ),
         (
             "Alerts",
             f"{every(knobs.FLEET_WINDOW)} * 0 + on (model) group_left () {paged()}",
@@ -209,8 +218,11 @@ SINCE = Signal(
 ASPECTS_OVER_TIME = Signal(
     title="What went wrong first",
     unit="none",
-    description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually"
-    " nearer to the cause: quality before drift = a pipeline; drift before performance = the world; performance"
-    " alone = the concept.",
-    queries=tuple(Query(worst(aspect), aspect) for aspect in ASPECTS),
+    description="Each verdict over time, the worst of the chosen versions. The one that turns first is usually nearer"
+    " to the cause: machines first = infrastructure; quality before drift = a pipeline; drift before performance ="
+    " the world; performance alone = the concept.",
+    queries=(
+        Query(f"max({machines(knobs.MODEL)})", "Machines"),
+        *(Query(worst(aspect), aspect) for aspect in ASPECTS),
+    ),
 )
