@@ -99,6 +99,7 @@ class Replay:
     Attributes:
         start: event time when the clock starts, Unix seconds; flights before it are history.
         speed: seconds of event time in one second.
+        machine: what answers the requests of one replica.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Replay:
             Occurrence(incident, start + begin * speed, start + (begin + length) * speed)
             for incident, begin, length in schedule
         ]
-        self._machine = Machine(paths.machine)
+        self.machine = Machine(paths.machine)
         self._told: set[tuple[int, str]] = set()
         self._steered = 0  # bytes of the control file that were obeyed
         self._day = ""
@@ -130,7 +131,7 @@ class Replay:
             while now < self.start:
                 now = min(now + HISTORY_STEP_SECONDS, self.start)
                 self.advance(now, clock.now())
-        self._machine.advance(clock.now())
+        self.machine.advance(clock.now())
         self.write_status(self.start)
 
     def run(self, clock: Clock, stop: threading.Event, *, wait: bool = True) -> None:
@@ -145,7 +146,7 @@ class Replay:
                 now = self.start + elapsed * self.speed
                 self.steer(now)
                 self.advance(now, clock.now())
-                self._machine.advance(clock.now(), self._strains(now))
+                self.machine.advance(clock.now(), self._strains(now))
                 if elapsed - last_status >= 1 or self.finished:
                     self.write_status(now)
                     last_status = elapsed

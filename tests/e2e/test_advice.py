@@ -11,15 +11,18 @@ from rich.console import Console
 
 from demo.chain import CONFIG, environment
 from demo.incidents import INCIDENTS, parse_schedule
-from demo.machine import Machine
+from demo.machine import Machine as Simulated
 from demo.ports import Ports
 from demo.replay import Paths, Replay, midnight, open_streams
 from demo.train import Workshop, ensure
 from exporter.clock import ManualClock
 from exporter.config import load
 from exporter.engine import references
+from exporter.engine.machine import Machine
 from exporter.engine.worker import Worker
+from exporter.exposition.machine import machine_parts
 from exporter.health import Health
+from exporter.host.plan import HostPlan
 from exporter.references import fit_references
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("advice")]
@@ -37,8 +40,8 @@ EXPECTED = {
     "concept_flip": ("flight_delay", {("review_slice", "slice", "carrier=UA")}),
     # Other carriers fly from there: a real shift, of the kind that hurts nobody.
     "traffic_burst": ("flight_delay", {("none", "drift_without_harm", subject) for subject in ("carrier", "distance")}),
-    "cpu_starvation": ("flight_delay", {("scale_out", "latency", "latency")}),
-    "slow_disk": ("flight_delay", {("fix_serving", "errors", "availability")}),
+    "cpu_starvation": ("flight_delay", {("fix_infrastructure", "cpu_starved", "host-a")}),
+    "slow_disk": ("flight_delay", {("fix_infrastructure", "disk_slow", "host-a sda")}),
 }
 """Incident → the model that is looked at, and what may be recommended for it."""
 SLOW = {"slow_responses", "cpu_starvation", "slow_disk"}
@@ -56,7 +59,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worksho
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(folder / "run", trained, fitted, Ports()).items():
             patch.setenv(name, value)
-        Machine(Paths(folder / "run").machine)
+        Simulated(Paths(folder / "run").machine)
         for _ in fit_references(load(CONFIG), ManualClock(midnight(START)), None, None, lambda _: None):
             pass
         patch.setattr(references, "load_reference", cache(references.load_reference))
@@ -81,19 +84,24 @@ def test_what_is_recommended(
     )
     clock = ManualClock(midnight(START))
     replay.write_history(midnight(FIRST), clock)
-    replay.advance(midnight(START) + DAY, clock.now())
     name, expected = EXPECTED[incident]
-    (plan,) = (model for model in load(CONFIG).models if model.name == name)
+    whole = load(CONFIG)
+    (plan,) = (model for model in whole.models if model.name == name)
     # How long answers take on this machine while it tests is no part of what is asked but by the one incident.
     asked = tuple(each for each in plan.objectives if each.latency_seconds is None or incident in SLOW)
     plan = replace(plan, objectives=asked)
     (tmp_path / "state").mkdir()
-    worker = Worker(plan, tmp_path / "state" / "m.sqlite", clock, Health(), structlog.wrap_logger(None))
+    machine = Machine(whole, clock)
+    state = tmp_path / "state" / "m.sqlite"
+    worker = Worker(plan, state, clock, Health(), structlog.wrap_logger(None), machine=machine.of(plan))
     try:
-        while worker.step():
-            pass
-        worker.finish_waits()
-        samples = {found.metric.name: found.samples for found in worker.evaluate()}
+        if any(each.machine is not None for each, _, _ in schedule):
+            # Where the machine has a part in it, it is known how far the log had come when it began.
+            watched(machine, whole.host, replay, clock, seconds=20, strained=False)
+            evaluated(worker)
+        replay.advance(midnight(START) + DAY, clock.now())
+        watched(machine, whole.host, replay, clock, seconds=10, strained=True)
+        samples = evaluated(worker)
     finally:
         worker.close()
     rows = {labels[1]: value for labels, value in samples["ml_window_predictions"] if labels[2] == "1d"}
@@ -101,6 +109,27 @@ def test_what_is_recommended(
     advice = {labels[3:] for labels, _ in samples["ml_recommended_action"] if labels[1:3] == (main, "1d")}
     assert advice
     assert advice <= expected
+
+
+def evaluated(worker: Worker) -> dict[str, list[tuple[tuple[str, ...], object]]]:
+    """Everything is read; what is so then."""
+    while worker.step():
+        pass
+    worker.finish_waits()
+    return {found.metric.name: list(found.samples) for found in worker.evaluate()}
+
+
+def watched(
+    machine: Machine, plan: HostPlan, replay: Replay, clock: ManualClock, *, seconds: int, strained: bool
+) -> None:
+    """So many seconds passed on the machine, which was looked at each second."""
+    parts = machine_parts(plan, clock)
+    active = [each.incident.machine for each in replay.occurrences if strained and each.incident.machine is not None]
+    for _ in range(seconds):
+        clock.advance(1.0)
+        replay.machine.advance(clock.now(), active)
+        found = [family for part in parts.values() for family in part.read() or ()]
+        machine.look((family.name, family.samples) for family in found)
 
 
 def test_every_incident_is_looked_at() -> None:

@@ -19,6 +19,8 @@ from exporter.profile.bins import Floats
 from exporter.profile.layout import Layout
 
 _NATS = 5.0
+_MORE = 1.5
+"""Times as full as others' must be a cell that is called unusual."""
 
 
 def began(evaluation: Evaluation, harm: Harm, slots: Sequence[int] = ()) -> float:
@@ -81,18 +83,33 @@ def _places(evaluation: Evaluation, harm: Harm, slots: Sequence[int]) -> tuple[N
 def _more(evaluation: Evaluation, harm: Harm, slots: Sequence[int]) -> NDArray[np.bool_]:
     """(k,) cells that are fuller than they should be: than the other replicas', or beyond the latency objective."""
     if not slots:
-        bounds = evaluation.layout.latency_bounds
-        slow = [each.latency_seconds for each in evaluation.objectives if each.latency_seconds in bounds]
-        if harm != "slowness" or not slow:
+        if harm != "slowness":
             raise NoData
-        return np.arange(len(bounds) + 1) > bounds.index(min(each for each in slow if each is not None))
+        return too_slow(evaluation)
     cells = table(evaluation, harm)
     if cells is None:
         raise NoData
     mine = np.isin(np.arange(len(cells)), slots)
     one, others = cells[mine].sum(axis=0), cells[~mine].sum(axis=0)
-    more: NDArray[np.bool_] = one * others.sum() > others * one.sum()
+    one, others = one / one.sum(), others / others.sum()
+    if harm == "slowness":
+        # Slow is what lies beyond the bound that tells them apart the best (Kolmogorov and Smirnov's).
+        return np.arange(len(one)) > int((np.cumsum(others) - np.cumsum(one)).argmax())
+    more: NDArray[np.bool_] = one > _MORE * others
     return more
+
+
+def too_slow(evaluation: Evaluation) -> NDArray[np.bool_]:
+    """(k,) cells of the latency that lie beyond an objective, of several the strictest.
+
+    Raises:
+        NoData: there is none.
+    """
+    bounds = evaluation.layout.latency_bounds
+    asked = [bounds.index(each.latency_seconds) for each in evaluation.objectives if each.latency_seconds in bounds]
+    if not asked:
+        raise NoData
+    return np.arange(len(bounds) + 1) > min(asked)
 
 
 def _at(layout: Layout, part: str, slots: Sequence[int]) -> NDArray[np.intp]:

@@ -16,7 +16,7 @@ replicas and all four. Verdicts want a least effect, too: of a million rows any 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,19 +35,22 @@ Harm = Literal["errors", "unusable", "slowness", "predictions"]
 HARMS: tuple[Harm, ...] = ("errors", "unusable", "slowness", "predictions")
 _ERRORS = 0.01
 _SLOWNESS = 0.1
+_FARTHEST = 0.75
+"""Part of the greatest distance: a replica that left is among the others of all the rest, and makes them differ too."""
 _OUTPUTS = ("score", "prediction", "predicted")
 """Parts that hold what is put out, the one that tells most first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """How far one replica is from the others in one respect; `detected`: beyond chance, and enough to matter."""
+    """How far one replica is from the others; `certain`: beyond chance, `detected`: and enough to matter."""
 
     replica: str
     slot: int
     harm: Harm
     effect: float
     pvalue: float
+    certain: bool
     detected: bool
 
 
@@ -77,9 +80,7 @@ def _skews(evaluation: Evaluation) -> tuple[Skew, ...]:
     tested = [each for harm in HARMS for each in _tested(evaluation, harm)]
     told = rejected(np.array([each.pvalue for each in tested]), evaluation.thresholds.false_discovery_rate)
     return tuple(
-        Skew(
-            each.replica, each.slot, each.harm, each.effect, each.pvalue, bool(sure and each.effect >= least[each.harm])
-        )
+        replace(each, certain=bool(sure), detected=bool(sure and each.effect >= least[each.harm]))
         for each, sure in zip(tested, told, strict=True)
     )
 
@@ -91,11 +92,11 @@ def shares(evaluation: Evaluation, harm: Literal["errors", "unusable"]) -> Itera
 
 
 def _tested(evaluation: Evaluation, harm: Harm) -> Iterator[Skew]:
-    for name, slot, two in _compared(evaluation, harm):
-        effect, pvalue = _TESTS[harm](two)
-        if harm == "predictions" and not _stands_out(evaluation, two):
-            pvalue = 1.0
-        yield Skew(name, slot, harm, effect, pvalue, detected=False)
+    found = [(name, slot, two, *_TESTS[harm](two)) for name, slot, two in _compared(evaluation, harm)]
+    farthest = max((effect for *_, effect, _ in found), default=0.0)
+    for name, slot, two, effect, pvalue in found:
+        out = harm != "predictions" or _left(evaluation, two, effect >= _FARTHEST * farthest)
+        yield Skew(name, slot, harm, effect, pvalue if out else 1.0, certain=False, detected=False)
 
 
 def _compared(evaluation: Evaluation, harm: Harm) -> Iterator[tuple[str, int, _Two]]:
@@ -179,11 +180,14 @@ _TESTS: Mapping[Harm, Callable[[_Two], tuple[float, float]]] = {
 """Harm → effect and p-value of one replica and the others."""
 
 
-def _stands_out(evaluation: Evaluation, two: _Two) -> bool:
-    """Whether it is this one that left the reference, not the others; of two replicas each is as far as the other."""
+def _left(evaluation: Evaluation, two: _Two, farthest: bool) -> bool:
+    """Whether it is this one that left, not one of the others: they lie nearer to the reference.
+
+    Without a reference it is `farthest` from the others; of two replicas each is as far as the other.
+    """
     reference, part = evaluation.reference, output_part(evaluation.layout)
     if reference is None or part is None or reference.id != evaluation.layout.id or not reference.total[part].any():
-        return True
+        return farthest
     known = reference.total[part]
     far = divergence(
         np.stack([two.one / two.one.sum(), two.others / two.others.sum()]), np.stack([known / known.sum()] * 2)

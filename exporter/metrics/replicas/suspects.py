@@ -13,16 +13,18 @@ What came later, or is elsewhere, is no suspect, however bad. It is a coincidenc
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from exporter.metrics.drift.verdict import verdicts
 from exporter.metrics.evaluation import Evaluation, HostReason, HostTrouble
 from exporter.metrics.onset.results import onsets
 from exporter.metrics.performance.results import results
-from exporter.metrics.replicas.beginning import began
-from exporter.metrics.replicas.skew import DIMENSION, Harm, Skew, skews
+from exporter.metrics.replicas.beginning import began, too_slow
+from exporter.metrics.replicas.skew import DIMENSION, HARMS, Harm, Skew, skews, table
 from exporter.metrics.slices.gauges import worst_slices
 from exporter.metrics.spec import NoData
 from exporter.metrics.traffic.objectives import overspent
@@ -30,6 +32,7 @@ from exporter.metrics.traffic.objectives import overspent
 DAMAGING: frozenset[HostReason] = frozenset({"gpu_errors", "out_of_memory", "disk_full", "disk_errors"})
 """Trouble that loses or changes answers; the rest makes them slow."""
 _TIMEOUT = re.compile(r"time.?out|timed.?out|deadline", re.IGNORECASE)
+_TWICE = 2.0
 _MOST = 0.5
 """Share of the failed requests that must have timed out for the machine, or the way to it, to be to blame."""
 
@@ -116,25 +119,33 @@ def _can(trouble: HostTrouble, ill: _Ill) -> bool:
 
 def _ills(evaluation: Evaluation) -> Iterator[_Ill]:
     """Everything that is wrong with the window and has a beginning."""
-    skewed: dict[Harm, list[Skew]] = {}
     try:
-        for each in skews(evaluation):
-            if each.detected:
-                skewed.setdefault(each.harm, []).append(each)
+        known = skews(evaluation)
     except NoData:
-        pass
-    for harm, worse in skewed.items():
-        yield from _dated(evaluation, harm, worse)
-    for harm, kind in _PROMISES:
-        if harm not in skewed and overspent(evaluation.counts, evaluation.objectives, kind):
-            yield from _dated(evaluation, harm, [])
+        known = ()
+    for harm in HARMS:
+        worse = [each for each in known if each.harm == harm and each.detected]
+        missed = harm in _PROMISES and overspent(evaluation.counts, evaluation.objectives, _PROMISES[harm])
+        if missed and not worse:
+            # What lasted for a part of the window hardly shows in it, but of what is promised hardly anything may fail.
+            worse = [each for each in known if each.harm == harm and each.certain and _fails_more(evaluation, each)]
+        if missed or worse:
+            yield from _dated(evaluation, harm, worse)
     yield from _changed(evaluation)
 
 
-_PROMISES: tuple[tuple[Harm, Literal["availability", "latency"]], ...] = (
-    ("errors", "availability"),
-    ("slowness", "latency"),
-)
+def _fails_more(evaluation: Evaluation, skew: Skew) -> bool:
+    """Whether a replica fails or is too slow twice as often as the others."""
+    cells = table(evaluation, skew.harm)
+    if cells is None:
+        return False
+    bad = cells[:, 1] if skew.harm == "errors" else cells[:, too_slow(evaluation)].sum(axis=1)
+    whole, others = cells.sum(axis=1), np.arange(len(cells)) != skew.slot
+    return bool(bad[skew.slot] * whole[others].sum() >= _TWICE * bad[others].sum() * whole[skew.slot])
+
+
+_PROMISES: Mapping[Harm, Literal["availability", "latency"]] = {"errors": "availability", "slowness": "latency"}
+"""Harm → kind of the objectives that it misses."""
 
 
 def _dated(evaluation: Evaluation, harm: Harm, worse: list[Skew]) -> Iterator[_Ill]:
