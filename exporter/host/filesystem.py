@@ -32,7 +32,13 @@ def _gauge(name: str, says: str) -> HostMetric:
 
 
 SIZE = _gauge("size_bytes", "Size of the file system.")
-FREE = _gauge("free_bytes", "Bytes that are free, those kept for the administrator too.")
+FREE = HostMetric(
+    "ml_host_filesystem_free_bytes",
+    "gauge",
+    "Bytes that are free, those kept for the administrator too.",
+    _LABELS,
+    internal=True,
+)
 AVAIL = _gauge("avail_bytes", "Bytes that programs can still write.")
 FILES = _gauge("files", "Files that the file system can hold at most.")
 FILES_FREE = _gauge("files_free", "Files that can still be made.")

@@ -5,8 +5,8 @@ from grafana_foundation_sdk.models import dashboard
 from grafana.source import knobs, navigation, troubles
 from grafana.source.layout import Place, Row, Timing, board
 from grafana.source.panels import Steps, override, several, shades, tile, timeline, trend
-from grafana.source.signals import collectors, cost, gpu, host, process
-from grafana.source.tables import NOTHING, VERDICT, Column, grid
+from grafana.source.signals import collectors, container, cost, gpu, host, process
+from grafana.source.tables import NOTHING, VERDICT, Column, grid, texts
 from grafana.source.troubles import FULL, WAITING
 
 PLAIN = [(None, "text")]
@@ -89,6 +89,7 @@ def _gpus() -> list[Column]:
         Column("GPU", label="gpu", width=60),
         Column("MIG", label="GPU_I_ID", width=60),
         Column("Model of GPU", label="modelName"),
+        Column("Answers", width=85, kind="text", mappings=texts({"1": ("✓ yes", "text"), "0": ("✕ no", knobs.BAD)})),
         _share("Computes", 90),
         _share("Full", 70, FULL),
         Column("Memory", unit="bytes", decimals=0, width=90),
@@ -111,7 +112,7 @@ def _costs() -> list[Column]:
         Column("Currency", label="currency", width=85),
         Column("An hour", decimals=2, width=95),
         Column("1,000 predictions", decimals=4, width=150),
-        Column("A correct one", decimals=6, width=125),
+        Column("A correct one", width=125),
         _share("Wasted", 85, wasted),
         _share("Idle", 75, wasted),
     ]
@@ -131,7 +132,7 @@ def _now() -> Row:
             Place(8, tile(host.DISK_MOST, FULL), 3, 3),
             Place(9, tile(host.GPU_MOST, PLAIN), 3, 3),
             Place(11, troubles.now(), 24, 5),
-            Place(12, troubles.over_time(), 24, 5),
+            Place(12, troubles.over_time(), 24, 7),
             Place(
                 13,
                 grid(host.TABLE, _machines(), sort=[("State", True), ("Machine", False)]),
@@ -197,12 +198,15 @@ def _disks() -> Row:
 def _limits() -> Row:
     return Row(
         50,
-        "Limits of containers, open files, temperature",
+        "Limits of containers, open files, temperature, clock",
         [
-            Place(51, trend(host.THROTTLED, colours=TWO, minimum=0, maximum=1), 6, 8),
-            Place(52, trend(host.OF_LIMIT, colours=THREE, minimum=0, soft_most=1), 6, 8),
-            Place(53, trend(host.DESCRIPTORS, color=several(), minimum=0, soft_most=0.1), 6, 8),
-            Place(54, trend(host.WARMTH, color=several(), minimum=0), 6, 8),
+            Place(51, trend(container.THROTTLED, colours=TWO, minimum=0, maximum=1), 6, 8),
+            Place(52, trend(container.OF_LIMIT, colours=(*THREE, knobs.SERIES[2]), minimum=0, soft_most=1), 6, 8),
+            Place(55, trend(container.PRESSURE, color=several(), minimum=0, soft_most=0.1), 12, 8),
+            Place(53, trend(host.DESCRIPTORS, color=several(), minimum=0, soft_most=0.1), 6, 7),
+            Place(54, trend(host.WARMTH, color=several(), minimum=0), 6, 7),
+            Place(56, trend(host.CLOCK, color=several()), 6, 7),
+            Place(57, trend(host.PACKETS, colours=TWO, minimum=0), 6, 7),
         ],
         collapsed=True,
     )
@@ -222,11 +226,12 @@ def _gpu() -> Row:
             Place(62, trend(gpu.COMPUTES, color=several(), minimum=0, maximum=1), 8, 8),
             Place(63, trend(gpu.FULL, color=several(), minimum=0, maximum=1, overrides=[_dashes("B")]), 8, 8),
             Place(64, trend(gpu.POWER, color=several(), minimum=0, overrides=[_dashes("B")]), 8, 8),
-            Place(65, timeline(gpu.SLOWED, silence=False), 12, 8),
+            Place(65, timeline(gpu.SLOWED, gpu.SLOWED_LEVELS, silence=False), 12, 8),
             Place(66, trend(gpu.WARMTH, color=several(), minimum=0, soft_most=90), 12, 8),
             Place(67, trend(gpu.ERRORS, color=shades(knobs.BAD), minimum=0, soft_most=1), 8, 7),
-            Place(68, trend(gpu.CLOCKS, color=several(), minimum=0), 8, 7),
-            Place(69, trend(gpu.PCIE, colours=TWO, minimum=0), 8, 7),
+            Place(68, trend(gpu.CLOCKS, color=several(), minimum=0, overrides=[_dashes("B")]), 8, 7),
+            Place(69, trend(gpu.PCIE, colours=(*TWO, *knobs.SERIES[2:4]), minimum=0), 8, 7),
+            Place(59, trend(gpu.WEAR, color=several(), minimum=0, soft_most=1), 24, 6),
         ],
         collapsed=True,
     )
@@ -237,9 +242,9 @@ def _cost() -> Row:
         70,
         "Cost",
         [
-            Place(71, tile(cost.NOW, PLAIN, names=True), 4, 4),
-            Place(72, tile(cost.WASTED, [(None, "text"), (0.5, knobs.WARNING)]), 4, 4),
-            Place(73, grid(cost.TABLE, _costs(), sort=[("An hour", True)]), 16, 7),
+            Place(71, tile(cost.NOW, PLAIN, names=True), 4, 6),
+            Place(72, tile(cost.WASTED, [(None, "text"), (0.5, knobs.WARNING)]), 4, 6),
+            Place(73, grid(cost.TABLE, _costs(), sort=[("An hour", True)]), 16, 6),
             Place(74, trend(cost.BY_RESOURCE, color=several(), stacked=True, minimum=0), 8, 8),
             Place(75, trend(cost.WASTE, color=several(), stacked=True, minimum=0), 8, 8),
             Place(76, trend(cost.PER_THOUSAND, color=several(), minimum=0), 8, 8),

@@ -35,11 +35,11 @@ def _objectives() -> list[Column]:
     return [
         Column("State", kind="state", width=96),
         Column("Objective", label="slo"),
-        Column("About", label="kind", width=105),
-        Column("Wants", unit="percentunit", width=75),
-        Column("Bad", unit="percentunit", decimals=2, width=75),
+        Column("About", label="kind", width=98),
+        Column("Wants", unit="percentunit", width=70),
+        Column("Bad", unit="percentunit", decimals=2, width=70),
         *(
-            Column(f"Pace {window}", decimals=1, kind="text", thresholds=BURNS, width=82)
+            Column(f"Pace {window}", decimals=1, kind="text", thresholds=BURNS, width=76)
             for window in ("1h", "6h", "3d")
         ),
         Column("Left", unit="percentunit", decimals=0, kind="text", thresholds=LEFT, width=75),
@@ -134,8 +134,9 @@ def _load() -> Row:
                 6,
                 8,
             ),
-            Place(35, troubles.beside("slice_metric"), 14, 7),
-            Place(36, troubles.of_model(), 10, 7),
+            Place(35, troubles.beside("slice_metric"), 24, 6),
+            Place(36, troubles.of_model(), 14, 7),
+            Place(37, troubles.skew(), 10, 7),
         ],
     )
 

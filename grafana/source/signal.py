@@ -47,6 +47,11 @@ def values(*queries: tuple[str, str]) -> tuple[Query, ...]:
     return tuple(Query(expr, legend, instant=True) for legend, expr in queries)
 
 
+def otherwise(expr: str, label: str, text: str) -> str:
+    """`expr`, or else one line of a table that says why there is none: a table without lines is empty headings."""
+    return f'{expr} or label_replace(vector(NaN) unless on () ({expr}), "{label}", "{text}", "", "")'
+
+
 def columns(*queries: tuple[str, str]) -> tuple[Query, ...]:
     """Queries of a table from (column, expression)."""
     return tuple(Query(expr, column, instant=True, format="table") for column, expr in queries)

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models import dashboard
 
 from grafana.source import knobs, navigation
-from grafana.source.panels import Steps, timeline
+from grafana.source.panels import Steps, several, timeline, trend
 from grafana.source.signals import trouble
 from grafana.source.tables import NOTHING, VERDICT, Column, grid, texts
 
@@ -71,6 +71,26 @@ def of_model() -> dashboard.Panel:
     return timeline(trouble.OF_MODEL, silence=False)
 
 
+def suspects() -> dashboard.Panel:
+    """Machines that were in trouble when harm began."""
+    what = {reason: (words, "text") for reason, (words, _) in REASONS.items()}
+    return grid(
+        trouble.SUSPECTS,
+        [
+            Column("Trouble", label="reason", mappings=texts(what)),
+            Column("Of", label="subject", width=90),
+            Column("On", label="host", width=110, link=navigation.to_machine("On"), link_title="This machine alone"),
+            Column("Replica", label="replica", width=90),
+            Column("Since", unit="dateTimeAsIso", width=160),
+        ],
+        hidden=("Value", "Value #A"),
+    )
+
+
+def skew() -> dashboard.Panel:
+    return trend(trouble.SKEW, color=several())
+
+
 def _share(name: str, steps: Steps = ((None, "text"),)) -> Column:
     return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=82)
 
@@ -90,8 +110,8 @@ def beside(metric: str) -> dashboard.Panel:
             _share("GPU"),
             Column("Rows", unit="short", width=80),
             Column("Value", decimals=3, width=80),
-            Column("Worse by", decimals=3, width=90),
-            Column("Traffic", kind="state", mappings=VERDICT, width=105),
+            *(Column(name, unit="percentunit", decimals=1, width=82) for name in ("Failed", "No score")),
+            *(Column(name, kind="state", mappings=VERDICT, width=105) for name in trouble.HARMS.values()),
         ],
         sort=[("Machine", True), ("Replica", False)],
     )

@@ -151,8 +151,10 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 60,
                 "Which machine?",
                 [
-                    Place(61, troubles.beside("change_metric"), 14, 8),
-                    Place(62, troubles.of_model(), 10, 8),
+                    Place(61, troubles.beside("change_metric"), 24, 6),
+                    Place(63, troubles.suspects(), 9, 7),
+                    Place(62, troubles.of_model(), 8, 7),
+                    Place(64, troubles.skew(), 7, 7),
                 ],
             ),
             Row(40, "Since when?", [Place(41, timeline(state.ASPECTS_OVER_TIME), 24, 8)]),

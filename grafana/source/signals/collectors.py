@@ -1,17 +1,10 @@
 """Whether the parts of ml-exporter that read the machine answer, and how long they take."""
 
-from grafana.source.knobs import HOST_OF_INSTANCE, State
+from grafana.source.knobs import State
 from grafana.source.signal import Query, Signal, lines
+from grafana.source.signals.machine import chosen
 
 OF = "by (instance, collector)"
-
-
-def _chosen(expr: str) -> str:
-    """`expr` of the chosen machines' exporters."""
-    return (
-        f'label_replace({expr}, "host", "$1", "instance", "{HOST_OF_INSTANCE}")'
-        ' and on (host) group by (host) (ml:host_info{host=~"$host"} or ml:gpu_info{host=~"$host"})'
-    )
 
 
 ANSWERED = Signal(
@@ -21,7 +14,7 @@ ANSWERED = Signal(
     " Orange: its numbers are missing above; the exporter's log says why.",
     queries=(
         Query(
-            f"{int(State.WARNING)} * (1 - min by (instance, collector) ({_chosen('ml_exporter_collector_success')}))",
+            f"{int(State.WARNING)} * (1 - min by (instance, collector) ({chosen('ml_exporter_collector_success')}))",
             "{{collector}} {{instance}}",
         ),
     ),
@@ -34,7 +27,7 @@ TOOK = Signal(
     description="Time of the last reading of each part; of one that hangs, so far. A scrape never waits longer than"
     " its limit.",
     queries=lines(
-        ("{{collector}} {{instance}}", f"max {OF} ({_chosen('ml_exporter_collector_duration_seconds')})"),
+        ("{{collector}} {{instance}}", f"max {OF} ({chosen('ml_exporter_collector_duration_seconds')})"),
     ),
     unknown="No collector of ml-exporter's is on: switch on `host:` in ml-exporter.yml.",
 )

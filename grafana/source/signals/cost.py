@@ -1,7 +1,7 @@
 """Money: what models and machines cost, and what of it is for nothing."""
 
 from grafana.source.knobs import HOST, MODEL
-from grafana.source.signal import Signal, columns, lines, values
+from grafana.source.signal import Signal, columns, lines, otherwise, values
 
 NONE = "No price list: name prices under `cost:` in ml-exporter.yml."
 BY = "by (model, currency)"
@@ -42,7 +42,7 @@ TABLE = Signal(
     " too (classifiers, as far as labels tell). Wasted: idle GPUs, failed and wrong predictions, each part once."
     " Idle: the part of GPUs alone. See docs/cost.md for the sums.",
     queries=columns(
-        ("An hour", of("per_hour")),
+        ("An hour", otherwise(of("per_hour"), "model", NONE)),
         ("1,000 predictions", of("per_thousand_predictions")),
         ("A correct one", of("per_correct_prediction")),
         ("Wasted", of("wasted:ratio")),

@@ -1,16 +1,22 @@
 """GPUs, whichever exporter tells of them."""
 
-from grafana.source.knobs import HOST, HOST_MODEL, State
-from grafana.source.signal import Query, Signal, columns, lines
+from grafana.source.knobs import HOST, HOST_MODEL, OK_QUIET, RATE, SWINGS, WARNING
+from grafana.source.signal import Query, Signal, columns, lines, otherwise
+from grafana.source.signals.machine import chosen
 
 NONE = "No GPU is told: switch on `host: gpu`, or scrape dcgm-exporter, nvidia_gpu_exporter or Triton."
 BY = "by (host, gpu, UUID, GPU_I_ID)"
 LEGEND = "{{host}} GPU {{gpu}} {{GPU_I_ID}}"
-TROUBLE = 'reason=~"gpu_.+"'
+ONE = "{{host}} {{gpu}}"
 
 
 def of(name: str, more: str = "") -> str:
     return f"max {BY} (ml:gpu_{name}{{{HOST}{more}}})"
+
+
+def own(expr: str, by: str = "") -> str:
+    """What only ml-exporter tells."""
+    return f"max by (host, gpu, GPU_I_ID{by}) ({chosen(expr)})"
 
 
 TABLE = Signal(
@@ -20,7 +26,11 @@ TABLE = Signal(
     " clocks are held down by heat or power (at its power limit alone a GPU simply works). XID and ECC: errors of the"
     " last minutes: uncorrected ones and XID 48, 63, 64, 74, 79, 94, 95 want the GPU out of service.",
     queries=columns(
-        ("Info", f"max by (host, gpu, UUID, GPU_I_ID, modelName) (ml:gpu_info{{{HOST}}})"),
+        (
+            "Info",
+            otherwise(f"max by (host, gpu, UUID, GPU_I_ID, modelName) (ml:gpu_info{{{HOST}}})", "modelName", NONE),
+        ),
+        ("Answers", f"max {BY} ({chosen('ml_gpu_up')})"),
         ("Computes", of("utilization:ratio")),
         ("Full", of("memory_used:ratio")),
         ("Memory", of("memory_total:bytes")),
@@ -96,19 +106,25 @@ CLOCKS = Signal(
     unit="hertz",
     description="Clock of the chip and of its memory. Falls under load: slowed, see below for why; falls when idle:"
     " saves power.",
-    queries=lines(("{{host}} {{gpu}} {{clock}}", f"max by (host, gpu, clock) (ml:gpu_clock:hertz{{{HOST}}})")),
+    queries=lines(
+        ("{{host}} {{gpu}} {{clock}}", f"max by (host, gpu, clock) (ml:gpu_clock:hertz{{{HOST}}})"),
+        ("{{host}} {{gpu}} {{clock}} at most", own("ml_gpu_clock_max_hertz", ", clock")),
+    ),
     unknown=NONE,
 )
+
+SLOWED_LEVELS = (("✓ not slowed", OK_QUIET), ("at its power limit, as GPUs work", SWINGS), ("! slowed", WARNING))
 
 SLOWED = Signal(
     title="GPU: why it is slowed",
     unit="none",
     description="When clocks were held down, and by what. Heat (thermal): cooling; power brake: the machine's supply;"
-    " the power cap alone is how GPUs work under load. Grey: the reason is watched and was not there.",
+    " the power cap alone is how GPUs work under load.",
     queries=(
         Query(
-            f"{int(State.WARNING)} * max by (host, gpu, reason) (ml:gpu_throttled{{{HOST}}})",
-            "{{host}} {{gpu}} {{reason}}",
+            f'2 * max by (host, gpu, reason) (ml:gpu_throttled{{{HOST},reason!="sw_power_cap"}})'
+            f' or max by (host, gpu, reason) (ml:gpu_throttled{{{HOST},reason="sw_power_cap"}})',
+            f"{ONE} {{{{reason}}}}",
         ),
     ),
     unknown=NONE,
@@ -128,13 +144,33 @@ ERRORS = Signal(
 )
 
 PCIE = Signal(
-    title="GPU: bytes over PCIe",
+    title="GPU: bytes over PCIe and NVLink",
     unit="Bps",
     description="What went to and from each GPU. High while it computes little: data are copied too often; keep them"
     " there, or pin memory.",
     queries=lines(
         ("{{host}} {{gpu}} in", of("pcie_receive:bytes_per_second")),
         ("{{host}} {{gpu}} out", of("pcie_transmit:bytes_per_second")),
+        ("{{host}} {{gpu}} NVLink in", own(f"rate(ml_gpu_nvlink_receive_bytes_total[{RATE}])")),
+        ("{{host}} {{gpu}} NVLink out", own(f"rate(ml_gpu_nvlink_transmit_bytes_total[{RATE}])")),
     ),
     unknown=NONE,
+)
+
+WEAR = Signal(
+    title="GPU: repairs and links",
+    unit="none",
+    description="Pages of memory that are no longer used, rows replaced by spare ones, repairs that wait for a reset"
+    " (1) or failed (1), and errors of links since the driver was loaded. Failed repairs: have it changed. Links that"
+    " grow: reseat it, or look at the riser.",
+    queries=lines(
+        (f"{ONE} retired pages, {{{{cause}}}}", own("ml_gpu_retired_pages", ", cause")),
+        (f"{ONE} replaced rows, {{{{cause}}}}", own("ml_gpu_remapped_rows", ", cause")),
+        (f"{ONE} waits for a reset", own("ml_gpu_row_remap_pending") + " > 0"),
+        (f"{ONE} repair failed", own("ml_gpu_row_remap_failed") + " > 0"),
+        (f"{ONE} PCIe sent again", own(f"increase(ml_gpu_pcie_replays_total[{RATE}])")),
+        (f"{ONE} NVLink {{{{type}}}}", own(f"increase(ml_gpu_nvlink_errors_total[{RATE}])", ", type")),
+    ),
+    decimals=0,
+    unknown="Only ml-exporter tells this: switch on `host: gpu`. Nothing here: nothing was ever repaired.",
 )

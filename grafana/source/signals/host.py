@@ -1,7 +1,8 @@
 """Machines, whichever exporter tells of them: processors, memory, disks, network, limits of containers."""
 
-from grafana.source.knobs import HOST, HOST_MODEL, State
-from grafana.source.signal import Signal, columns, lines, values
+from grafana.source.knobs import HOST, HOST_MODEL, RATE, State
+from grafana.source.signal import Signal, columns, lines, otherwise, values
+from grafana.source.signals.machine import chosen
 
 NONE = "Nobody tells: switch on `host:` in ml-exporter.yml, or scrape node_exporter or cAdvisor."
 WARNING, UNKNOWN = int(State.WARNING), int(State.UNKNOWN)
@@ -94,6 +95,11 @@ GPU_MOST = worst(
     unknown="no GPU",
 )
 
+STATE = (
+    f"{WARNING} * max by (host) (ml:trouble{{{HOST}}}) or 0 * {most('host_cpu_utilization:ratio')}"
+    f" or 0 * {most('gpu_utilization:ratio')} or {UNKNOWN} * {ANY}"
+)
+
 TABLE = Signal(
     title="Machines, one line each",
     unit="none",
@@ -101,13 +107,7 @@ TABLE = Signal(
     " the machine costs. Unknown: nobody watches it; it is known by its replicas alone. Click a machine to see it"
     " alone.",
     queries=columns(
-        (
-            "State",
-            (
-                f"{WARNING} * max by (host) (ml:trouble{{{HOST}}}) or 0 * {most('host_cpu_utilization:ratio')}"
-                f" or 0 * {most('gpu_utilization:ratio')} or {UNKNOWN} * {ANY}"
-            ),
-        ),
+        ("State", otherwise(STATE, "host", NONE)),
         ("Models", f"count by (host) (group by (host, model) (ml:model_host{{{HOST}}}))"),
         ("Cores", most("host_cpus")),
         ("CPU", most("host_cpu_utilization:ratio")),
@@ -282,6 +282,11 @@ ERRORS = Signal(
             for way in ("receive", "transmit")
             for what in ("errors", "drops")
         ),
+        ("{{host}} {{mountpoint}} read-only", most("host_filesystem_readonly", "host, mountpoint") + " > 0"),
+        (
+            "{{host}} {{mountpoint}} does not answer",
+            f"max by (host, mountpoint) ({chosen('ml_host_filesystem_device_error')}) > 0",
+        ),
     ),
     decimals=1,
     unknown=NONE,
@@ -307,37 +312,34 @@ DESCRIPTORS = Signal(
     unknown=NONE,
 )
 
-NO_LIMIT = "No container with a limit is told: by the exporter's own control group, or by cAdvisor."
-
-THROTTLED = Signal(
-    title="Held back by the CPU limit",
-    unit="percentunit",
-    description="Share of the quota's periods in which the container had to stop: the exporter's own, and those that"
-    " cAdvisor tells. Above 0.25 latency has a second hump: raise the limit, or lower the number of threads.",
+PACKETS = Signal(
+    title="Network: packets",
+    unit="pps",
+    description="Packets received and sent a second by interface. Many packets for few bytes: tiny requests; batch"
+    " them, or keep connections open.",
     queries=lines(
-        ("{{host}}", most("host_cpu_throttled:ratio")),
-        (
-            "{{host}} {{process}}",
-            f"max by (host, process) (ml:process_cpu_throttled:ratio{{{HOST_MODEL}}})",
-        ),
+        *(
+            (
+                f"{{{{host}}}} {{{{device}}}} {word}",
+                (
+                    "max by (host, device) ("
+                    + chosen(f'rate(ml_host_network_{way}_packets_total{{device!~"lo|veth.+"}}[{RATE}])')
+                    + ")"
+                ),
+            )
+            for way, word in (("receive", "received"), ("transmit", "sent"))
+        )
     ),
-    decimals=0,
-    unknown=NO_LIMIT,
+    unknown="ml-exporter does not watch these machines: switch on `host:`.",
 )
 
-OF_LIMIT = Signal(
-    title="In use, of the limit",
-    unit="percentunit",
-    description="CPU and memory of containers as shares of their limits. Memory at 1: the kernel ends it; raise the"
-    " limit or find the leak.",
+CLOCK = Signal(
+    title="Clock: off by",
+    unit="s",
+    description="How far each machine's clock is from Prometheus' own. More than a second: times of predictions and"
+    " labels are wrong, and so are delays and windows; look at its time synchronisation.",
     queries=lines(
-        ("{{host}} CPU", most("host_cgroup_cpu_utilization:ratio")),
-        ("{{host}} memory", most("host_cgroup_memory_utilization:ratio")),
-        (
-            "{{host}} {{process}} memory",
-            f"max by (host, process) (ml:process_memory_utilization:ratio{{{HOST_MODEL}}})",
-        ),
+        ("{{host}}", f"max by (host) ({chosen('ml_host_time_seconds - timestamp(ml_host_time_seconds)')})"),
     ),
-    decimals=0,
-    unknown=NO_LIMIT,
+    unknown="ml-exporter does not watch these machines: switch on `host:`.",
 )

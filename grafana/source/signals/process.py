@@ -1,7 +1,8 @@
 """Processes and containers that serve models."""
 
-from grafana.source.knobs import HOST_MODEL, HOST_OF_INSTANCE, MODEL
-from grafana.source.signal import Signal, columns, lines
+from grafana.source.knobs import HOST_MODEL, MODEL
+from grafana.source.signal import Signal, columns, lines, otherwise
+from grafana.source.signals.machine import named
 
 NONE = "No process is told: name some under `host: processes:`, or scrape process-exporter or cAdvisor."
 BY = "by (host, process, model)"
@@ -14,8 +15,7 @@ def of(name: str) -> str:
 
 def with_host(expr: str) -> str:
     """What only ml-exporter tells, with its machine's name, of the chosen machines."""
-    named = f'label_replace({expr}, "host", "$1", "instance", "{HOST_OF_INSTANCE}")'
-    return f"({named} and on (host, process, model) ml:process_memory:bytes{{{HOST_MODEL}}})"
+    return f"({named(expr)} and on (host, process, model) ml:process_memory:bytes{{{HOST_MODEL}}})"
 
 
 def own(name: str, more: str = "") -> str:
@@ -32,7 +32,7 @@ TABLE = Signal(
     queries=columns(
         ("Runs", of("processes:count")),
         ("CPU", of("process_cpu:cores")),
-        ("Memory", of("process_memory:bytes")),
+        ("Memory", otherwise(of("process_memory:bytes"), "process", NONE)),
         ("Of limit", f"max {BY} (ml:process_memory_utilization:ratio{{{HOST_MODEL}}})"),
         ("Leak", own("ml_process_memory_leak")),
         ("Grows", own("3600 * ml_process_memory_growth_bytes_per_second")),

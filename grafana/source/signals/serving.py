@@ -2,7 +2,7 @@
 
 from grafana.source import knobs
 from grafana.source.knobs import MODEL, RATE, VERSION, WEEK, State
-from grafana.source.signal import Query, Signal, columns, lines, values
+from grafana.source.signal import Query, Signal, columns, lines, otherwise, values
 
 REQUESTS = "ml:requests:rate5m"
 BUCKETS = "ml:request_latency_seconds_bucket:rate5m"
@@ -88,7 +88,7 @@ OBJECTIVES = Signal(
     " of the budget of 30 days; below 0 it is overspent: stop what is risky, mend first. Quality counts labelled"
     " predictions, which come late: look at its 3 days.",
     queries=columns(
-        ("State", of_objective(STATE)),
+        ("State", otherwise(of_objective(STATE), "slo", "none: name some under slo:")),
         ("Wants", of_objective(f"max by (model, slo) (ml_slo_objective_ratio{{{MODEL}}})")),
         ("Bad", of_objective(f"ml:slo_bad:ratio_rate1h{{{MODEL}}}")),
         *((f"Pace {window}", of_objective(pace(window))) for window in ("1h", "6h", "3d")),
@@ -106,8 +106,8 @@ PACE = Signal(
     queries=lines(
         ("{{slo}}", f"{pace('1h')} unless on (model, slo) {QUALITY}"),
         ("{{slo}} (3 days)", f"{pace('3d')} and on (model, slo) {QUALITY}"),
-        ("fast", f"vector({knobs.BURN_WARNING:g})"),
-        ("too fast", f"vector({knobs.BURN_BAD:g})"),
+        ("fast", f"0 * count({KIND}) + {knobs.BURN_WARNING:g}"),
+        ("too fast", f"0 * count({KIND}) + {knobs.BURN_BAD:g}"),
     ),
     decimals=1,
     unknown="No objective, or no traffic.",
@@ -258,7 +258,7 @@ SLICES = Signal(
     " region or replica sends too much, or was lost.",
     queries=columns(
         ("Verdict", f"max {BY} (ml_slice_traffic_detected{{{OF_WINDOW}}})"),
-        ("Now", SLICE_NOW),
+        ("Now", otherwise(SLICE_NOW, "value", "none: name some under slices:")),
         ("Last week", SLICE_BEFORE),
         ("Times", f"{SLICE_NOW} / {SLICE_BEFORE}"),
     ),
@@ -273,7 +273,7 @@ SLICES_OVER_TIME = Signal(
     " campaign.",
     queries=lines(
         ("{{value}} ({{dimension}})", f"{SLICE_NOW} / {SLICE_BEFORE}"),
-        ("as last week", "vector(1)"),
+        ("as last week", f"0 * count({SLICE_BEFORE}) + 1"),
     ),
     decimals=2,
     unknown="Unknown: no slices, or no week before is known yet.",

@@ -2,7 +2,7 @@
 
 from grafana.source import knobs
 from grafana.source.knobs import HOST, HOST_MODEL, MODEL, WINDOW_OF, State
-from grafana.source.signal import Query, Signal, columns, values
+from grafana.source.signal import Query, Signal, columns, lines, otherwise, values
 
 OF = "ml:trouble"
 WARNING, UNKNOWN = int(State.WARNING), int(State.UNKNOWN)
@@ -83,11 +83,27 @@ def of_host(expr: str) -> str:
     return f"{REPLICAS} * on (host) group_left () ({expr})"
 
 
-def of_replica(by: str, selector: str, name: str) -> str:
-    """The slices of `name` by replica, with the machine where the configuration tells it."""
-    slices = f'{name}{{{selector},dimension="replica"}}'
-    named = f'{by} by (replica) (label_replace({slices}, "replica", "$1", "value", "(.+)"))'
+MACHINE = (
+    of_host(f"{WARNING} * max by (host) ({OF}{{{MODEL}}}) or 0 * max by (host) (ml:host_cpu_utilization:ratio)")
+    + f" or {REPLICAS} * {UNKNOWN}"
+)
+"""Whether each replica's machine is in trouble; *unknown* where nobody watches it."""
+
+
+def of_replica(by: str, expr: str) -> str:
+    """`expr` by replica, with the machine where the configuration tells it."""
+    named = f"{by} by (replica) ({expr})"
     return f"{named} * on (replica) group_left (host) {REPLICAS} or on (replica) {named}"
+
+
+def of_slice(by: str, name: str, more: str = "") -> str:
+    """The slices of `name` by replica."""
+    slices = f'{name}{{{WINDOW_OF},dimension="replica"{more}}}'
+    return of_replica(by, f'label_replace({slices}, "replica", "$1", "value", "(.+)")')
+
+
+HARMS = {"errors": "Errors", "unusable": "Scores", "slowness": "Slow", "predictions": "Answers"}
+"""In what a replica can be worse than the others → the column that says so."""
 
 
 def beside(metric: str) -> Signal:
@@ -96,28 +112,50 @@ def beside(metric: str) -> Signal:
         title="By replica: machine beside predictions",
         unit="none",
         description="One line a replica: whether its machine is in trouble and how busy it is, beside how its own"
-        f" predictions do in the window (${metric}) and whether it gets more or less than last week. A replica that is"
-        " worse on a machine in trouble: mend the machine, not the model. Needs the log's replica role; machines are"
-        " named under `replicas:` of the model.",
+        " predictions do in the window: the measure chosen above, the share that failed, and of scores that are no"
+        " numbers; and whether it is worse than the other replicas beyond chance, in errors, scores, slowness, or by"
+        " answering otherwise. Worse on a machine in trouble: mend the machine, not the model. Needs the log's"
+        " replica role; machines are named under `replicas:`.",
         queries=columns(
-            (
-                "Machine",
-                (
-                    of_host(
-                        f"{WARNING} * max by (host) ({OF}{{{MODEL}}})"
-                        " or 0 * max by (host) (ml:host_cpu_utilization:ratio)"
-                    )
-                    + f" or {REPLICAS} * {UNKNOWN}"
-                ),
-            ),
+            ("Machine", otherwise(MACHINE, "replica", "none: give the log's column the role replica")),
             ("CPU", of_host("max by (host) (ml:host_cpu_utilization:ratio)")),
             ("Waits", of_host("max by (host) (ml:host_cpu_waiting:ratio)")),
             ("Memory", of_host("max by (host) (ml:host_memory_utilization:ratio)")),
             ("GPU", of_host("max by (host) (ml:gpu_utilization:ratio)")),
-            ("Rows", of_replica("sum", WINDOW_OF, "ml_window_slice_predictions")),
-            ("Value", of_replica("avg", f'{WINDOW_OF},metric="${metric}"', "ml_slice_performance")),
-            ("Worse by", of_replica("max", WINDOW_OF, "ml_worst_slice_gap")),
-            ("Traffic", of_replica("max", WINDOW_OF, "ml_slice_traffic_detected")),
+            ("Rows", of_slice("sum", "ml_window_slice_predictions")),
+            ("Value", of_slice("avg", "ml_slice_performance", f',metric="${metric}"')),
+            ("Failed", of_replica("max", f"ml_replica_error_ratio{{{WINDOW_OF}}}")),
+            ("No score", of_replica("max", f"ml_replica_unusable_score_ratio{{{WINDOW_OF}}}")),
+            *(
+                (column, of_replica("max", f'ml_replica_skew_detected{{{WINDOW_OF},harm="{harm}"}}'))
+                for harm, column in HARMS.items()
+            ),
         ),
         unknown="No replicas: give the log's column the role `replica`, and name their machines under `replicas:`.",
     )
+
+
+SKEW = Signal(
+    title="How much worse than other replicas",
+    unit="none",
+    description="By replica and harm: difference of shares of errors or of scores that are no numbers; probability"
+    " less a half that its answer is the slower one; distance of its predictions from theirs. All near 0: they are"
+    " alike.",
+    queries=lines(("{{replica}} {{harm}}", f"max by (replica, harm) (ml_replica_skew{{{WINDOW_OF}}})")),
+    decimals=2,
+    unknown="Unknown: one replica only, or too few rows in this window.",
+)
+
+SUSPECT = "max by (reason, subject, host, replica)"
+
+SUSPECTS = Signal(
+    title="Machines suspected of it",
+    unit="none",
+    description="Trouble of a machine that was there when harm began on the replicas that it serves: mend it before the"
+    " model is touched. Since: when that trouble began, in the time of the log.",
+    queries=columns(
+        ("Value", otherwise(f"{SUSPECT} (ml_infrastructure_suspect{{{WINDOW_OF}}})", "reason", "none")),
+        ("Since", f"{SUSPECT} (ml_infrastructure_suspect_since_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
+    ),
+    unknown="No machine is suspected: none was in trouble when harm began, or there is no harm.",
+)
