@@ -121,7 +121,7 @@ def routing(values: Values) -> Tree:
                 "matchers": [severity],
                 "repeat_interval": str(repeat),
                 "routes": [
-                    # The exporter's own troubles, and those of machines that serve none, belong to no model: one message each.
+                    # Troubles of the exporter itself, and of machines without models, belong to none: one message each.
                     {"receiver": kind, "matchers": ['model=""'], "group_by": ["alertname", "job", "instance", "host"]},
                     *(
                         {"receiver": f"{kind}-{name}", "matchers": [f'owner="{name}"']}
