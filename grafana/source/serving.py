@@ -37,11 +37,7 @@ def _objectives() -> list[Column]:
         Column("Objective", label="slo"),
         Column("About", label="kind", width=98),
         Column("Wants", unit="percentunit", width=70),
-        Column("Bad", unit="percentunit", decimals=2, width=70),
-        *(
-            Column(f"Pace {window}", decimals=1, kind="text", thresholds=BURNS, width=76)
-            for window in ("1h", "6h", "3d")
-        ),
+        *(Column(f"Pace {window}", decimals=1, kind="text", thresholds=BURNS, width=76) for window in ("1h", "3d")),
         Column("Left", unit="percentunit", decimals=0, kind="text", thresholds=LEFT, width=75),
     ]
 
@@ -70,9 +66,9 @@ def _now() -> Row:
             Place(6, tile(serving.LATENCY_NOW, PLAIN, names=True, small=True), 4, 3),
             Place(7, tile(serving.IN_HAND_NOW, PLAIN, names=True, small=True), 3, 3),
             Place(8, tile(serving.TOLD_BY, PLAIN, name_only=True, small=True), 3, 3),
-            Place(9, grid(serving.OBJECTIVES, _objectives(), sort=[("State", True), ("Objective", False)]), 12, 8),
+            Place(9, grid(serving.OBJECTIVES, _objectives(), sort=[("State", True), ("Objective", False)]), 13, 8),
             Place(11, trend(serving.PACE, minimum=0, soft_most=1, overrides=[*KINDS, *PAGING]), 6, 8),
-            Place(12, trend(serving.LEFT, soft_most=1, overrides=KINDS), 6, 8),
+            Place(12, trend(serving.LEFT, soft_most=1, overrides=KINDS), 5, 8),
         ],
     )
 

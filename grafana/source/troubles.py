@@ -38,7 +38,7 @@ REASONS = {
 """Reason of a trouble → what it is, and what to do first; the runbooks say more."""
 
 
-def now(*, width_of_model: int = 150) -> dashboard.Panel:
+def now(*, width_of_model: int = 125) -> dashboard.Panel:
     """Troubles of the chosen machines, with what to do."""
     what = {reason: (words, "text") for reason, (words, _) in REASONS.items()}
     do = {reason: (words, "text") for reason, (_, words) in REASONS.items()}
@@ -46,9 +46,9 @@ def now(*, width_of_model: int = 150) -> dashboard.Panel:
     return grid(
         trouble.NOW,
         [
-            Column("Trouble", label="reason", mappings=texts(what), width=260),
-            Column("Of", label="subject", width=130),
-            Column("Machine", label="host", width=140, link=navigation.to_machine(), link_title="This machine alone"),
+            Column("Trouble", label="reason", mappings=texts(what), width=235),
+            Column("Of", label="subject", width=100),
+            Column("Machine", label="host", width=120, link=navigation.to_machine(), link_title="This machine alone"),
             Column(
                 "Hits",
                 label="model",
@@ -92,7 +92,7 @@ def skew() -> dashboard.Panel:
 
 
 def _share(name: str, steps: Steps = ((None, "text"),)) -> Column:
-    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=82)
+    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=70)
 
 
 def beside(metric: str) -> dashboard.Panel:
@@ -108,10 +108,10 @@ def beside(metric: str) -> dashboard.Panel:
             _share("Waits", WAITING),
             _share("Memory", FULL),
             _share("GPU"),
-            Column("Rows", unit="short", width=80),
-            Column("Value", decimals=3, width=80),
-            *(Column(name, unit="percentunit", decimals=1, width=82) for name in ("Failed", "No score")),
-            *(Column(name, kind="state", mappings=VERDICT, width=105) for name in trouble.HARMS.values()),
+            Column("Rows", unit="short", width=66),
+            Column("Value", decimals=3, width=70),
+            *(Column(name, unit="percentunit", decimals=1, width=68) for name in ("Failed", "NaN")),
+            *(Column(name, kind="state", mappings=[VERDICT[0], *NOTHING], width=84) for name in trouble.HARMS.values()),
         ],
         sort=[("Machine", True), ("Replica", False)],
     )

@@ -82,7 +82,8 @@ def _slices() -> list[Column]:
         Column("Slice", label="value"),
         Column("Version", label="version", width=80),
         *(Column(name, decimals=3) for name in ("Costs", "Gap", "From", "To", "Reference")),
-        Column("Share", unit="percentunit", decimals=0),
+        Column("Share", unit="percentunit", decimals=0, width=70),
+        Column("Since", unit="dateTimeAsIso", width=165),
     ]
 
 
@@ -131,8 +132,8 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 30,
                 "Which slice?",
                 [
-                    Place(31, grid(why.SLICES, _slices(), sort=[("Costs", True)], hidden=HIDDEN), 14, 9),
-                    Place(32, trend(why.SLICES_OVER_TIME, colours=knobs.SERIES[:1]), 10, 9),
+                    Place(31, grid(why.SLICES, _slices(), sort=[("Costs", True)], hidden=HIDDEN), 16, 9),
+                    Place(32, trend(why.SLICES_OVER_TIME, colours=knobs.SERIES[:1]), 8, 9),
                 ],
             ),
             Row(

@@ -74,22 +74,20 @@ def worst(title: str, name: str, text: str, unknown: str = "not told") -> Signal
 
 
 CPU_MOST = worst(
-    "Busiest CPU", "host_cpu_utilization:ratio", "Share of its processors' time in which the busiest machine worked."
+    "CPU", "host_cpu_utilization:ratio", "Share of its processors' time in which the busiest machine worked."
 )
 WAITS_MOST = worst(
-    "Waits most",
+    "Waits",
     "host_cpu_waiting:ratio",
     "Share of the time in which some task had to wait for a processor, on the machine where it is worst. A busy machine"
     " is fine; one where tasks wait is not.",
 )
 MEMORY_MOST = worst(
-    "Fullest memory", "host_memory_utilization:ratio", "Memory that programs can get no more, on the fullest machine."
+    "Memory", "host_memory_utilization:ratio", "Memory that programs can get no more, on the fullest machine."
 )
-DISK_MOST = worst(
-    "Fullest disk", "host_filesystem_utilization:ratio", "The fullest file system of all machines, in bytes."
-)
+DISK_MOST = worst("Disk", "host_filesystem_utilization:ratio", "The fullest file system of all machines, in bytes.")
 GPU_MOST = worst(
-    "Busiest GPU",
+    "GPU",
     "gpu_utilization:ratio",
     "Share of the last moment in which the busiest GPU computed.",
     unknown="no GPU",

@@ -83,15 +83,13 @@ IN_HAND_NOW = Signal(
 OBJECTIVES = Signal(
     title="Objectives",
     unit="none",
-    description="One line an objective of `slo:`. State: as the alerts see it. Bad: share of bad events in the last"
-    " hour. Pace: how many times faster than 30 days allow the budget is spent; 1 uses it up in just 30 days. Left:"
-    " of the budget of 30 days; below 0 it is overspent: stop what is risky, mend first. Quality counts labelled"
-    " predictions, which come late: look at its 3 days.",
+    description="One line an objective of `slo:`. State: as the alerts see it. Pace: how many times faster than 30 days"
+    " allow the budget is spent; 1 uses it up in just 30 days. Left: of the budget of 30 days; below 0 it is overspent:"
+    " stop what is risky, mend first. Quality counts labelled predictions, which come late: look at its 3 days.",
     queries=columns(
         ("State", otherwise(of_objective(STATE), "slo", "none: name some under slo:")),
         ("Wants", of_objective(f"max by (model, slo) (ml_slo_objective_ratio{{{MODEL}}})")),
-        ("Bad", of_objective(f"ml:slo_bad:ratio_rate1h{{{MODEL}}}")),
-        *((f"Pace {window}", of_objective(pace(window))) for window in ("1h", "6h", "3d")),
+        *((f"Pace {window}", of_objective(pace(window))) for window in ("1h", "3d")),
         ("Left", of_objective(f"ml:slo_error_budget_remaining:ratio{{{MODEL}}}")),
     ),
     unknown="No objective: name some under `slo:` of the model.",

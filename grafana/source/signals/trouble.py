@@ -125,7 +125,7 @@ def beside(metric: str) -> Signal:
             ("Rows", of_slice("sum", "ml_window_slice_predictions")),
             ("Value", of_slice("avg", "ml_slice_performance", f',metric="${metric}"')),
             ("Failed", of_replica("max", f"ml_replica_error_ratio{{{WINDOW_OF}}}")),
-            ("No score", of_replica("max", f"ml_replica_unusable_score_ratio{{{WINDOW_OF}}}")),
+            ("NaN", of_replica("max", f"ml_replica_unusable_score_ratio{{{WINDOW_OF}}}")),
             *(
                 (column, of_replica("max", f'ml_replica_skew_detected{{{WINDOW_OF},harm="{harm}"}}'))
                 for harm, column in HARMS.items()

@@ -136,7 +136,8 @@ SLICES = Signal(
     unit="none",
     description="Values of the configured dimensions and bins of features: how much more often they are wrong (or how"
     " much further off) than all other predictions, with the 95 % interval, beside the same in the reference. The five"
-    " that cost the most, none by chance. A gap that was there in the reference is no news.",
+    " that cost the most, none by chance. A gap that was there in the reference is no news. Since: when it became more"
+    " than that; empty where it did not, or before all that is kept.",
     queries=columns(
         (
             "Costs",
@@ -150,6 +151,7 @@ SLICES = Signal(
         ("To", f'{SLICE} (ml_worst_slice_gap_bound{{{WINDOW_OF},bound="upper"}})'),
         ("Reference", f"{SLICE} (ml_worst_slice_reference_gap{{{WINDOW_OF}}})"),
         ("Share", f"{SLICE} (ml_worst_slice_labels_ratio{{{WINDOW_OF}}})"),
+        ("Since", f"{SLICE} (ml_worst_slice_onset_timestamp_seconds{{{WINDOW_OF}}}) * 1000"),
     ),
     unknown="No slice does worse than the rest, or too few labels tell.",
 )
