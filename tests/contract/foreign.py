@@ -151,7 +151,8 @@ CADVISOR = (
     | named("container_cpu_usage_seconds_total", "id name image container pod namespace cpu")
     | named(
         "container_memory_working_set_bytes container_memory_swap container_spec_memory_limit_bytes"
-        " container_cpu_cfs_periods_total container_cpu_cfs_throttled_periods_total container_oom_events_total",
+        " container_spec_cpu_quota container_spec_cpu_period container_cpu_cfs_periods_total"
+        " container_cpu_cfs_throttled_periods_total container_oom_events_total",
         "id name image container pod namespace",
     )
     | named(
