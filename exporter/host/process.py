@@ -80,8 +80,8 @@ class ProcessCollector:
 
     def _told(self, group: GroupMembers) -> Iterator[tuple[HostMetric, tuple[str, ...], float]]:
         yield metrics.PROCESSES, (), len(group)
-        yield metrics.CPU, ("user",), group.used.user
-        yield metrics.CPU, ("system",), group.used.system
+        yield metrics.CPU, ("user",), group.used.user / TICKS_PER_SECOND
+        yield metrics.CPU, ("system",), group.used.system / TICKS_PER_SECOND
         yield metrics.RESTARTS, (), group.restarts
         if group.shows_traffic:
             yield metrics.READ, (), group.used.read

@@ -16,21 +16,24 @@ class Stat:
 
     Attributes:
         start: when the process began, in ticks since boot: with the process id it names a process for good.
-        user, system: CPU time in seconds, children that ended not included.
+        user, system: CPU time in ticks, children that ended not included.
     """
 
     name: str
     parent: int
     start: int
-    user: float
-    system: float
+    user: int
+    system: int
     threads: int
     resident_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes that went between the process and storage, as in /proc/PID/io; what caches served is not in it."""
+    """Bytes that went between the process and storage, as in /proc/PID/io; what caches served is not in it.
+
+    Those of children that ended are in it as soon as the process has waited for them.
+    """
 
     read: int
     written: int
@@ -54,10 +57,10 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_stat(folder: str) -> Stat | None:
-    """The process's numbers; None where it is gone, or dead and only not yet waited for."""
+    """The process's numbers; None where it is gone, dead and only not yet waited for, or hidden from us (hidepid)."""
     try:
         content = read_bytes(f"{folder}/stat")
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ProcessLookupError):
         return None
     # The name stands in parentheses and may itself hold blanks and parentheses.
     opening, closing = content.find(b"("), content.rfind(b")")
@@ -70,8 +73,8 @@ def read_stat(folder: str) -> Stat | None:
         name=content[opening + 1 : closing].decode(errors="replace"),
         parent=int(fields[1]),
         start=int(fields[19]),
-        user=int(fields[11]) / TICKS_PER_SECOND,
-        system=int(fields[12]) / TICKS_PER_SECOND,
+        user=int(fields[11]),
+        system=int(fields[12]),
         threads=int(fields[17]),
         resident_bytes=max(0, int(fields[21])) * _PAGE_BYTES,
     )

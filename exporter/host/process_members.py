@@ -1,6 +1,7 @@
 """The processes of one group, from when they are first seen until they end, and what they used together."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from exporter.host.plan import ProcessGroup, Roots
 from exporter.host.process_files import (
@@ -22,10 +23,10 @@ _UPDATES_PER_LIMIT = 20
 
 @dataclass(slots=True)
 class Used:
-    """What was used: CPU seconds and bytes from and to storage."""
+    """CPU time in ticks, and bytes from and to storage: whole numbers, whose sum no order of adding changes."""
 
-    user: float = 0.0
-    system: float = 0.0
+    user: int = 0
+    system: int = 0
     read: int = 0
     written: int = 0
 
@@ -36,6 +37,10 @@ class Used:
         if traffic is not None:
             self.read += sign * traffic.read
             self.written += sign * traffic.written
+
+    def hold(self, before: "Used") -> None:
+        """Nothing in it is less than it was before."""
+        self.read, self.written = max(self.read, before.read), max(self.written, before.written)
 
 
 @dataclass(slots=True)
@@ -83,8 +88,7 @@ class GroupMembers:
             owned: all processes of the group that run.
             born_after: start, in ticks, from which on a process is younger than the exporter's watch.
         """
-        for key in self._members.keys() - owned:
-            self._end(key)
+        self._end(self._members.keys() - owned)
         for key in sorted(owned - self._members.keys(), key=lambda each: each[1]):
             self._begin(key, born_after)
         if self._updates % _UPDATES_PER_LIMIT == 0:
@@ -104,11 +108,12 @@ class GroupMembers:
             swap: whether swapped memory is worth asking for.
         """
         gone = [key for key, member in self._members.items() if not self._read(key, member, swap=swap)]
-        for key in gone:
-            self._end(key)
-        self.used = Used(self._ended.user, self._ended.system, self._ended.read, self._ended.written)
+        self._end(gone)
+        before, self.used = self.used, replace(self._ended)
         for member in self._members.values():
             self.used.add(member.stat, member.traffic, 1)
+        # Until a parent has waited for its child, what that read and wrote is in neither.
+        self.used.hold(before)
         return not gone
 
     def follow(self, now: float) -> None:
@@ -162,10 +167,13 @@ class GroupMembers:
             self._vacant -= 1
             self.restarts += 1
 
-    def _end(self, key: tuple[int, int]) -> None:
-        member = self._members.pop(key)
-        self._ended.add(member.stat, member.traffic, 1)
-        self._vacant += 1
+    def _end(self, keys: Collection[tuple[int, int]]) -> None:
+        ended = [self._members.pop(key) for key in keys]
+        left = {pid for pid, _ in self._members}
+        for member in ended:
+            # A parent has what its children read and wrote.
+            self._ended.add(member.stat, None if member.stat.parent in left else member.traffic, 1)
+        self._vacant += len(ended)
 
     def _read(self, key: tuple[int, int], member: _Member, *, swap: bool) -> bool:
         stat = read_stat(member.folder)
@@ -177,6 +185,8 @@ class GroupMembers:
             if member.traffic is not None:
                 member.traffic = read_traffic(member.folder)
                 self._shows_traffic = True
+        except PermissionError:  # it became another user's
+            member.traffic = None
         except (OSError, ValueError):
             return False
         try:

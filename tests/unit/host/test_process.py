@@ -1,5 +1,7 @@
 """Processes by group: who belongs to it, what it used, and that its totals never fall."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -170,6 +172,38 @@ def test_totals_do_not_fall_when_processes_end_and_workers_are_replaced(machine:
     assert found["ml_process_start_time_seconds"] == {}
 
 
+@pytest.mark.parametrize("last", [7, 8, 9])
+def test_no_counter_falls_by_a_hair_when_one_of_many_ends(machine: FakeMachine, last: int) -> None:
+    """Seconds added up in another order differ in the last digit: to Prometheus a fall is a counter that began anew."""
+    for pid, user in ((7, 7083.62), (8, 2271.45), (9, 4039.71)):
+        machine.run(pid, "py", started=2000.0 + pid, user=user)
+    watch = Watch(machine, ProcessGroup("a", executable="py"))
+    found = [cpu(watch.read())]
+    for pid in ({7, 8, 9} - {last}) | {last}:
+        machine.end(pid)
+        found.append(cpu(watch.read()))
+    assert found == [13394.78] * 4
+
+
+def test_what_a_child_wrote_counts_once_when_its_parent_takes_it_over(machine: FakeMachine) -> None:
+    """The kernel adds what a child read and wrote to its parent's as soon as that has waited for it."""
+    machine.run(7, "py", started=1001.0, written=10)
+    machine.run(8, "py", started=1002.0, parent=7, written=500, read=30)
+    watch = Watch(machine, ProcessGroup("a", executable="py"))
+    assert watch.read()["ml_process_written_bytes_total"] == {("a", ""): 510}
+    machine.end(8)
+    assert watch.read()["ml_process_written_bytes_total"] == {("a", ""): 510}
+    machine.run(7, "py", started=1001.0, written=512, read=31)
+    found = watch.read()
+    assert found["ml_process_written_bytes_total"] == {("a", ""): 512}
+    assert found["ml_process_read_bytes_total"] == {("a", ""): 31}
+    machine.run(9, "py", started=1003.0, parent=7, written=1000)
+    assert watch.read()["ml_process_written_bytes_total"] == {("a", ""): 1512}
+    machine.end(7)
+    machine.end(9)
+    assert watch.read()["ml_process_written_bytes_total"] == {("a", ""): 1512}
+
+
 def test_a_reused_process_id_is_another_process(machine: FakeMachine) -> None:
     """Told by when it started: its seconds come on top of the old one's, whether or not it fits."""
     machine.run(7, "py", user=5.0)
@@ -232,6 +266,31 @@ def test_what_the_kernel_does_not_show_is_absent(machine: FakeMachine, file: str
     families = {"io": "ml_process_read_bytes_total", "fd": "ml_process_open_file_descriptors"}
     assert {name: bool(found[families[name]]) for name in families} == {"io": file != "io", "fd": file != "fd"}
     assert found["ml_processes"] == {("a", ""): 2}
+
+
+@pytest.mark.parametrize("file", ["io", "stat"])
+def test_a_process_that_is_hidden_from_now_on_fails_nothing(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """It became another user's, or /proc is mounted with hidepid: others are told, and no restart is."""
+    machine.run(7, "py", read=5)
+    machine.run(8, "py", read=6, user=2.0)
+    watch = Watch(machine, ProcessGroup("a", executable="py"))
+    assert cpu(watch.read()) == 2.0
+    opened = os.open
+
+    def refused(path: str, *rest: int) -> int:
+        if str(path).endswith(f"/8/{file}"):
+            raise PermissionError(errno.EPERM, "hidden", path)
+        return opened(path, *rest)
+
+    monkeypatch.setattr(os, "open", refused)
+    for _ in range(2):
+        found = watch.read()
+        assert cpu(found) == 2.0
+        assert found["ml_processes"] == {("a", ""): 2 - (file == "stat")}
+        assert found["ml_process_restarts_total"] == {("a", ""): 0}
+        assert found["ml_process_read_bytes_total"] == ({} if file == "io" else {("a", ""): 11})
 
 
 LIMITS = {
