@@ -200,9 +200,10 @@ class App:
         runners = tuple(self._runners.values())
         if not all(runner.ready.is_set() or runner.trouble for runner in runners):
             return
-        self._publisher.publish([model_families(runner) for runner in runners])
-        # The slowest model's: one that fails or hangs in every cycle must not look alive because others are.
+        # The slowest model's: one that fails or hangs in every cycle must not look alive because others are. Asked for
+        # before what it found: a cycle that ends meanwhile is not in the snapshot for sure.
         oldest = min((runner.finished_at or self._started_at for runner in runners), default=self._clock.now())
+        self._publisher.publish([model_families(runner) for runner in runners])
         self._health.set("ml_exporter_last_cycle_timestamp_seconds", (), oldest)
 
     def _publish_quietly(self) -> None:

@@ -295,8 +295,10 @@ class _Pages:
     async def metrics(self, request: Request) -> Response:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         gzip = wants_gzip(request.headers.get("accept-encoding", ""))
+        # First what may take long: it tells of the snapshot, which is not older than that.
+        fresh = await self._fresh()
         snapshot = self._hooks.snapshot() or EMPTY
-        head, tail = snapshot.body(await self._fresh(), openmetrics=openmetrics, gzip=gzip)
+        head, tail = snapshot.body(fresh, openmetrics=openmetrics, gzip=gzip)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if gzip:
             headers["Content-Encoding"] = "gzip"

@@ -23,6 +23,7 @@ from exporter.config import load
 from exporter.engine.evaluate import MetricSamples
 from exporter.engine.runner import Runner
 from exporter.errors import ExporterError
+from exporter.exposition.fresh import Part
 from exporter.judgement import judge
 from exporter.log import Logger
 from exporter.metrics.quality.results import CHECKS
@@ -433,6 +434,37 @@ def test_a_model_whose_cycles_fail_makes_the_last_cycle_old(rig: Rig) -> None:
     assert rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)] == before
     rig.app._runners["b"].cycle_once(rig.clock.monotonic())
     assert rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)] == before + 100
+
+
+def test_a_cycle_that_ends_while_a_snapshot_is_made_is_not_told_to_be_in_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, runner = rig.app._publisher.publish, rig.app._runners["a"]
+
+    def meanwhile(families: Any) -> None:
+        publish(families)
+        rig.clock.advance(100)
+        runner.cycle_once(rig.clock.monotonic())
+
+    monkeypatch.setattr(rig.app._publisher, "publish", meanwhile)
+    assert rig.metrics()[("ml_exporter_last_cycle_timestamp_seconds",)] == NOW
+
+
+def test_a_page_is_as_new_as_it_says_though_the_machine_was_slow(rig: Rig) -> None:
+    """What is published while collectors are waited for is what the page shows beside the time of its cycle."""
+    rig.app.publish()
+
+    def slow() -> tuple[()]:
+        append(rig.folder, "a", 5, first=10)
+        rig.clock.advance(100)
+        rig.app._runners["a"].cycle_once(rig.clock.monotonic())
+        rig.app.publish()
+        return ()
+
+    rig.app._fresh.replace({"slow": Part(slow, limit_seconds=60.0)})
+    page = samples(rig.get("metrics")[1])
+    assert page["ml_exporter_last_cycle_timestamp_seconds",] == NOW + 100
+    assert page["ml_predictions_total", "model=a", "version=unversioned"] == 15
 
 
 def test_a_snapshot_that_fails_ends_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
