@@ -159,6 +159,8 @@ _OWN: Mapping[str, Factors] = {
     "ml_worst_slice_gap_bound": _WORST,
     "ml_worst_slice_reference_gap": _WORST,
     "ml_worst_slice_labels_ratio": _WORST,
+    "ml_worst_slice_onset_timestamp_seconds": _WORST,
+    "ml_worst_slice_onset_bound_timestamp_seconds": _WORST,
     "ml_feature_quality_pvalue": {("check",): ("3",)},
     "ml_feature_quality_reference_ratio": {("check",): ("3",)},
     "ml_feature_drift_onset_timestamp_seconds": _SINCE,

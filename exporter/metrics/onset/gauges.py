@@ -107,4 +107,5 @@ GAUGES = (
         "quality", "ml_feature_quality", "what is wrong with a feature's values", ("feature", "check"), shapes=False
     ),
     *_family("performance", "ml_performance", "the loss of performance", ("metric",)),
+    *_family("slice", "ml_worst_slice", "what makes a slice worse than it was", ("dimension", "value"), shapes=False),
 )

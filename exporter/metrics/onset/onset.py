@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
-from exporter.metrics.onset.course import Course, Panes
+from exporter.metrics.onset.course import Course, Times
 from exporter.metrics.onset.segments import Change, changes, located
 from exporter.metrics.onset.shape import HALF, Shape, ramp, recurs
 
@@ -14,6 +15,19 @@ _COARSE = 8
 _NATS_A_GROUP = 10.0
 _FINEST = 16
 """Groups by which the onset is placed, where the change is so clear that it tells their shares."""
+
+
+class Levels(Protocol):
+    """Panes in time order that can tell how far each has gone towards what some of them hold."""
+
+    @property
+    def starts(self) -> Times:
+        """(K,) Unix seconds."""
+
+    def __len__(self) -> int: ...
+
+    def course(self, part: slice, most: int) -> Course | None:
+        """In at most `most` groups of cells; None if `part` went nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,7 @@ class _Run:
     calm: int
 
 
-def onset(panes: Panes, window_start: int) -> Onset | None:
+def onset(panes: Levels, window_start: int) -> Onset | None:
     """When the difference began that panes from `window_start` on show; None where there is none, or no pane."""
     first = int(np.searchsorted(panes.starts, window_start))
     if first >= len(panes):

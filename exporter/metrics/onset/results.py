@@ -10,10 +10,11 @@ from exporter.metrics.drift import verdict as drift
 from exporter.metrics.drift.memo import remember
 from exporter.metrics.drift.variables import Kind
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.history import History
+from exporter.metrics.history import History, Past, Places
 from exporter.metrics.onset.baseline import baseline
 from exporter.metrics.onset.course import Panes
-from exporter.metrics.onset.onset import Onset, onset
+from exporter.metrics.onset.onset import Levels, Onset, onset
+from exporter.metrics.onset.slices import Gap, worsened
 from exporter.metrics.onset.subjects import Subject, bad_values, feature, output, performance
 from exporter.metrics.performance.results import results
 from exporter.metrics.quality.results import CHECKS
@@ -22,9 +23,9 @@ from exporter.metrics.spec import NoData
 from exporter.profile.reference import Reference
 
 Made = TypeVar("Made", bound=Subject | None)
-Family = Literal["feature", "prediction", "label", "quality", "performance"]
+Family = Literal["feature", "prediction", "label", "quality", "performance", "slice"]
 Name = tuple[Family, tuple[str, ...]]
-"""What has an onset: the family, and its own labels (feature; feature and check; metric)."""
+"""What has an onset: the family, and its own labels (feature; feature and check; metric; dimension and value)."""
 
 MOST = 10
 """Features, and checks, whose onset is asked for at once: the largest effects first. It bounds what a cycle costs."""
@@ -55,7 +56,8 @@ def _onsets(evaluation: Evaluation) -> Found:
     reference, history = evaluation.reference, evaluation.history
     if reference is None or history is None or reference.id != evaluation.layout.id:
         raise NoData
-    subjects = dict(_subjects(evaluation, reference, _drifted(evaluation)[:MOST]))
+    subjects: dict[Name, Subject | Gap] = dict(_subjects(evaluation, reference, _drifted(evaluation)[:MOST]))
+    subjects |= {("slice", name): gap for name, gap in worsened(evaluation)}
     before: Found | None = evaluation.memory.get("onsets")
     end = evaluation.window.end
     known = before.onsets if before is not None and before.end == end else {}
@@ -69,26 +71,35 @@ def _onsets(evaluation: Evaluation) -> Found:
 
 
 def _search(
-    evaluation: Evaluation, reference: Reference, history: History, wanted: Mapping[Name, Subject]
+    evaluation: Evaluation, reference: Reference, history: History, wanted: Mapping[Name, Subject | Gap]
 ) -> dict[Name, Onset | None]:
     places = np.unique(np.concatenate([subject.places for subject in wanted.values()]))
     past = history(places)
     found = {}
     for name, subject in wanted.items():
-        counts = subject.cells(past.counts[:, np.searchsorted(places, subject.places)])
-        expected = baseline(reference, subject)
-        panes = Panes.of(
-            past.starts,
-            past.widths,
-            counts * evaluation.counts.worth(subject.counted),
-            expected.at(past.starts, past.widths),
-            ordered=subject.ordered,
-            weather=expected.weather,
-        )
-        if len(panes) and expected.least_seconds:
-            panes = panes.widened(expected.least_seconds, evaluation.window.end)
-        found[name] = onset(panes, evaluation.window.start)
+        if isinstance(subject, Gap):
+            levels: Levels = subject.panes(past, places, evaluation.counts.worth("labels"))
+        else:
+            levels = _panes(evaluation, reference, past, places, subject)
+        found[name] = onset(levels, evaluation.window.start)
     return found
+
+
+def _panes(evaluation: Evaluation, reference: Reference, past: Past, places: Places, subject: Subject) -> Panes:
+    """A distribution by pane, beside what the reference leads one to expect; out of the `past` of `places`."""
+    counts = subject.cells(past.counts[:, np.searchsorted(places, subject.places)])
+    expected = baseline(reference, subject)
+    panes = Panes.of(
+        past.starts,
+        past.widths,
+        counts * evaluation.counts.worth(subject.counted),
+        expected.at(past.starts, past.widths),
+        ordered=subject.ordered,
+        weather=expected.weather,
+    )
+    if len(panes) and expected.least_seconds:
+        return panes.widened(expected.least_seconds, evaluation.window.end)
+    return panes
 
 
 def _subjects(evaluation: Evaluation, reference: Reference, drifted: Sequence[str]) -> Iterator[tuple[Name, Subject]]:

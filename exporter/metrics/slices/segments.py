@@ -83,7 +83,7 @@ def _of(counts: Counts, names: dict[str, list[str]]) -> Segments:
     if counts.layout.has("feature_truth"):
         # A feature that is a dimension too is looked at once, by its own values.
         features = [name for name in counts.layout.features if name not in names]
-        found += [(_bin_names(counts.layout, name), _loss_by_bin(counts, name)) for name in features]
+        found += [(bin_names(counts.layout, name), _loss_by_bin(counts, name)) for name in features]
     whole = _loss(of_counts(counts))
     keys = [key for each, _ in found for key in each]
     stacked = [
@@ -116,7 +116,7 @@ def _loss_by_bin(counts: Counts, feature: str) -> Loss:
     return Loss(terms["n"], terms["wrong"], terms["wrong"])
 
 
-def _bin_names(layout: Layout, feature: str) -> list[Name]:
+def bin_names(layout: Layout, feature: str) -> list[Name]:
     """The feature and its coarse codes: `missing`, `invalid`, then intervals or categories."""
     labels = layout.coarse[feature].labels
     if isinstance(layout.features[feature], NumericBins):
