@@ -10,12 +10,12 @@ from exporter.metrics.traffic.objectives import events
 
 _SHORTEST = 86400
 """Seconds of a window that can tell too little work: in a shorter one a quiet night would."""
-_WIDE = 0.25
+WIDE = 0.25
 """Part of a latency objective's budget that may be used where machines can be spared."""
-_LOW, _LOW_PEAK = 0.30, 0.50
+LOW, LOW_PEAK = 0.30, 0.50
 """Share in use, on the mean and at its highest, from which there is too little work …"""
-_MORE, _MORE_PEAK = 0.40, 0.65
-"""… until there is so much: what lies between changes nothing."""
+MORE, MORE_PEAK = 0.40, 0.65
+"""… until there is so much: what lies between changes nothing. As in the recorded rules (prometheus/values.yml)."""
 
 
 def idle(evaluation: Evaluation) -> bool:
@@ -31,7 +31,7 @@ def idle(evaluation: Evaluation) -> bool:
 
 def _unused(host: HostFacts, *, before: bool) -> bool:
     """NaN is not unused."""
-    mean, peak = (_MORE, _MORE_PEAK) if before else (_LOW, _LOW_PEAK)
+    mean, peak = (MORE, MORE_PEAK) if before else (LOW, LOW_PEAK)
     return host.utilisation < mean and host.peak < peak
 
 
@@ -39,7 +39,7 @@ def _kept(evaluation: Evaluation) -> bool:
     """Whether there are latency objectives, each with most of its budget left beyond chance."""
     asked = [each for each in evaluation.objectives if each.kind == "latency"]
     found = [events(evaluation.counts, each) for each in asked]
-    budgets = [_WIDE * (1 - each.objective) for each in asked]
+    budgets = [WIDE * (1 - each.objective) for each in asked]
     return bool(asked) and all(_below(each, budget) for each, budget in zip(found, budgets, strict=True))
 
 
