@@ -69,7 +69,7 @@ def _processes() -> list[Column]:
         Column("Machine", label="host"),
         Column("Runs", decimals=0, width=60, kind="text", thresholds=[(None, knobs.BAD), (1, "text")]),
         Column("CPU", decimals=2, width=65),
-        Column("Memory", unit="bytes", decimals=1, width=95),
+        Column("Memory", unit="bytes", decimals=1, width=95, mappings=NOTHING),
         _share("Of limit", 80, FULL),
         Column("Grows", unit="bytes", decimals=1, width=95),
         Column("From", unit="bytes", decimals=1, width=95),
@@ -110,7 +110,7 @@ def _costs() -> list[Column]:
     return [
         Column("Model", label="model", link=navigation.to_model_named(navigation.SERVING), link_title="Serving"),
         Column("Currency", label="currency", width=85),
-        Column("An hour", decimals=2, width=95),
+        Column("An hour", decimals=2, width=95, mappings=NOTHING),
         Column("1,000 predictions", decimals=4, width=150),
         Column("A correct one", width=125),
         _share("Wasted", 85, wasted),

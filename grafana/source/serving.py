@@ -5,8 +5,8 @@ from grafana_foundation_sdk.models import dashboard
 from grafana.source import knobs, navigation, troubles
 from grafana.source.layout import Place, Row, Timing, board, week
 from grafana.source.panels import dashed, heat, light, override, several, shades, tile, trend
-from grafana.source.signals import batch, language, serving, trouble
-from grafana.source.tables import VERDICT, Column, grid
+from grafana.source.signals import batch, language, scaling, serving, trouble
+from grafana.source.tables import NOTHING, UNTOLD, VERDICT, Column, grid, texts
 
 PLAIN = [(None, "text")]
 LATE = [(None, "text"), (1, knobs.WARNING), (2, knobs.BAD)]
@@ -47,7 +47,7 @@ def _slices() -> list[Column]:
         Column("Verdict", kind="state", mappings=VERDICT, width=105),
         Column("Slice", label="value"),
         Column("By", label="dimension", width=95),
-        Column("Now", unit="short", width=75),
+        Column("Now", unit="short", width=75, mappings=NOTHING),
         Column("Last week", unit="short", width=90),
         Column("Times", decimals=2, width=75),
     ]
@@ -134,6 +134,35 @@ def _load() -> Row:
             Place(36, troubles.of_model(), 14, 7),
             Place(37, troubles.skew(), 10, 7),
         ],
+    )
+
+
+def _scale() -> list[Column]:
+    words = {"2": ("↑ scale out", knobs.WARNING), "1": ("↓ scale in", knobs.UNKNOWN), "0": ("✓ stay", knobs.OK_QUIET)}
+    return [
+        Column("Do", kind="shade", mappings=[*texts(words), *UNTOLD], width=110),
+        Column("Model", label="model"),
+        *(Column(name, decimals=0, mappings=NOTHING, width=95) for name in ("Replicas", "Suggested")),
+        *(
+            Column(name, unit="percentunit", decimals=0, mappings=NOTHING, width=100)
+            for name in ("Used now", "Day's mean", "Day's peak")
+        ),
+        Column("Latency used", unit="percentunit", decimals=0, width=115),
+        Column("Saves", decimals=2, width=80),
+        Column("Currency", label="currency", width=85),
+    ]
+
+
+def _scaling() -> Row:
+    return Row(
+        70,
+        "More replicas, or fewer?",
+        [
+            Place(71, grid(scaling.ADVICE, _scale()), 24, 4),
+            Place(72, trend(scaling.USED, color=several(), minimum=0, maximum=1), 12, 7),
+            Place(73, trend(scaling.REPLICAS, colours=(knobs.NOW, knobs.WARNING, knobs.REFERENCE), minimum=0), 12, 7),
+        ],
+        collapsed=True,
     )
 
 
@@ -237,7 +266,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
         title="ML serving",
         description="One model: are its objectives kept, how fast is it, what fails, how busy is it, who sends, do"
         " batch runs come. From its log, or from the serving stack that tells of it.",
-        rows=[_now(), _answers(), _load(), _senders(), _batch(), _language()],
+        rows=[_now(), _answers(), _load(), _scaling(), _senders(), _batch(), _language()],
         variables=[
             navigation.served_model(),
             navigation.version(),

@@ -149,6 +149,9 @@ NOTHING = [
 ]
 """Not a number where a line must be there and its value cannot."""
 
+UNTOLD = [state_mapping(quiet=True)[1]]
+"""Not a number where that means that nobody knows."""
+
 TINY = [
     dashboard.RangeMap(
         options=dashboard.DashboardRangeMapOptions(

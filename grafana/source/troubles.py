@@ -92,7 +92,7 @@ def skew() -> dashboard.Panel:
 
 
 def _share(name: str, steps: Steps = ((None, "text"),)) -> Column:
-    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=70)
+    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=66)
 
 
 def beside(metric: str) -> dashboard.Panel:
@@ -101,7 +101,7 @@ def beside(metric: str) -> dashboard.Panel:
     return grid(
         trouble.beside(metric),
         [
-            Column("Machine", kind="state", width=96, link=link, link_title="Infrastructure: this machine"),
+            Column("Machine", kind="state", width=92, link=link, link_title="Infrastructure: this machine"),
             Column("Replica", label="replica"),
             Column("On", label="host", link=link, link_title="Infrastructure: this machine"),
             _share("CPU"),
@@ -111,7 +111,7 @@ def beside(metric: str) -> dashboard.Panel:
             Column("Rows", unit="short", width=66),
             Column("Value", decimals=3, width=70),
             *(Column(name, unit="percentunit", decimals=1, width=68) for name in ("Failed", "NaN")),
-            *(Column(name, kind="state", mappings=[VERDICT[0], *NOTHING], width=84) for name in trouble.HARMS.values()),
+            *(Column(name, kind="state", mappings=[VERDICT[0], *NOTHING], width=78) for name in trouble.HARMS.values()),
         ],
         sort=[("Machine", True), ("Replica", False)],
     )

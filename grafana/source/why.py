@@ -6,7 +6,7 @@ from grafana.source import knobs, navigation, troubles
 from grafana.source.layout import Place, Row, Timing, board, constants
 from grafana.source.panels import light, override, tile, timeline, trend
 from grafana.source.signals import state, why
-from grafana.source.tables import TINY, VERDICT, Column, grid, texts
+from grafana.source.tables import NOTHING, TINY, VERDICT, Column, grid, texts
 
 HIDDEN = ("model", "window", "instance", "job", "__name__", "Value")
 PLAIN = [(None, "text")]
@@ -52,7 +52,8 @@ def _gains() -> list[Column]:
         Column("About", label="subject", width=120),
         Column("Version", label="version", width=80),
         Column("Metric", label="metric"),
-        *(Column(name, decimals=4) for name in ("Gain", "From", "To")),
+        Column("Gain", decimals=4, mappings=NOTHING),
+        *(Column(name, decimals=4) for name in ("From", "To")),
         Column("Threshold", decimals=3),
     ]
 

@@ -98,6 +98,7 @@ class Catalogue:
         for family in (*FAMILIES, *HOST_METRICS):
             self._add(family.name, family.kind, set(family.labels))
         self._recorded: dict[str, list[dict[str, Any]]] = {}
+        self._open: set[str] = set()
         for rule in rules():
             if "record" in rule:
                 self._recorded.setdefault(rule["record"], []).append(rule)
@@ -110,9 +111,12 @@ class Catalogue:
 
     def of(self, name: str) -> set[str]:
         for rule in self._recorded.pop(name, ()):
-            # A name may be recorded by several rules, of which later ones may read earlier ones.
-            self.labels[name] = self.labels.get(name, set()) | set(rule.get("labels", {}))
-            self.labels[name] |= Labels(self).of(promql.parse(rule["expr"]))
+            # A name may be recorded by several rules, which may read what the others, or they themselves, recorded before.
+            self._open.add(name)
+            found = set(rule.get("labels", {})) | Labels(self).of(promql.parse(rule["expr"]))
+            self.labels[name] = self.labels.get(name, set()) | found
+        if name in self._open and name not in self.labels:
+            return set().union(*self.labels.values())
         assert name in self.labels, f"no metric or rule is called {name}"
         return self.labels[name] | SCRAPE
 

@@ -2,7 +2,7 @@
 
 from grafana.source import knobs
 from grafana.source.knobs import WINDOW_OF
-from grafana.source.signal import Signal, columns, lines, values
+from grafana.source.signal import Signal, columns, lines, otherwise, values
 
 ONE = "max by (version, feature)"
 CHANGE = f'{WINDOW_OF},metric="$change_metric"'
@@ -42,7 +42,14 @@ GAINS = Signal(
     " that could be seen. Threshold: the score above which to call rows positive, where that is better beyond chance."
     " Only while a measured metric is degraded. Formulas, and when not to trust them: docs/gains.md.",
     queries=columns(
-        ("Gain", f"{POSSIBLE} (ml_action_gain{{{WINDOW_OF}}})"),
+        (
+            "Gain",
+            otherwise(
+                f"{POSSIBLE} (ml_action_gain{{{WINDOW_OF}}})",
+                "metric",
+                "none: no measured metric is degraded, or counts do not tell",
+            ),
+        ),
         ("From", f'{POSSIBLE} (ml_action_gain_bound{{{WINDOW_OF},bound="lower"}})'),
         ("To", f'{POSSIBLE} (ml_action_gain_bound{{{WINDOW_OF},bound="upper"}})'),
         (
