@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.metrics.drift.variables import Kind, variables_of
+from exporter.metrics.drift.variables import Kind, counted_as, variables_of
 from exporter.metrics.drift.verdict import LEAST_FREEDOM, Verdicts, lacking, verdicts
 from exporter.metrics.estimated.results import lacking as lacking_estimates
 from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.filled import filled
 from exporter.metrics.performance.results import Result, results
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
@@ -79,15 +80,18 @@ def _drift(evaluation: Evaluation, *, labelled: bool) -> Iterator[tuple[str, str
         found = verdicts(evaluation, kind)
         for place in np.flatnonzero(np.isnan(found.detected)):
             name = found.variables.names[place] if kind == "features" else ""
-            yield question, name, _untested(evaluation, found, int(place))
+            yield question, name, _untested(evaluation, kind, found, int(place))
 
 
-def _untested(evaluation: Evaluation, found: Verdicts, place: int) -> str:
+def _untested(evaluation: Evaluation, kind: Kind, found: Verdicts, place: int) -> str:
     values, least, windows = found.size[place], found.least, found.windows[place]
     if values < least:
         return f"{values:,.0f} of {least:,} values"
     if not found.comparable[place]:
         return "the reference holds one value alone"
+    fill = filled(evaluation, counted_as(kind))
+    if found.cyclical[place] and not fill.whole():
+        return f"may go with the hour or the day of the week, and the window is filled for {fill.told}"
     if found.cyclical[place]:
         return "goes with the hour or the day of the week, in a cycle longer than the window"
     if windows < evaluation.thresholds.min_blocks:

@@ -21,16 +21,23 @@ HOUR, DAY, WEEK = 3600, 86400, 604800
 LEAST_SHARE = 0.25
 """Of the variance between blocks, explained by the place in the cycle, from which a variable is cyclical."""
 SIGNIFICANCE = 1e-3
+_PLACES = 4
+"""In a cycle, at the least, that blocks must tell apart."""
 _EPOCH_WEEKDAY = 4
 """1 January 1970 was a Thursday."""
 
 
-def untestable(reference: Reference, kind: Kind, variables: Variables, seconds: int) -> Mask:
-    """(F,) True for variables whose daily or weekly cycle is longer than windows of `seconds`."""
+def untestable(reference: Reference, kind: Kind, variables: Variables, seconds: int, *, whole: bool = True) -> Mask:
+    """(F,) True for variables whose daily or weekly cycle is longer than windows of `seconds`.
+
+    Where windows are not `whole`, for those with any cycle, and for all where blocks are too long to show hours.
+    """
     result = np.zeros(len(variables.names), dtype=bool)
+    if not whole and (reference.block_seconds is None or reference.block_seconds * _PLACES > DAY):
+        return ~result
     worth = reference.total.worth(counted_as(kind))
     for cycle in (DAY, WEEK):
-        if seconds < cycle:
+        if seconds < cycle or not whole:
             result |= remember(reference, ("cycle", kind, cycle), lambda: cyclic(reference, variables, cycle, worth))  # noqa: B023 - called at once
     return result
 
@@ -41,7 +48,7 @@ def cyclic(reference: Reference, variables: Variables, cycle: int, worth: float 
     Blocks must be a quarter of the cycle at most; for a week they are added up to days first. Places are of UTC.
     """
     result = np.zeros(len(variables.names), dtype=bool)
-    if reference.block_seconds is None or reference.block_seconds * 4 > cycle or len(reference.block_starts) == 0:
+    if reference.block_seconds is None or reference.block_seconds * _PLACES > cycle or len(reference.block_starts) == 0:
         return result
     unit = max(reference.block_seconds, HOUR if cycle == DAY else DAY)
     stretch, first = np.unique(reference.block_starts // unit, return_index=True)

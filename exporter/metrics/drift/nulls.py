@@ -59,11 +59,12 @@ class Nulls:
     Attributes:
         counts: (F, B) of the reference.
         timed: the reference has a time column: rows are not taken to be independent.
-        untestable: (F,) cycles longer than the window.
+        untestable: (F,) cycles that the window may not hold whole.
         limit: (F,) the size at which groups are chosen at most: the reference must fill them too.
         company: what the features of these windows have in common.
         worth: independent rows that one counted is worth.
         apart: (variable, groups) → how far the windows lie apart, as far as it is known.
+        most: windows of the reference that count at most.
     """
 
     variables: Variables
@@ -75,6 +76,7 @@ class Nulls:
     company: Company = ALONE
     worth: float = 1.0
     apart: "_Known" = field(default_factory=dict)
+    most: float = np.inf
     _columns: dict[tuple[int, int], _Column] = field(default_factory=dict)
     _tables: dict[tuple[int, ...], Prepared] = field(default_factory=dict)
 
@@ -152,8 +154,11 @@ def _limit(variables: Variables, counts: Floats, windows: Vectors, worth: float)
     return limit * worth
 
 
-def _company(reference: Reference, seconds: int) -> tuple[Company, _Known]:
-    """Of the features, which tells of predictions and labels too: all are of the same windows; and what it rests on."""
+def _company(reference: Reference, seconds: int, *, part: bool) -> tuple[Company, _Known]:
+    """Of the features, which tells of predictions and labels too: all are of the same windows; and what it rests on.
+
+    `part`: of windows that hold some hours only. What goes with the hour differs there whatever the weather does.
+    """
 
     def met() -> tuple[Company, _Known]:
         variables, windows = variables_of(reference, "features"), reference.windows(seconds)
@@ -163,32 +168,40 @@ def _company(reference: Reference, seconds: int) -> tuple[Company, _Known]:
         limit = np.maximum(_limit(variables, counts, windows, worth), 1.0)
         known: _Known = {}
         found = []
+        cyclical = part & cycles.untestable(reference, "features", variables, seconds, whole=False)
         for number, cells in enumerate(variables.cells):
+            if cyclical[number]:
+                continue
             groups = _groups(variables, number, counts[number, :cells], limit[number])
             apart = _apart(variables, number, groups, windows=windows, worth=worth, known=known)
             found.append(NONE if apart is None else apart.between(ALONE))
         return Company.of(found), known
 
-    return remember(reference, ("company", seconds), met)
+    return remember(reference, ("company", seconds, part), met)
 
 
-def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: int) -> Nulls:
-    """The nulls of a reference for windows of `seconds`, prepared at the first call."""
+def nulls_of(reference: Reference, kind: Kind, variables: Variables, seconds: int, *, part_of: int = 0) -> Nulls:
+    """The nulls of a reference for windows of `seconds`, prepared at the first call.
+
+    `part_of`: seconds of the windows that are filled for `seconds` only; 0: none, they are whole.
+    """
 
     def prepare() -> Nulls:
         counts = variables.counts(reference.total.all)
         windows, worth = reference.windows(seconds), reference.total.worth(counted_as(kind))
-        company, apart = _company(reference, seconds)
+        company, apart = _company(reference, seconds, part=bool(part_of))
         return Nulls(
             variables=variables,
             counts=counts,
             windows=windows,
             timed=reference.block_seconds is not None,
-            untestable=cycles.untestable(reference, kind, variables, seconds),
+            untestable=cycles.untestable(reference, kind, variables, seconds, whole=not part_of),
             limit=_limit(variables, counts, windows, worth),
             company=company,
             worth=worth,
             apart=apart if kind == "features" else {},
+            # What could not be said of a whole window is not said of a part.
+            most=len(reference.windows(part_of)) if part_of else np.inf,
         )
 
-    return remember(reference, ("nulls", kind, seconds), prepare)
+    return remember(reference, ("nulls", kind, seconds, part_of), prepare)

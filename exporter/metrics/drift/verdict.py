@@ -10,6 +10,9 @@ but less than `min_blocks` windows of that length, or windows so alike in a row 
 or a cycle longer than the window (cycles.py). There the effect is still given, less the noise that is known; without
 any window of the reference that is the noise of independent rows, so days that differ show as effect.
 
+A window that is filled in part only (a new version, an outage) is held against windows as long as it is filled
+(filled.py), and nothing is said of what goes with the hour or the day of the week: it is whole for none of them.
+
 Windows are evaluated every cycle and overlap. The promise, at most `false_discovery_rate` of calm windows with any
 variable detected, is about windows that do not overlap: a day has one 24 h window, looked at 5,760 times. A chance
 crossing lasts as long as the rows that caused it stay, up to a window's length; alerts wait by `for`.
@@ -28,6 +31,7 @@ from exporter.metrics.drift.power import detectable
 from exporter.metrics.drift.variables import Kind, Variables, counted_as, variables_of
 from exporter.metrics.evaluation import Evaluation, Thresholds
 from exporter.metrics.false_discovery import rejected
+from exporter.metrics.filled import filled
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
@@ -50,8 +54,10 @@ class Verdicts:
         pvalue: (F,) NaN where not tested.
         detected: (F,) 0 or 1, NaN where not tested.
         least: values that a variable needs.
-        comparable, cyclical: (F,) whether there is more than one group; whether a cycle is longer than the window.
-        windows, freedom: (F,) of the reference, as NullMoments has them; what makes the verdict possible.
+        comparable, cyclical: (F,) whether there is more than one group; whether a cycle is longer than the window, or
+            may be in one that is not whole.
+        windows, freedom: (F,) of the reference, as NullMoments has them; what makes the verdict possible. Of a window
+            filled in part no more windows than there are as long as the whole.
     """
 
     variables: Variables
@@ -106,7 +112,8 @@ def _judge(evaluation: Evaluation, kind: Kind) -> Verdicts | None:
     variables = variables_of(reference, kind)
     if variables is None:
         return None
-    nulls = nulls_of(reference, kind, variables, evaluation.window.seconds)
+    fill = filled(evaluation, counted_as(kind))
+    nulls = nulls_of(reference, kind, variables, fill.length(), part_of=0 if fill.whole() else fill.seconds)
     full = variables.pair(evaluation.counts, reference.total)
     worth = evaluation.counts.worth(counted_as(kind))
     return judge(variables, full, nulls, evaluation.thresholds, least=max(_least(evaluation, kind), 1), worth=worth)
@@ -130,8 +137,9 @@ def judge(
     comparable = enough & prepared.comparable
     effect = np.where(comparable, np.sqrt(np.maximum(squared - expected.mean_squared, 0.0)), np.nan)
     tested = comparable & ~nulls.untestable
+    windows = np.minimum(prepared.moments.windows, nulls.most)
     if nulls.timed:
-        tested &= (prepared.moments.windows >= thresholds.min_blocks) & (prepared.moments.freedom >= LEAST_FREEDOM)
+        tested &= (windows >= thresholds.min_blocks) & (prepared.moments.freedom >= LEAST_FREEDOM)
     pvalue = np.where(tested, expected.pvalue(unbounded(squared)), np.nan)
     threshold = np.array([thresholds.features.get(name, thresholds.drift_effect) for name in variables.names])
     rate = thresholds.false_discovery_rate
@@ -150,6 +158,6 @@ def judge(
         least=least,
         comparable=prepared.comparable,
         cyclical=nulls.untestable,
-        windows=prepared.moments.windows,
+        windows=windows,
         freedom=prepared.moments.freedom,
     )

@@ -16,6 +16,7 @@ from exporter.metrics.estimated import binary, classes, loss_model
 from exporter.metrics.estimated.estimator import Estimator, Expectation, Learned
 from exporter.metrics.estimated.support import MOST_OUTSIDE, outside
 from exporter.metrics.evaluation import Evaluation
+from exporter.metrics.filled import NEARLY, filled
 from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
 from exporter.metrics.performance.estimate import fisher, logistic, normal, positive
 from exporter.metrics.performance.metric import PerformanceMetric
@@ -76,7 +77,7 @@ def _estimates(evaluation: Evaluation) -> tuple[Result, ...]:
     rows = estimator.rows(evaluation.counts)
     if rows < max(evaluation.thresholds.min_rows, 1):
         return ()
-    known = variations(reference, evaluation.window.seconds, evaluation.thresholds)
+    known = variations(reference, filled(evaluation).length(NEARLY), evaluation.thresholds)
     found = estimator.estimate(learned.model, evaluation.counts)
     results = []
     for metric in BY_TASK[evaluation.layout.task]:

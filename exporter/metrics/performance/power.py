@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.metrics.evaluation import Evaluation, Thresholds
+from exporter.metrics.filled import NEARLY, filled
 from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
 from exporter.metrics.performance.estimate import FOUR_OF_FIVE, Z
 from exporter.metrics.performance.metric import PerformanceMetric
@@ -63,7 +64,7 @@ def _sights(evaluation: Evaluation) -> tuple[Sight, ...]:
     reference, counts, thresholds = evaluation.reference, evaluation.counts, evaluation.thresholds
     if reference is None or counts.answered <= 0:
         raise NoData
-    known = variations(reference, evaluation.window.seconds, thresholds)
+    known = variations(reference, filled(evaluation, "labels").length(NEARLY), thresholds)
     labels = counts.labels * counts.worth("labels")
     # Where neither a label came nor the reference knows when they come, perhaps nobody sends any.
     awaited = counts.labels > 0 or float(reference.total["label_delay"].sum()) > 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.metrics.evaluation import Evaluation, Thresholds
+from exporter.metrics.filled import NEARLY, filled
 from exporter.metrics.performance.band import UNKNOWN, Variation, learned_band, variations
 from exporter.metrics.performance.metric import PerformanceMetric
 from exporter.metrics.performance.parts import Parts, of_counts
@@ -42,7 +43,7 @@ def _results(evaluation: Evaluation) -> tuple[Result, ...]:
     parts, reference = of_counts(evaluation.counts), evaluation.reference
     known: Mapping[str, Variation] = {}
     if reference is not None:
-        known = variations(reference, evaluation.window.seconds, evaluation.thresholds)
+        known = variations(reference, filled(evaluation, "labels").length(NEARLY), evaluation.thresholds)
     metrics = BY_TASK[evaluation.layout.task]
     found = (_result(parts, metric, known.get(metric.name, UNKNOWN), evaluation.thresholds) for metric in metrics)
     return tuple(result for result in found if result is not None)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.false_discovery import rejected
+from exporter.metrics.filled import filled
 from exporter.metrics.quality.constant import stuck, varied
 from exporter.metrics.quality.rate import Expected, expected, p_values
 from exporter.metrics.quality.table import RATE_CHECKS, Rates, Table
@@ -72,7 +73,7 @@ def verdicts(evaluation: Evaluation) -> Verdicts:
 
 
 def _verdicts(evaluation: Evaluation) -> Verdicts:
-    reference, thresholds, seconds = evaluation.reference, evaluation.thresholds, evaluation.window.seconds
+    reference, thresholds, seconds = evaluation.reference, evaluation.thresholds, filled(evaluation).length()
     if reference is None:
         raise NoData
     table, rates = window_rates(evaluation)
