@@ -242,6 +242,18 @@ def window(
     return true_and_logged(rng, task, n, planted, weather)[1]
 
 
+def hourly(
+    rng: np.random.Generator, n: int, hours: int, planted: Planted, spread_: float
+) -> list[dict[str, np.ndarray]]:
+    """Two classes: labelled rows of hours, n each; in each the truth has log-odds higher by a draw of its own."""
+    found = []
+    for _ in range(hours):
+        rows, seen = true_and_logged(rng, "binary", n, planted)
+        chance = _odds(signal(rows, planted.concept) + _LEVEL + spread_ * rng.normal())
+        found.append({**seen, "y": (rng.random(n) < chance).astype(np.int64)})
+    return found
+
+
 def true_and_logged(
     rng: np.random.Generator, task: Task, n: int, planted: Planted = CALM, weather: float = 0.0
 ) -> tuple[Rows, dict[str, np.ndarray]]:

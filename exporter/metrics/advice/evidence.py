@@ -9,6 +9,7 @@ import numpy as np
 from exporter.metrics.advice.gains import corrects_prior
 from exporter.metrics.advice.machines import idle
 from exporter.metrics.advice.moved import moved
+from exporter.metrics.advice.news import news
 from exporter.metrics.advice.passing import shape_of_fall, shapes
 from exporter.metrics.advice.prevalence import of_prevalence
 from exporter.metrics.advice.versions import HEADLINE, better, better_before, headline
@@ -16,7 +17,6 @@ from exporter.metrics.drift.verdict import verdicts as drift_verdicts
 from exporter.metrics.estimated.results import estimates
 from exporter.metrics.evaluation import Evaluation
 from exporter.metrics.labels.coverage import expected_coverage
-from exporter.metrics.performance.estimate import Z
 from exporter.metrics.performance.results import Result, results
 from exporter.metrics.quality.results import CHECKS, window_rates
 from exporter.metrics.quality.results import verdicts as quality_verdicts
@@ -24,7 +24,6 @@ from exporter.metrics.replicas.suspects import Suspect, damages, suspects
 from exporter.metrics.shift.concept import concepts
 from exporter.metrics.shift.ledger import CAUSES
 from exporter.metrics.shift.results import results as ledgers
-from exporter.metrics.slices.gauges import worst_slices
 from exporter.metrics.slices.worst import WorstSlice
 from exporter.metrics.spec import NoData
 from exporter.metrics.traffic.objectives import overspent
@@ -35,8 +34,6 @@ SCALE = frozenset({"log_loss", "brier_score", "calibration_error"})
 """Metrics of scores as probabilities: they can be bad where every decision is right."""
 _SIGMAS = 3.0
 """Standard errors from which labels are taken to be late by more than chance."""
-_NEWS = 4.0
-"""Standard errors from which a slice does worse than it did: of hundreds of slices one does by three in most days."""
 _IN_TIME = 0.8
 """Least part of the labels that are due which is there where labels are in time."""
 
@@ -141,7 +138,7 @@ def _gather(evaluation: Evaluation) -> Evidence:
         drifted=tuple(_asked(_drifted, evaluation)),
         causes=causes,
         guilty=guilty,
-        worst=tuple(each for each in _asked(worst_slices, evaluation) if _is_news(each)),
+        worst=news(evaluation),
         better=better(evaluation),
         better_before=better_before(evaluation),
         idle=idle(evaluation),
@@ -200,12 +197,6 @@ def _causes(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
     if (found.detected == 1).any():
         guilty["concept"] = names[int(np.nanargmax(np.where(found.detected == 1, found.effect, np.nan)))]
     return causes, guilty
-
-
-def _is_news(slice_: WorstSlice) -> bool:
-    """Whether the slice does worse than it did in the reference, as far as that is known: many are looked at."""
-    error = (slice_.upper - slice_.lower) / (2 * Z)
-    return bool(np.isnan(slice_.reference_gap) or slice_.gap > max(slice_.reference_gap, 0.0) + _NEWS * error)
 
 
 def _late(evaluation: Evaluation) -> bool:

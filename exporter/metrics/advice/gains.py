@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exporter.metrics.advice.hands import Hands, by_time
+from exporter.metrics.advice.news import news, usual
 from exporter.metrics.advice.remedies import (
     DECISIONS,
     Gain,
@@ -17,14 +19,25 @@ from exporter.metrics.advice.remedies import (
     recalibrated,
 )
 from exporter.metrics.advice.score_table import ScoreTable, score_table
+from exporter.metrics.advice.several import class_tables, of_prior, of_recalibration
 from exporter.metrics.advice.versions import rivals
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.performance.parts import divide, of_counts
+from exporter.metrics.performance.parts import of_counts
 from exporter.metrics.performance.results import results
+from exporter.metrics.shift.ledger import QUALITY
+from exporter.metrics.shift.losses import LOSSES
+from exporter.metrics.shift.results import Entry
+from exporter.metrics.shift.results import results as ledgers
+from exporter.metrics.slices.segments import METRIC
 from exporter.metrics.spec import NoData
+from exporter.profile.bins import Floats
 
 _SQUARED, _LOG, _ROWS = 0, 1, 2
 """Places in the part `score_terms`."""
+_ERRORS = [0, 3, 2]
+"""Places of n, Σe and Σe² in the part `error_terms`."""
+_PART = 0.1
+"""Least part of what bad values cost that a feature is named for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,7 @@ class Possible:
 
     Attributes:
         action: as in the rules of advice; `correct_prior`: scores re-weighted to the window's shares of the classes.
-        subject: the version that is gone back to; else "".
+        subject: the version that is gone back to, the feature or the slice that is mended; else "".
         threshold: score above which to call rows positive, where that is what is done; else NaN.
     """
 
@@ -75,9 +88,13 @@ def _possible(evaluation: Evaluation) -> Iterator[Possible]:
     rival = max(rivals(evaluation), key=lambda each: each.gain.value, default=None)
     if rival is not None:
         yield Possible("roll_back_version", rival.version, rival.metric, rival.gain)
+    yield from _of_repair(evaluation)
+    yield from _of_slices(evaluation)
     try:
         if evaluation.layout.task == "regression":
             yield from _of_bias(evaluation)
+        elif evaluation.layout.task == "multiclass":
+            yield from _of_classes(evaluation)
         else:
             table = score_table(evaluation)
             yield from _of_scores(evaluation, table)
@@ -86,15 +103,57 @@ def _possible(evaluation: Evaluation) -> Iterator[Possible]:
         return
 
 
+def _of_repair(evaluation: Evaluation) -> Iterator[Possible]:
+    """What the ledger calls quality would come back, by the feature that brought it."""
+    better = {each.metric.name: each.metric.better for each in LOSSES[evaluation.layout.task]}
+    for entry in ledgers(evaluation):
+        sign = {"lower": 1.0, "higher": -1.0, "zero": 0.0}[better[entry.metric]]
+        if sign:
+            for feature, gain in _of_features(entry, sign):
+                yield Possible("fix_data_pipeline", tuple(evaluation.layout.features)[feature], entry.metric, gain)
+
+
+def _of_features(entry: Entry, sign: float) -> Iterator[tuple[int, Gain]]:
+    """The rows of a feature's first bad cell are its own: variances add up, each like its part of the term."""
+    parts, half = sign * np.nan_to_num(entry.quality), (entry.upper[QUALITY] - entry.lower[QUALITY]) / 2
+    whole = float(np.abs(parts).sum())
+    if whole > 0 and np.isfinite(half):
+        for feature in np.flatnonzero(parts >= _PART * whole).tolist():
+            value, mine = float(parts[feature]), float(half * np.sqrt(parts[feature] / whole))
+            yield feature, Gain(value, value - mine, value + mine)
+
+
+def _of_slices(evaluation: Evaluation) -> Iterator[Possible]:
+    """What would come back, were a slice again as far from the others as it used to be."""
+    for each in news(evaluation):
+        value, lower, upper = ((gap - usual(each)) * each.share for gap in (each.gap, each.lower, each.upper))
+        yield Possible("review_slice", "=".join(each.name), METRIC[evaluation.layout.task], Gain(value, lower, upper))
+
+
 def _of_bias(evaluation: Evaluation) -> Iterator[Possible]:
-    n, _, squares, total = of_counts(evaluation.counts)["error_terms"][0, :4].tolist()
-    if n > max(evaluation.thresholds.min_labels, 1) and squares > 0:
-        yield Possible("recalibrate", "", "root_mean_squared_error", of_bias(n, total, squares))
+    terms = of_counts(evaluation.counts)["error_terms"][0, _ERRORS]
+    if terms[0] > max(evaluation.thresholds.min_labels, 1) and terms[2] > 0:
+        timed = by_time(evaluation, "error_terms", lambda counts: counts[:, 0])
+        hands = None if timed is None else Hands(timed.counts[:, _ERRORS], timed=True)
+        yield Possible("recalibrate", "", "root_mean_squared_error", of_bias(terms, hands))
+
+
+def _of_classes(evaluation: Evaluation) -> Iterator[Possible]:
+    tables = class_tables(evaluation)
+    for metric, gain in of_recalibration(tables, _measured(evaluation)):
+        yield Possible("recalibrate", "", metric, gain)
+    before = _shares_before(evaluation)
+    if before is not None:
+        yield Possible("correct_prior", "", "log_loss", of_prior(tables, before))
+
+
+def _measured(evaluation: Evaluation) -> dict[str, float]:
+    terms = evaluation.counts["score_terms"]
+    return {"log_loss": float(terms[_LOG] / terms[_ROWS]), "brier_score": float(terms[_SQUARED] / terms[_ROWS])}
 
 
 def _of_scores(evaluation: Evaluation, table: ScoreTable) -> Iterator[Possible]:
-    terms, before = evaluation.counts["score_terms"], _before(evaluation)
-    now = {"log_loss": float(terms[_LOG] / terms[_ROWS]), "brier_score": float(terms[_SQUARED] / terms[_ROWS])}
+    before, now = _before(evaluation), _measured(evaluation)
     for metric, gain in of_scores(table, recalibrated(table.said), now):
         yield Possible("recalibrate", "", metric, gain)
     yield Possible("recalibrate", "", "calibration_error", of_calibration(table))
@@ -119,8 +178,13 @@ def _of_decisions(evaluation: Evaluation, table: ScoreTable) -> Iterator[Possibl
 
 def _before(evaluation: Evaluation) -> float | None:
     """Share of positives in the reference; None where it knows no outcomes of both."""
+    shares = _shares_before(evaluation)
+    return None if shares is None else float(shares[1])
+
+
+def _shares_before(evaluation: Evaluation) -> Floats | None:
+    """(C,) shares of the classes in the reference; None where it knows no outcomes of all."""
     if evaluation.reference is None:
         return None
-    rows = evaluation.reference.total["outcomes"][:, :2].sum(axis=0)
-    share = float(divide(rows[1:], rows.sum(keepdims=True))[0])
-    return share if 0 < share < 1 else None
+    rows = evaluation.reference.total["outcomes"][:, :-1].sum(axis=0)
+    return rows / rows.sum() if rows.min(initial=np.inf) > 0 else None

@@ -61,7 +61,8 @@ def standardised(evaluation: Evaluation) -> Parts:
         at = _BY_CLASS[part] % counted.ndim
         shape = [1] * counted.ndim
         shape[at] = counted.shape[at]
-        return counted * weight[: counted.shape[at]].reshape(shape)
+        weighted: Floats = counted * weight[: counted.shape[at]].reshape(shape)
+        return weighted
 
     return Parts(evaluation.layout, read)
 

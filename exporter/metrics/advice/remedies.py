@@ -7,16 +7,17 @@
   negatives in the window (π') over those in the reference (π), which the model was made for.
 * **Threshold**: the cut of the score by which accuracy (or F1) is best.
 * **Bias** of a regression: its mean error is taken off. Leaving out each row in turn the root of the mean squared error
-  is n / (n - 1) · √(Σ(e - ē)² / n), exactly.
+  is n / (n - 1) · √(Σ(e - ē)² / n), exactly; where hands are stretches of time each of them is left out in turn.
 
 A gain is the difference of the metric, positive where the remedy is better. Its interval is that of a mean of paired
 differences: of the loss of a row with and without the remedy, or of its influence on the metric; it is widened for what
-is learned being chance, too: variance times 1 + FOLDS / (FOLDS - 1), by Nadeau and Bengio.
+is learned being chance, too: variance times 1 + H / (H - 1), by Nadeau and Bengio. Where the H hands are stretches of
+time the same is had from their sums, H / (H - 1) Σ_h (Σ_rows d - d̄)² / n², with Student's t of H - 1 degrees of
+freedom: the wider interval holds (a mean of clusters: Liang, Zeger, Biometrika 73, 1986).
 
 Sources: Zadrozny, Elkan, Transforming classifier scores into accurate multiclass probability estimates, KDD 2002;
 Elkan, The foundations of cost-sensitive learning, IJCAI 2001 (theorem 2); Saerens, Latinne, Decaestecker, Adjusting the
-outputs of a classifier to new a priori probabilities, Neural Computation 14 (2002); Nadeau, Bengio, Inference for the
-generalization error, Machine Learning 52 (2003).
+outputs of a classifier to new a priori probabilities, Neural Computation 14 (2002).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,18 +25,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 
-from exporter.metrics.advice.score_table import FOLDS, ScoreTable
+from exporter.metrics.advice.hands import Hands
+from exporter.metrics.advice.score_table import ScoreTable
 from exporter.metrics.estimated.calibration import isotonic
-from exporter.metrics.performance.calibration_error import gap_by_bin
+from exporter.metrics.performance.calibration_error import BINS, gap_by_bin
 from exporter.metrics.performance.estimate import Z
 from exporter.metrics.performance.parts import divide
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
-_LEARNED = 1 + FOLDS / (FOLDS - 1)
-"""Variance of what was learned in FOLDS parts and is learned from the whole, over that of its mean on these rows."""
 _LEAST = 2.0**-52
 """Scores are moved this far off 0 and 1 before their logarithm is taken, as where log loss is measured."""
 
@@ -53,10 +53,24 @@ class Gain:
         half = Z * float(np.sqrt(variance))
         return cls(value, value - half, value + half)
 
+    @classmethod
+    def paired(cls, value: float, squares: float, sums: Floats, n: float, hands: Hands) -> "Gain":
+        """A mean of differences of n rows: Σ of their squares, and (H,) sums of each hand, both about their mean."""
+        half = Z * float(np.sqrt(hands.learned * max(squares, 0.0))) / n
+        if hands.timed:
+            half = max(half, among(sums, hands) / n * float(np.sqrt(hands.learned)))
+        return cls(value, value - half, value + half)
+
     @property
     def certain(self) -> bool:
         """Beyond chance."""
         return self.lower > 0
+
+
+def among(sums: Floats, hands: Hands) -> float:
+    """Half of the 95 % interval of a sum, from how far the sums (H,) of stretches of time lie off what is expected."""
+    spread = float(sums @ sums) * len(sums) / (len(sums) - 1)
+    return float(stdtrit(len(hands.counts) - 1, 0.975)) * float(np.sqrt(spread))
 
 
 Remap = Callable[[Floats], Floats]
@@ -96,14 +110,13 @@ def of_scores(table: ScoreTable, remap: Remap, now: Mapping[str, float]) -> Iter
     """What log loss and Brier score, which are `now` as measured, gain by scores that are learned anew."""
     after = [remap(table.rest(hand)) for hand in table.hands]
     for name, loss in LOSSES.items():
-        before, value, squares = _by_truth(loss, table.said), 0.0, 0.0
-        for hand, scores in zip(table.hands, after, strict=True):
-            then = _by_truth(loss, scores)
-            value += float((hand * then).sum())
-            squares += float((hand * (before - then) ** 2).sum())
-        n = table.n
-        gain = now[name] - value / n
-        yield name, Gain.of(gain, _LEARNED * max(squares / n - gain * gain, 0.0) / n)
+        then = np.stack([_by_truth(loss, scores) for scores in after])
+        better = _by_truth(loss, table.said) - then
+        n, sums = table.n, np.einsum("hkc,hkc->h", table.hands, better)
+        mean = sums.sum() / n
+        squares = float((table.hands * (better - mean) ** 2).sum())
+        value = now[name] - float((table.hands * then).sum()) / n
+        yield name, Gain.paired(value, squares, sums - mean * table.hands.sum(axis=(1, 2)), n, table.dealt)
 
 
 def _by_truth(loss: Callable[[Floats], Floats], scores: Floats) -> Floats:
@@ -117,12 +130,31 @@ def of_calibration(table: ScoreTable) -> Gain:
     weight, off, chance = (
         np.nan_to_num(each[0]) for each in gap_by_bin(rows[None], table.rows[None, :, 1], table.said[None])
     )
+    sums = np.zeros(len(table.hands))
+    if table.dealt.timed:
+        apart = _by_bin(table, off)
+        spread = (apart**2).sum(axis=0) * len(apart) / (len(apart) - 1)
+        drawn = float(weight**2 @ chance)
+        chance = chance * max(float(spread.sum()) / table.n**2 / drawn, 1.0) if drawn > 0 else chance
+        sums = apart @ np.sign(off)
     noise, off = np.sqrt(chance), np.abs(off)
     far = np.divide(off, noise, out=np.zeros_like(off), where=noise > 0)
     lifted = noise * np.sqrt(2 / np.pi) * np.exp(-far * far / 2) - 2 * off * ndtr(-far)
     now = float(weight @ np.maximum(off - lifted, 0.0))
     left = float(weight @ noise) * float(np.sqrt(2 / np.pi))
-    return Gain.of(now - left, float(weight**2 @ chance) * (2 - 2 / np.pi))
+    half = Z * float(np.sqrt(weight**2 @ chance * (2 - 2 / np.pi)))
+    half = max(half, among(sums, table.dealt) / table.n)
+    return Gain(now - left, now - left - half, now - left + half)
+
+
+def _by_bin(table: ScoreTable, off: Floats) -> Floats:
+    """(H, BINS) by how much scores less positives of each hand differ from `off` (BINS,) a row."""
+    rows = table.rows.sum(axis=1)
+    number = np.minimum((np.cumsum(rows) - rows / 2) / rows.sum() * BINS, BINS - 1).astype(np.intp)
+    size = table.hands.sum(axis=2)
+    apart = size * table.said - table.hands[..., 1] - size * off[number]
+    found: Floats = np.stack([np.bincount(number, each, BINS) for each in apart])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +219,28 @@ def of_cuts(table: ScoreTable, cuts: NDArray[np.intp], decision: Decision) -> Ga
     before, total = (called * rows).sum(axis=0), rows.sum(axis=0)
     gain = float(decision.value(after, total) - decision.value(before, total))
     now, then = decision.influence(before, total), decision.influence(after, total)
-    squares = 0.0
+    squares, sums = 0.0, np.zeros(len(table.hands))
     for said, share in enumerate((1 - called, called)):
         for again, chosen in enumerate((1 - anew, anew)):
-            met = np.einsum("hk,hkc,kc->c", chosen, table.hands, share)
-            squares += float(met @ (then[again] - now[said]) ** 2)
-    return Gain.of(gain, _LEARNED * squares / table.n**2)
+            met = np.einsum("hk,hkc,kc->hc", chosen, table.hands, share)
+            squares += float((met @ (then[again] - now[said]) ** 2).sum())
+            sums += met @ (then[again] - now[said])
+    return Gain.paired(gain, squares, sums, table.n, table.dealt)
 
 
-def of_bias(n: float, total: float, squares: float) -> Gain:
-    """What the root of the mean squared error gains where the mean error is taken off, from n errors and their sums."""
+def of_bias(terms: Floats, hands: Hands | None) -> Gain:
+    """What the root of the mean squared error gains where the mean error is taken off, from n, Σe and Σe² (3,).
+
+    `hands`: the same of stretches of time, (H, 3), each of which is left out in turn; None: each row is.
+    """
+    n, total, squares = terms.tolist()
     mean, now = total / n, float(np.sqrt(squares / n))
-    after = n / (n - 1) * float(np.sqrt(max(squares / n - mean * mean, 0.0)))
+    spread = max(squares / n - mean * mean, 0.0)
+    error, after = float(np.sqrt(spread / n)), n / (n - 1) * float(np.sqrt(spread))
+    if hands is not None:
+        rows, errors, each = hands.counts.T
+        rest = (errors.sum() - errors) / (rows.sum() - rows)
+        after = max(after, float(np.sqrt((each - 2 * rest * errors + rest**2 * rows).sum() / n)))
+        error = max(error, among(errors - mean * rows, hands) / n / Z)
     # √a - √b ≈ ē² / (√a + √b), ē being all that chance moves: variance of ē², from that of ē.
-    variance = max(squares / n - mean * mean, 0.0) / n
-    spread = (4 * mean * mean * variance + 2 * variance**2) / (now + after) ** 2
-    return Gain.of(now - after, spread)
+    return Gain.of(now - after, (4 * mean * mean * error**2 + 2 * error**4) / (now + after) ** 2)

@@ -1,25 +1,16 @@
-"""Labelled scores of two classes, with parts of them held out: what remedies are learned from, and valued on.
-
-A remedy that is learned from a window and valued on the same rows looks better than it is. So rows are dealt out to
-FOLDS hands, each cell of the table score × label by a draw of its own; what is done to the rows of one hand is learned
-from the other hands alone (cross-fitting). What the counts do not know is which rows belong together: a window whose
-hours differ promises more than it can keep.
-
-Source: M. Stone, Cross-validatory choice and assessment of statistical predictions, JRSS B 36 (1974).
-"""
+"""Labelled scores of two classes, dealt out to hands: what remedies are learned from, and valued on; see hands.py."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from exporter.metrics.advice.hands import FOLDS, Hands, by_chance, by_time
 from exporter.metrics.evaluation import Evaluation
-from exporter.metrics.performance.parts import of_counts
+from exporter.metrics.performance.parts import Parts, of_counts
 from exporter.metrics.performance.scores import score_edges, scores
 from exporter.metrics.spec import NoData
 from exporter.profile.bins import Floats
 
-FOLDS = 10
-_SEED = 1974
 _NOT_BY_SCORE = 0.01
 """Share of rows whose predicted class may be another than a threshold on the score gives."""
 
@@ -32,14 +23,14 @@ class ScoreTable:
         rows: (K, 2) negatives and positives; of weighted rows, how many independent ones they are worth.
         said: (K,) score that stands for a cell.
         bounds: (K+1,) a cell holds scores above its lower and up to its upper bound.
-        hands: (FOLDS, K, 2) whole rows, which add up to `rows` rounded.
+        dealt: (H, K, 2) rows, which add up to `rows`, rounded where they are not dealt out by time.
         called: (K, 2) share of the rows that the model calls positive; None where no threshold on the score says so.
     """
 
     rows: Floats
     said: Floats
     bounds: Floats
-    hands: Floats
+    dealt: Hands
     called: Floats | None
 
     @property
@@ -57,6 +48,10 @@ class ScoreTable:
         place, rows = int(some[0]), self.rows[some[0]]
         low, high = self.bounds[place], self.bounds[place + 1]
         return float(high - (high - low) * (self.called[place] @ rows) / rows.sum())
+
+    @property
+    def hands(self) -> Floats:
+        return self.dealt.counts
 
     @property
     def n(self) -> float:
@@ -81,18 +76,31 @@ def _score_table(evaluation: Evaluation) -> ScoreTable:
     if evaluation.layout.task != "binary":
         raise NoData
     parts = of_counts(evaluation.counts)
+    timed = by_time(evaluation, "score_actual") if evaluation.layout.has("score_actual") else None
+    if timed is not None:
+        parts = _coarse(parts)
     found = scores(parts)
     rows = np.stack((found.negatives[0], found.positives[0]), axis=1)
     if rows.sum() < max(evaluation.thresholds.min_labels, 1) or rows.sum(axis=0).min() < FOLDS:
         raise NoData
-    hands = np.random.default_rng(_SEED).multinomial(np.rint(rows).astype(np.int64), np.full(FOLDS, 1 / FOLDS))
     return ScoreTable(
         rows=rows,
         said=found.typical[0],
         bounds=np.concatenate(([0.0], score_edges(parts), [1.0])),
-        hands=np.moveaxis(hands, -1, 0).astype(np.float64),
+        dealt=by_chance(rows) if timed is None else timed,
         called=_called(rows, parts["outcomes"][0, 1, :2]),
     )
+
+
+def _coarse(parts: Parts) -> Parts:
+    """Without the finer cells of the score: they are not read by pane."""
+
+    def read(part: str) -> Floats:
+        if part == "score_ranks":
+            raise NoData
+        return parts[part]
+
+    return Parts(parts.layout, read)
 
 
 def _called(rows: Floats, positive: Floats) -> Floats | None:

@@ -9,8 +9,9 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss
 
 from exporter.metrics.advice import ADVICE
 from exporter.metrics.advice.gains import gains
+from exporter.metrics.advice.hands import FOLDS
 from exporter.metrics.advice.remedies import DECISIONS, best_cut, of_bias
-from exporter.metrics.advice.score_table import FOLDS, score_table
+from exporter.metrics.advice.score_table import score_table
 from exporter.metrics.spec import NoData
 from exporter.profile.layout import Layout
 from tests.oracle.counting import count, numeric
@@ -185,7 +186,7 @@ def test_a_bias_taken_off_gains_what_leaving_out_each_row_in_turn_says() -> None
         errors = rng.normal(0.4, 1.0, 300)
         left_out = errors - (errors.sum() - errors) / (len(errors) - 1)
         expected = np.sqrt((errors**2).mean()) - np.sqrt((left_out**2).mean())
-        gain = of_bias(len(errors), errors.sum(), (errors**2).sum())
+        gain = of_bias(np.array([len(errors), errors.sum(), (errors**2).sum()]), None)
         assert gain.value == pytest.approx(expected)
         came = np.sqrt(1 + 0.4**2) - np.sqrt(1 + (0.4 - errors.mean()) ** 2)
         covered.append(gain.lower <= came <= gain.upper)
