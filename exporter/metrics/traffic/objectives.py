@@ -39,7 +39,8 @@ def overspent(counts: Counts, objectives: Iterable[Objective], kind: ObjectiveKi
     for objective in objectives:
         found = events(counts, objective) if objective.kind == kind else None
         if found is not None and found[0] > 0:
-            lower = wilson(np.array([found[1] / found[0]]), np.array([found[0]]))[0][0]
+            worth = counts.worth("labels" if kind == "quality" else "rows")
+            lower = wilson(np.array([found[1] / found[0]]), np.array([worth * found[0]]))[0][0]
             missed += [objective.name] if lower > 1 - objective.objective else []
     return tuple(missed)
 

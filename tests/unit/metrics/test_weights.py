@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from exporter.metrics.drift.verdict import lacking, verdicts
+from exporter.metrics.evaluation import Objective
 from exporter.metrics.performance.parts import of_counts, of_slices, of_vectors
 from exporter.metrics.performance.registry import BY_TASK
 from exporter.metrics.performance.results import results
 from exporter.metrics.quality.results import verdicts as quality
 from exporter.metrics.traffic.names import shown_rows
+from exporter.metrics.traffic.objectives import events, overspent
 from exporter.profile.counts import Counts, worth
 from exporter.profile.layout import Layout
 from exporter.profile.vectors import Vectors
@@ -58,6 +60,26 @@ def test_a_sample_says_the_same_whatever_its_rows_stand_for(timed, heavy_referen
         for one, other in zip(results(light), results(heavy), strict=True):
             for name in ("value", "lower", "upper", "threshold", "degraded"):
                 assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-6, nan_ok=True), one.metric.name
+
+
+@pytest.mark.parametrize(("kind", "promise"), [("availability", 0.97), ("quality", 0.75)])
+def test_an_objective_is_not_missed_for_what_rows_stand_for(kind, promise) -> None:
+    """Bad are 4 of 100 rows where 3 may be, and 30 of 100 where 25 may be: chance, though each stands for a hundred."""
+    counts = count(
+        LAYOUT,
+        x=np.zeros(100),
+        score=np.full(100, 0.9),
+        predicted=np.ones(100, dtype=int),
+        actual=(np.arange(100) >= 30).astype(int),
+    )
+    counts["errors"][0] = 4
+    objective = Objective("o", promise, quality=kind == "quality")
+    heavy = weighing(counts, 100.0)
+    assert objective.kind == kind
+    assert events(heavy, objective) == (10_000.0, 400.0 if kind == "availability" else 3000.0)
+    assert overspent(heavy, [objective], kind) == overspent(counts, [objective], kind) == ()
+    heavy["weight_squares"][0] = heavy["label_weight_squares"][0] = 10_000.0
+    assert overspent(heavy, [objective], kind) == ("o",)
 
 
 def test_unequal_weights_call_no_drift_more_often() -> None:
