@@ -196,13 +196,11 @@ class Worker:
         book, wall = self._opened(), self._clock.now()
         now = book.timeline.now(wall)
         book.runs.end_waits(wall)
-        if now is None:
-            return
         predictions = self._streams[0]
         newest = max(book.versions.last.values(), default=None)
         self._freshness.judge(wall, newest, readable=predictions.whole)
         try:
-            unlabelled, orphans = book.end_waits(now)
+            unlabelled, orphans = (0, 0) if now is None else book.end_waits(now)
             self._changed |= book.changed
             ended = {("predictions", "unlabelled"): unlabelled, ("labels", "orphan"): orphans}
             self._commit(None, b"", [], Counter({key: count for key, count in ended.items() if count}), None)
