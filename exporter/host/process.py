@@ -93,7 +93,7 @@ class ProcessCollector:
         yield metrics.SWAP, (), group.swap
         yield metrics.THREADS, (), group.threads
         if group.limit is not None:
-            yield metrics.MEMORY_LIMIT, (), group.limit.total
+            yield metrics.MEMORY_LIMIT, (), group.limit
         descriptors = group.descriptors()
         if descriptors is not None:
             yield metrics.DESCRIPTORS, (), descriptors[0]

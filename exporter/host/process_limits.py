@@ -1,7 +1,5 @@
 """How much memory a process may take before the kernel ends something."""
 
-from dataclasses import dataclass
-
 from exporter.host.plan import Roots
 from exporter.host.process_files import read_bytes, read_cgroups
 
@@ -9,27 +7,15 @@ _UNLIMITED = 1 << 60
 """Version 1 says "no limit" as the largest number of whole pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryLimit:
-    """What holds for a process.
+def memory_limit(folder: str, roots: Roots) -> int | None:
+    """Bytes that the process in `folder` may take at most, alone on the machine; None where that is not known.
 
-    Attributes:
-        total: bytes it may take at most, alone on the machine.
-        of_cgroup: whether a control group says so, and not the size of the machine.
+    The tightest limit: of its control group, of those above it, and the machine's memory.
     """
-
-    total: int
-    of_cgroup: bool
-
-
-def memory_limit(folder: str, roots: Roots) -> MemoryLimit | None:
-    """The tightest limit on the process in `folder`: of its control group, those above it, and the machine's memory."""
     machine = machine_memory(roots, b"MemTotal:")
     own = [limit for path in _memory_files(folder, roots) if (limit := _number(path)) is not None]
-    tightest = min(own, default=_UNLIMITED)
-    if tightest < (machine or _UNLIMITED):
-        return MemoryLimit(tightest, of_cgroup=True)
-    return MemoryLimit(machine, of_cgroup=False) if machine else None
+    tightest = min(own + ([machine] if machine else []), default=_UNLIMITED)
+    return tightest if tightest < _UNLIMITED else None
 
 
 def machine_memory(roots: Roots, key: bytes) -> int | None:

@@ -15,7 +15,7 @@ from exporter.host.process_files import (
     sizes_tell_descriptors,
 )
 from exporter.host.process_leak import Growth, MemoryTrend
-from exporter.host.process_limits import MemoryLimit, machine_memory, memory_limit
+from exporter.host.process_limits import machine_memory, memory_limit
 
 _UPDATES_PER_LIMIT = 20
 """Limits of running processes are hardly ever changed, and cost as much to read as all else."""
@@ -67,7 +67,8 @@ class GroupMembers:
         self.restarts = 0
         self.used = Used()
         self.growth: Growth | None = None
-        self.limit: MemoryLimit | None = None
+        self.limit: int | None = None
+        """Bytes of memory that its oldest process may take."""
         self._roots = roots
         self._members: dict[tuple[int, int], _Member] = {}
         self._ended = Used()
@@ -198,7 +199,7 @@ class GroupMembers:
     def _headroom(self, memory: int) -> float | None:
         if self.limit is None:
             return None
-        rest = self.limit.total - memory
+        rest = self.limit - memory
         available = machine_memory(self._roots, b"MemAvailable:")
         return float(max(0, rest if available is None else min(rest, available)))
 
