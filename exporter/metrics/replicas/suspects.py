@@ -32,6 +32,8 @@ from exporter.metrics.traffic.objectives import overspent
 DAMAGING: frozenset[HostReason] = frozenset({"gpu_errors", "out_of_memory", "disk_full", "disk_errors"})
 """Trouble that loses or changes answers; the rest makes them slow."""
 _TIMEOUT = re.compile(r"time.?out|timed.?out|deadline", re.IGNORECASE)
+_NEWEST, _DAY = 4, 86400
+"""What was over before the newest quarter of the window, or a day ago, needs no mending."""
 _TWICE = 2.0
 _MOST = 0.5
 """Share of the failed requests that must have timed out for the machine, or the way to it, to be to blame."""
@@ -74,10 +76,13 @@ def suspects(evaluation: Evaluation) -> tuple[Suspect, ...]:
 
 
 def damages(evaluation: Evaluation) -> tuple[Suspect, ...]:
-    """Trouble in the window that loses or changes answers, whether that is seen of the model or not."""
-    known = () if evaluation.host is None else evaluation.host.troubles
+    """Trouble that loses or changes answers, whether that is seen of the model or not; none that is long over."""
+    known, window = () if evaluation.host is None else evaluation.host.troubles, evaluation.window
+    recently = window.end - min(window.seconds / _NEWEST, _DAY)
     return tuple(
-        Suspect(each.reason, each.subject, each.host, since=each.since) for each in known if each.reason in DAMAGING
+        Suspect(each.reason, each.subject, each.host, since=each.since)
+        for each in known
+        if each.reason in DAMAGING and (each.until is None or each.until >= recently)
     )
 
 

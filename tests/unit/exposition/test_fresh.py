@@ -188,3 +188,23 @@ def test_threads_end_with_their_parts(rig):
     thread.join(10)
     assert not threads()
     assert not reader.may_block
+
+
+def test_who_observes_is_told_each_reading_and_causes_one_where_there_was_none(rig):
+    seen, times = [], []
+
+    def part():
+        times.append(rig.clock.now())
+        return load()
+
+    reader = Fresh(rig.health, {"load": Part(part, 30.0)}, rig.clock, rig.log, seen.append)
+    reader.read()
+    rig.clock.advance(10.0)
+    reader.look(15.0)
+    assert len(times) == len(seen) == 1
+    rig.clock.advance(5.0)
+    reader.look(15.0)
+    assert len(times) == len(seen) == 2
+    assert [family.name for family in seen[1]] == ["ml_host_load"]
+    reader.read()
+    assert len(seen) == 2

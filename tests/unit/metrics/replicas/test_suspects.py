@@ -111,6 +111,13 @@ def test_trouble_that_came_later_leaves_the_advice_as_it_was() -> None:
     assert advice.action == "scale_out"
 
 
+@pytest.mark.parametrize(("until", "action"), [(None, "fix_infrastructure"), (45, "fix_infrastructure"), (35, None)])
+def test_damage_that_no_one_notices_is_to_be_mended_unless_it_is_long_over(until, action) -> None:
+    damage = changed(reason="disk_full", subject="/data", since=28.0 * HOUR, until=until and until * HOUR)
+    advice = advise(gather(evaluation(hours(ONSET, []), HostFacts((damage,)), PROMISES)))
+    assert (None if advice is None else advice.action) == action
+
+
 def test_gauges_name_suspects_and_since_when() -> None:
     found = samples(REPLICAS, evaluation(hours(ONSET, ["b"], **SLOW), HostFacts((STARVED,)), PROMISES))
     labels = ("cpu_starved", "", "10.0.0.5", "b")
