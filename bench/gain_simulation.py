@@ -125,7 +125,7 @@ def of_several(reference: Reference, planted: Planted, n: int) -> Iterator[tuple
     before = reference.total["outcomes"][:, :-1].sum(axis=0)
     fresh = window(np.random.default_rng(99), "multiclass", FRESH, planted)
     found: dict[Key, list[tuple[float, ...]]] = {}
-    for seed in range(WINDOWS):
+    for seed in range(WINDOWS // 2):
         rows = window(np.random.default_rng((n, seed)), "multiclass", n, planted)
         came = realized_of_several(rows, fresh, before / before.sum())
         for each in gains(evaluation(reference, counted(reference, rows), ALWAYS)):
@@ -144,12 +144,12 @@ def with_past(reference: Reference, hours: list[Rows]) -> Evaluation:
 
 
 def of_hours(reference: Reference, planted: Planted, n: int) -> Iterator[tuple[Key, np.ndarray]]:
-    """(action, metric) → (WINDOWS, 3): whether the intervals by time and by row hold what comes true, and how wide."""
+    """(action, metric) → (windows, 3): whether the intervals by time and by row hold what comes true, and how wide."""
     outcomes = reference.total["outcomes"][:, :2].sum(axis=0)
     many = hourly(np.random.default_rng(99), 50, FRESH // 50, planted, WEATHER)
     fresh = {name: np.concatenate([rows[name] for rows in many]) for name in many[0]}
     found: dict[Key, list[tuple[float, ...]]] = {}
-    for seed in range(WINDOWS):
+    for seed in range(WINDOWS // 2):
         hours = hourly(np.random.default_rng((n, seed)), n // HOURS, HOURS, planted, WEATHER)
         rows = {name: np.concatenate([each[name] for each in hours]) for name in hours[0]}
         asked = with_past(reference, hours)
@@ -212,7 +212,7 @@ def lines_of_repairs() -> Iterator[str]:
         for name, planted in BROKEN.items():
             true = {metric: abs(value) for metric, value in effects(task, planted)["quality"].items()}
             found: dict[str, list[tuple[float, float]]] = {}
-            for seed in range(WINDOWS // 2):
+            for seed in range(WINDOWS // 4):
                 rows = window(np.random.default_rng((5, seed)), task, SIZES[-1], planted)
                 told: dict[str, list[float]] = {}
                 for each in gains(evaluation(reference, counted(reference, rows), always)):
