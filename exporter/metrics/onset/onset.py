@@ -65,8 +65,11 @@ class _Run:
     calm: int
 
 
-def onset(panes: Levels, window_start: int) -> Onset | None:
-    """When the difference began that panes from `window_start` on show; None where there is none, or no pane."""
+def onset(panes: Levels, window_start: int, said: Shape | None = None) -> Onset | None:
+    """When the difference began that panes from `window_start` on show; None where there is none, or no pane.
+
+    `said`: its shape as it was told a pane ago, which stays in doubt.
+    """
     first = int(np.searchsorted(panes.starts, window_start))
     if first >= len(panes):
         return None
@@ -75,7 +78,11 @@ def onset(panes: Levels, window_start: int) -> Onset | None:
         return None
     found = changes(course)
     run = _run(course, found, first, interrupted=False)
-    if run is not None and run.began is not None and recurs(course, slice(run.first, run.last)):
+    if (
+        run is not None
+        and run.began is not None
+        and recurs(course, slice(run.first, run.last), said=said == "recurring")
+    ):
         return replace(_sudden(course, run.began), shape="recurring")
     run = _run(course, found, first, interrupted=True)
     if run is None:
@@ -88,7 +95,7 @@ def onset(panes: Levels, window_start: int) -> Onset | None:
     began = located(course, run.calm, run.solid, run.first)
     if run.over:
         return replace(_sudden(course, began), shape="temporary")
-    return _ramped(course, run, began.at) or _sudden(course, began)
+    return _ramped(course, run, began.at, said=said == "gradual") or _sudden(course, began)
 
 
 def _run(course: Course, found: list[Change], first: int, *, interrupted: bool) -> _Run | None:
@@ -125,9 +132,9 @@ def _sudden(course: Course, change: Change) -> Onset:
     return Onset(float(course.starts[change.at]), *_times(course, change.low, change.high), "sudden")
 
 
-def _ramped(course: Course, run: _Run, at: int) -> Onset | None:
+def _ramped(course: Course, run: _Run, at: int, *, said: bool) -> Onset | None:
     """The onset of a ramp from the calm before the run to its end; None where a step tells as much."""
-    rise = ramp(course, slice(run.calm, run.solid), at)
+    rise = ramp(course, slice(run.calm, run.solid), at, said=said)
     if rise is None:
         return None
     return Onset(float(course.starts[rise.first]), *_times(course, rise.low, rise.high), "gradual")

@@ -64,15 +64,21 @@ def _onsets(evaluation: Evaluation) -> Found:
     wanted = {name: subject for name, subject in subjects.items() if name not in known}
     found = {name: known[name] for name in subjects if name in known}
     if wanted:
-        found |= _search(evaluation, reference, history, wanted)
+        said = {} if before is None else before.onsets
+        found |= _search(evaluation, reference, history, wanted, said)
     result = Found(end, found)
     evaluation.memory["onsets"] = result
     return result
 
 
 def _search(
-    evaluation: Evaluation, reference: Reference, history: History, wanted: Mapping[Name, Subject | Gap]
+    evaluation: Evaluation,
+    reference: Reference,
+    history: History,
+    wanted: Mapping[Name, Subject | Gap],
+    said: Mapping[Name, Onset | None],
 ) -> dict[Name, Onset | None]:
+    """Onsets of what is `wanted`; what was `said` of them a pane ago keeps its shape where that is in doubt."""
     places = np.unique(np.concatenate([subject.places for subject in wanted.values()]))
     past = history(places)
     found = {}
@@ -81,7 +87,8 @@ def _search(
             levels: Levels = subject.panes(past, places, evaluation.counts.worth("labels"))
         else:
             levels = _panes(evaluation, reference, past, places, subject)
-        found[name] = onset(levels, evaluation.window.start)
+        before = said.get(name)
+        found[name] = onset(levels, evaluation.window.start, None if before is None else before.shape)
     return found
 
 

@@ -22,6 +22,8 @@ HALF = 0.5
 DAY, WEEK = 86400, 604800
 _LEAST_NATS = 6.0
 """By which a ramp must tell more than a step; also what came back must differ so surely from what lay between."""
+_KEPT = 0.5
+"""Of these limits, where the same was said a pane ago: a verdict near its limit does not come and go."""
 _LEAST_PANES = 4
 _LONGEST_SHARE = 0.75
 """Of a day or week, beyond which a difference is there nearly always."""
@@ -30,12 +32,15 @@ _FINENESS = 8
 """Cells of the ramp's grid grow with their distance from the step: a distance over this."""
 
 
-def recurs(course: Course, panes: slice) -> bool:
-    """Whether `panes` are like those of the same hours before, and unlike those between."""
-    return any(_recurs(course, panes, period) for period in (DAY, WEEK))
+def recurs(course: Course, panes: slice, *, said: bool = False) -> bool:
+    """Whether `panes` are like those of the same hours before, and unlike those between.
+
+    `said`: they were a pane ago.
+    """
+    return any(_recurs(course, panes, period, _KEPT if said else 1.0) for period in (DAY, WEEK))
 
 
-def _recurs(course: Course, panes: slice, period: int) -> bool:
+def _recurs(course: Course, panes: slice, period: int, strictness: float) -> bool:
     start, end = int(course.starts[panes.start]), int(course.starts[panes.stop - 1] + course.widths[panes.stop - 1])
     if end - start > _LONGEST_SHARE * period or course.starts[0] > start - period:
         return False
@@ -44,20 +49,21 @@ def _recurs(course: Course, panes: slice, period: int) -> bool:
         back = (start - times * period, end - times * period)
         if course.starts[0] > back[0]:
             break
-        if not _came_back(course, level, course.inside(*back), course.inside(back[1], later)):
+        if not _came_back(course, level, course.inside(*back), course.inside(back[1], later), strictness):
             return False
         later = back[0]
     return True
 
 
-def _came_back(course: Course, level: float, then: slice, between: slice) -> bool:
+def _came_back(course: Course, level: float, then: slice, between: slice, strictness: float) -> bool:
     """Whether more than half of `level` was there `then`, and clearly less `between`."""
     if then.start >= then.stop or between.start >= between.stop:
         return False
     before, apart = course.mean(then), course.mean(between)
-    if before < HALF * level or apart > HALF * before:
+    if before < strictness * HALF * level or apart > (1 - strictness * HALF) * before:
         return False
-    return (before - apart) ** 2 / (2 * (course.variance(then) + course.variance(between))) > _LEAST_NATS
+    nats = (before - apart) ** 2 / (2 * (course.variance(then) + course.variance(between)))
+    return nats > strictness * _LEAST_NATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,10 @@ class Ramp:
     high: int
 
 
-def ramp(course: Course, stretch: slice, at: int) -> Ramp | None:
+def ramp(course: Course, stretch: slice, at: int, *, said: bool = False) -> Ramp | None:
     """The ramp around a step at pane `at` within a stretch, if it tells more than the step by `_LEAST_NATS`.
+
+    `said`: it was called a ramp a pane ago.
 
     Least squares of a level that rises in a straight line between two places of a grid, one before and one after the
     step, whose cells are as fine as they are near.
@@ -87,7 +95,8 @@ def ramp(course: Course, stretch: slice, at: int) -> Ramp | None:
     first, last = int(edges[begins[best]]), int(edges[ends[best]])
     # The ramp differs from the step by half its length on either side.
     factor = float(course.dispersed(at, min(at + max((last - first) // 2, 1), stretch.stop)))
-    if last - first < _LEAST_PANES or (gains[best] - gains[step, 0]) / factor < _LEAST_NATS:
+    least = _LEAST_NATS * (_KEPT if said else 1.0)
+    if last - first < _LEAST_PANES or (gains[best] - gains[step, 0]) / factor < least:
         return None
     alike = np.flatnonzero(gains.max(axis=1) >= gains[best] - LEVEL * factor)
     # The grid is coarse: it may as well have begun up to the next places that were not asked or are less likely.

@@ -1,5 +1,7 @@
 """Since when, and in what shape: planted changes are found where they are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,66 @@ def test_a_step_within_a_wide_pane_is_not_gradual():
     scenario = Scenario("within an hour", 200, step(100.5, 0.4), 24, 100.5, rows=1500, pane=3600)
     shapes = figures(scenario, found_in(scenario, 20))["shapes"]
     assert shapes["sudden"] >= 18
+
+
+CELLS = 8
+DAILY = 288
+"""Panes of a day."""
+
+
+def drawn(levels, seed):
+    """Counts (K, CELLS) of 125 rows a pane, drawn of a variable that is tilted by `levels` (K,)."""
+    rng = np.random.default_rng(seed)
+    shares = (1 + 0.35 * np.asarray(levels)[:, None] * np.linspace(-1, 1, CELLS)) / CELLS
+    return np.array([rng.multinomial(125, each) for each in shares]).astype(np.float64)
+
+
+def told(counts, ends, window, *, remembered):
+    """The shape told at each of `ends`, knowing that of the pane before or not."""
+    shapes = []
+    for end in ends:
+        starts, expected = np.arange(end) * PANE, np.full((1, CELLS), 1 / CELLS)
+        past = Panes.of(starts, np.full(end, PANE), counts[:end], expected, ordered=True, weather=None)
+        found = onset(past, (end - window) * PANE, shapes[-1] if remembered and shapes else None)
+        shapes.append(None if found is None else found.shape)
+    return shapes
+
+
+def flips(shapes, shape):
+    """How often `shape` was taken back."""
+    return sum(one == shape != other for one, other in pairwise(shapes))
+
+
+def test_a_rise_that_looks_half_sudden_keeps_its_shape():
+    """Rises over two or three hours are called gradual once, and not sudden again half an hour later."""
+    before = after = 0
+    for seed, panes_of_rise in ((0, 36), (1, 24), (2, 24), (3, 36), (4, 36)):
+        at = 3 * DAILY
+        counts = drawn(np.clip((np.arange(at + 140) - at) / panes_of_rise, 0, 1), seed)
+        ends = range(at + 40, at + 140, 2)
+        before += flips(told(counts, ends, 12, remembered=False), "gradual")
+        after += flips(told(counts, ends, 12, remembered=True), "gradual")
+    assert before >= 4
+    assert after <= before // 4
+
+
+def test_a_season_half_as_strong_as_today_keeps_its_shape():
+    """What was called recurring is not called news a pane later because yesterday was a little less than half of it."""
+    before = after = 0
+    for seed in range(4):
+        levels = np.zeros(3 * DAILY + 96)
+        for day in range(4):
+            levels[day * DAILY : day * DAILY + 96] = 1 if day == 3 else 0.55
+        counts = drawn(levels, seed)
+        ends = range(3 * DAILY + 40, 3 * DAILY + 96)
+        before += flips(told(counts, ends, DAILY, remembered=False), "recurring")
+        after += flips(told(counts, ends, DAILY, remembered=True), "recurring")
+    assert before >= 3
+    assert after <= before // 3
+
+
+def test_what_was_said_holds_nothing_up():
+    """A clear step is sudden at once, whatever it was taken for a pane ago."""
+    levels = np.repeat([0.2, 0.6], [600, 60])
+    for said in (None, "sudden", "gradual", "recurring", "temporary"):
+        assert onset(panes(levels), 640 * PANE, said).shape == "sudden"

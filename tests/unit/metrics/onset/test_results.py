@@ -5,6 +5,7 @@ import pytest
 
 from exporter.metrics.evaluation import Evaluation, Thresholds, Window
 from exporter.metrics.history import Past
+from exporter.metrics.onset import results
 from exporter.metrics.onset.gauges import GAUGES
 from exporter.metrics.onset.results import onsets
 from exporter.metrics.onset.subjects import bad_values, feature, performance
@@ -241,3 +242,15 @@ def test_answers_stand_by_what_a_metric_is_made_of(metric, cells):
     counts["outcomes"][:2, :2] = [[3, 3], [2, 4]]
     subject = performance(LAYOUT, metric)
     assert subject.cells(counts.all[subject.places][None])[0].tolist() == cells
+
+
+def test_a_shape_in_doubt_is_that_of_the_pane_before(reference, monkeypatch):
+    """The next pane is judged knowing what was told in this one; a window of its own knows nothing."""
+    said, find = [], results.onset
+    monkeypatch.setattr(results, "onset", lambda *asked: said.append(asked[2]) or find(*asked))
+    memory, hours = {}, changed(130, x=0.4)
+    evaluation, _ = evaluated(reference, hours[:-1], memory=memory)
+    first = onsets(evaluation).onsets["feature", ("x",)]
+    evaluation, _ = evaluated(reference, hours, memory=memory)
+    onsets(evaluation)
+    assert said == [None, first.shape]
