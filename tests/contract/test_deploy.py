@@ -240,7 +240,9 @@ class TestComposeBundle:
         assert [path.name for path in sorted(dashboards.iterdir())] == [
             "ml-drift-quality.json",
             "ml-fleet.json",
+            "ml-infrastructure.json",
             "ml-model.json",
+            "ml-serving.json",
             "ml-why.json",
         ]
 

@@ -256,7 +256,7 @@ SLICES = Signal(
     " region or replica sends too much, or was lost.",
     queries=columns(
         ("Verdict", f"max {BY} (ml_slice_traffic_detected{{{OF_WINDOW}}})"),
-        ("Now", otherwise(SLICE_NOW, "value", "none: name some under slices:")),
+        ("Now", otherwise(SLICE_NOW, "value", "none: too few rows, or none named under slices:")),
         ("Last week", SLICE_BEFORE),
         ("Times", f"{SLICE_NOW} / {SLICE_BEFORE}"),
     ),
