@@ -1,8 +1,9 @@
 """Windows filled in part: versions that are young, sources that were out. Who gets a false alarm, what is found?
 
-`python -m bench.filling_simulation` draws it all (`--part 8`: an eighth). Traffic has nights and weekends; features are
-the hour, the day of the week, and numbers and categories that go with the hour, with the day, or with both; one is
-missing at night. *Before* is the same window held against reference windows of its full length.
+`python -m bench.filling_simulation` draws it all (`--part 8`: an eighth). Traffic has nights and, where windows are a
+week long, weekends; features are the hour, the day of the week, and numbers and categories that go with the hour, with
+the day, or with both; one is missing at night. *Before* is the same window held against reference windows of its full
+length.
 """
 
 import argparse
@@ -60,20 +61,25 @@ class Scenario:
     windows: int = 24
 
     @property
+    def weekends(self):
+        """Where windows are shorter than a week, weekends alone would make the hours of some a false alarm."""
+        return self.seconds >= WEEK
+
+    @property
     def layout(self):
         """In a window of a day the day of the week is always another."""
         return WITHOUT if self.seconds < WEEK else WITH_WEEKDAY
 
 
-def busy(hours):
-    """(H,) how busy hours are: nights hold next to nothing, weekends half."""
+def busy(hours, *, weekends):
+    """(H,) how busy hours are: nights hold next to nothing, `weekends` half."""
     day = np.where((hours % 24 >= 6) & (hours % 24 < 22), 1.0, 0.02)
-    return day * np.where(hours // 24 % 7 >= 5, 0.5, 1.0) * (1 + 0.4 * np.sin(2 * np.pi * hours / 24))
+    return day * np.where(weekends & (hours // 24 % 7 >= 5), 0.5, 1.0) * (1 + 0.4 * np.sin(2 * np.pi * hours / 24))
 
 
 def drawn(rng, hours, weather, scenario, *, later):
     """(H, width) counts of hours; `weather` (D,) moves what goes with the day."""
-    rows = rng.poisson(scenario.rows * busy(hours))
+    rows = rng.poisson(scenario.rows * busy(hours, weekends=scenario.weekends))
     day = weather[hours // 24]
     states = {
         "still": np.full(len(hours), scenario.shift if later else 0.0),
