@@ -103,7 +103,7 @@ def _trouble(reason: HostReason, what: str) -> Rule:
     return Rule(
         "fix_infrastructure",
         reason,
-        f"{what}, before what is wrong with the model began, and where it is wrong",
+        what,
         lambda evidence: any(each.reason == reason for each in evidence.troubles),
         lambda evidence: next(each.about for each in evidence.troubles if each.reason == reason),
     )
@@ -157,7 +157,10 @@ RULES: tuple[Rule, ...] = (
     _first_problem("unseen"),
     _first_problem("constant"),
     _first_problem("out_of_range"),
-    *(_trouble(reason, what) for reason, what in TROUBLES.items()),
+    *(
+        _trouble(reason, f"{what}, before what is wrong with the model began, and where it is wrong")
+        for reason, what in TROUBLES.items()
+    ),
     _trouble("timeouts", "most failed requests say by the class of their error that something did not answer in time"),
     Rule(
         "fix_serving",
