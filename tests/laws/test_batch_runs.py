@@ -158,3 +158,16 @@ def test_old_states_know_no_runs(tmp_path: Path, days: int) -> None:
     exporter.read()
     assert shown(exporter)["ml_batch_missed_runs"] == {(): 0.0}
     exporter.close()
+
+
+def test_a_lost_run_is_kept_though_nothing_was_predicted_yet(tmp_path: Path) -> None:
+    """What was found to be lost stays so where the next program cannot read the log: no counter falls."""
+    columns = {"run": "run", "time": "at", "status": "status"}
+    log = {"source": {"type": "files", "path": "runs.jsonl"}, "columns": columns, "schedule": "1d", "timeout": "2h"}
+    exporter = Exporter(tmp_path, batch=log, clock="watermark")
+    told = [("a", DAY, "running"), ("b", 50, "ok")]
+    exporter.write("runs.jsonl", [{"run": run, "at": NOW - ago, "status": status} for run, ago, status in told])
+    exporter.read()
+    for _ in range(2):
+        assert exporter.samples()["ml_batch_runs_total"]["lost",] == 1.0
+        exporter.restart()

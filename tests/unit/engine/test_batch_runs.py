@@ -193,18 +193,6 @@ def test_a_run_that_never_tells_its_end_is_lost(logged: Exporter) -> None:
     assert said(logged)["last_run_failed"] == 0.0
 
 
-def test_a_lost_run_is_kept_though_nothing_was_predicted_yet(tmp_path: Path) -> None:
-    """What was found to be lost stays so where the next program cannot read the log: no counter falls."""
-    exporter = Exporter(tmp_path, batch={**LOG, "timeout": "2h"}, clock="watermark")
-    (tmp_path / "runs").mkdir()
-    exporter.write("runs/a.jsonl", [line("a", DAY, None, "running"), line("b", 100, 50, "ok")])
-    exporter.read()
-    assert said(exporter)["runs_total"]["lost"] == 1.0
-    exporter.restart()
-    assert said(exporter)["runs_total"]["lost"] == 1.0
-    exporter.close()
-
-
 def test_a_time_limit_for_runs(tmp_path: Path) -> None:
     exporter = made(tmp_path, {**LOG, "timeout": "2h"})
     exporter.write("runs/a.jsonl", [line("a", 2 * HOUR + 1, None, "running")])
