@@ -140,7 +140,7 @@ def _load() -> Row:
 def _scale() -> list[Column]:
     words = {"2": ("↑ scale out", knobs.WARNING), "1": ("↓ scale in", knobs.UNKNOWN), "0": ("✓ stay", knobs.OK_QUIET)}
     return [
-        Column("Do", kind="shade", mappings=[*texts(words), *UNTOLD], width=110),
+        Column("Do", kind="state", mappings=[*texts(words), *UNTOLD], width=110),
         Column("Model", label="model"),
         *(Column(name, decimals=0, mappings=NOTHING, width=95) for name in ("Replicas", "Suggested")),
         *(

@@ -92,7 +92,8 @@ def skew() -> dashboard.Panel:
 
 
 def _share(name: str, steps: Steps = ((None, "text"),)) -> Column:
-    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=66)
+    width = 80 if name == "Memory" else 64
+    return Column(name, unit="percentunit", decimals=0, kind="text", thresholds=steps, width=width)
 
 
 def beside(metric: str) -> dashboard.Panel:
@@ -101,7 +102,7 @@ def beside(metric: str) -> dashboard.Panel:
     return grid(
         trouble.beside(metric),
         [
-            Column("Machine", kind="state", width=92, link=link, link_title="Infrastructure: this machine"),
+            Column("Machine", kind="state", width=100, link=link, link_title="Infrastructure: this machine"),
             Column("Replica", label="replica"),
             Column("On", label="host", link=link, link_title="Infrastructure: this machine"),
             _share("CPU"),

@@ -103,7 +103,7 @@ def build(timing: Timing) -> dashboard.Dashboard:
                 1,
                 "",
                 [
-                    Place(2, grid(why.ADVICE, _advice(), hidden=HIDDEN), 13, 6),
+                    Place(2, grid(why.ADVICE, _advice(), hidden=(*HIDDEN, "Value #A")), 13, 6),
                     Place(3, tile(why.SINCE, PLAIN, names=True, small=True), 5, 6),
                     Place(4, tile(why.HEADLINE, PLAIN, names=True), 3, 6),
                     Place(5, light(state.worst_light("Performance")), 3, 6),

@@ -47,7 +47,7 @@ GAINS = Signal(
             otherwise(
                 f"{POSSIBLE} (ml_action_gain{{{WINDOW_OF}}})",
                 "metric",
-                "none: no measured metric is degraded, or counts do not tell",
+                "none: nothing is degraded",
             ),
         ),
         ("From", f'{POSSIBLE} (ml_action_gain_bound{{{WINDOW_OF},bound="lower"}})'),
