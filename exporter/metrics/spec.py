@@ -115,6 +115,7 @@ LABELS: Mapping[str, str] = {
     "[shift-ledger.md](shift-ledger.md); of a GPU's memory: what made pages or rows unusable",
     "shape": "how a change came: sudden, gradual, recurring (at this hour yesterday, or last week), temporary (over)",
     "slo": "a service-level objective by its name in the configuration",
+    "kind": "what an objective promises: availability, latency, freshness or quality",
     "reference": "bins id of a reference",
     "owner": "team that the configuration names as the model's owner",
     "tier": "how important the model is, in the configuration's words",
