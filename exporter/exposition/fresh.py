@@ -25,10 +25,12 @@ class Part:
     Attributes:
         read: gives what is so now, or None where there is nothing to read and never will be; may be slow, may fail.
         limit_seconds: what takes longer is left out of the scrape.
+        like: of parts of one name that are alike in this, the one that is there is kept; None is like no other.
     """
 
     read: Callable[[], Sequence[Family] | None]
     limit_seconds: float = 1.0
+    like: object = None
 
 
 @dataclass(slots=True)
@@ -112,7 +114,10 @@ class Fresh:
         return bool(self._readers)
 
     def replace(self, parts: Mapping[str, Part]) -> None:
-        """These parts are read from now on, and no others; one that hangs under its name is waited for first."""
+        """These parts are read from now on, and no others; one that hangs under its name is waited for first.
+
+        Of what is read already, parts that are like these stay (`Part.like`).
+        """
         with self._lock:
             for name in self._readers.keys() - parts.keys():
                 self._forget(name)
@@ -121,7 +126,8 @@ class Fresh:
                 name: self._readers.get(name) or _Reader(name, part, self._clock) for name, part in parts.items()
             }
             for name, part in parts.items():
-                readers[name].part = part
+                if part.like is None or part.like != readers[name].part.like:
+                    readers[name].part = part
             self._readers = readers
             self._read_at = None
 

@@ -13,7 +13,7 @@ from exporter.host.registry import COLLECTORS, Entry
 def machine_parts(plan: HostPlan, clock: Clock) -> Mapping[str, Part]:
     """Collector's name → what reads it, for those that the plan names."""
     return {
-        name: Part(_Machine(entry, plan, clock).read, entry.limit_seconds)
+        name: Part(_Machine(entry, plan, clock).read, entry.limit_seconds, like=entry.uses(plan))
         for name, entry in COLLECTORS.items()
         if name in plan.collectors
     }

@@ -33,12 +33,14 @@ class Entry:
         make: the collector for a plan; None where this machine or the plan has nothing for it. May be slow, may fail:
             it is called where it is read, under the same time limit.
         limit_seconds: a reading that takes longer is left out of the scrape.
+        uses: what of the plan it goes by: while that stays the same, a reload leaves it and what it remembers alone.
     """
 
     reads: str
     metrics: tuple[HostMetric, ...]
     make: Callable[[HostPlan, Clock], Collector | None]
     limit_seconds: float = 1.0
+    uses: Callable[[HostPlan], object] = lambda plan: plan
 
 
 COLLECTORS: Mapping[str, Entry] = {
@@ -77,7 +79,10 @@ COLLECTORS: Mapping[str, Entry] = {
         cgroup.CgroupCollector.made,
     ),
     "process": Entry(
-        "Processes that the configuration names: `/proc/PID`.", process.METRICS, process.ProcessCollector.made
+        "Processes that the configuration names: `/proc/PID`.",
+        process.METRICS,
+        process.ProcessCollector.made,
+        uses=lambda plan: (plan.roots, plan.processes, plan.leak_window),
     ),
     # Opening the driver's library may take longer than a reading.
     "gpu": Entry("NVIDIA's GPUs: NVML.", gpu.METRICS, gpu.GpuCollector.made, limit_seconds=2.0),
