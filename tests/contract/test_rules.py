@@ -167,8 +167,8 @@ def test_every_value_turns_something() -> None:
 
 def test_prometheus_reads_it(rendered: Path) -> None:
     """promtool finds neither the configuration nor a rule at fault."""
-    run(promtool(), "check", "config", "prometheus.yml", cwd=rendered)
-    run(promtool(), "check", "rules", *rendered.glob("rules/*.yml"), *rendered.glob("alerts/*.yml"))
+    run(promtool(), "check", "config", "--lint-fatal", "prometheus.yml", cwd=rendered)
+    run(promtool(), "check", "rules", "--lint-fatal", *rendered.glob("rules/*.yml"), *rendered.glob("alerts/*.yml"))
 
 
 @pytest.mark.parametrize("area", sorted(path.name for path in (PROMETHEUS / "tests").glob("*.yml")))
