@@ -108,7 +108,7 @@ def test_page_is_the_committed_one(pages: dict[str, str], golden_update: bool) -
 
 def test_page_has_every_metric() -> None:
     """The committed page has each family of the program but those that tell of its own failures, of bins
-    too coarse, or of a better threshold."""
+    too coarse, of replicas and their machines, or of a better threshold."""
     missing = [
         each.name for each in (*METRICS, *FAMILIES) if f"# TYPE {each.name} {each.kind}\n" not in GOLDEN.read_text()
     ]
@@ -117,7 +117,13 @@ def test_page_has_every_metric() -> None:
         "ml_exporter_collector_success",
         "ml_exporter_metric_failures_total",
         "ml_feature_drift_tail_ratio",
+        "ml_infrastructure_suspect",
+        "ml_infrastructure_suspect_since_timestamp_seconds",
         "ml_recommended_threshold",
+        "ml_replica_error_ratio",
+        "ml_replica_skew",
+        "ml_replica_skew_detected",
+        "ml_replica_unusable_score_ratio",
     ]
 
 
