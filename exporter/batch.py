@@ -27,7 +27,9 @@ REJECT_REASONS: Mapping[RejectReason, ReasonMeaning] = {
     "unreadable": ReasonMeaning("a line or a row that its format cannot read", _ALL),
     "too_long": ReasonMeaning("a line over the limit of the source", _ALL),
     "bad_time": ReasonMeaning("no time, or one that cannot be read", ("predictions",)),
-    "future": ReasonMeaning("a time beyond `max_future` (wall clock) or `max_jump` (watermark)", ("predictions", "runs")),
+    "future": ReasonMeaning(
+        "a time beyond `max_future` (wall clock) or `max_jump` (watermark)", ("predictions", "runs")
+    ),
     "too_old": ReasonMeaning("a time before `retention.daily`: its counts are gone", ("predictions",)),
     "bad_prediction": ReasonMeaning("neither an error nor a prediction or score that can be read", ("predictions",)),
     "bad_id": ReasonMeaning("no id, so that no prediction can be found", ("labels",)),

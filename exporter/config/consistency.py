@@ -1,5 +1,6 @@
 """What a model's keys must say together, beyond what each must be by itself."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from exporter.config.batch_faults import batch_faults
@@ -18,6 +19,7 @@ RESERVED_DIMENSIONS = ("error", "other")
 
 _HOUR = 3600
 _DAY = 86400
+_PORT = re.compile(r":[0-9]+$")
 
 
 def model_faults(model: ModelSection) -> Iterator[Fault]:
@@ -118,6 +120,13 @@ def _replica_faults(model: ModelSection) -> Iterator[Fault]:
             ("replicas",),
             "the log names no replica; say which column does in `predictions.columns`, such as `replica: host`",
         )
+    for replica, host in model.replicas.items():
+        if "/" in host or _PORT.search(host):
+            bare = _PORT.sub("", host.rsplit("//", 1)[-1].split("/", 1)[0])
+            yield (
+                ("replicas", replica),
+                f"`{host}` is an address; name the machine as Prometheus' `instance` does, without the port: `{bare}`",
+            )
 
 
 def written(seconds: float) -> str:

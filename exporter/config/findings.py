@@ -227,7 +227,7 @@ def _optional(model: ModelPlan, columns: Columns, sample: Sample) -> Iterator[Fi
         elif role == "error" and valid_share(column) > 0.5:  # noqa: PLR2004 - most
             share = valid_share(column)
             yield "warning", f"error: `{name}` is filled in {share:.0%} of the rows: each of them counts as failed"
-        elif most and found >= most:
+        elif most and found >= most and not (model.replicas and role == "slice replica"):
             yield (
                 "warning",
                 f"{role}: `{name}` has {found} values or more, {most - 1} are told apart; raise `max_values`?",

@@ -82,7 +82,7 @@ class Settings(Section):
     )
     host: HostSection = Field(
         default_factory=HostSection,
-        description="What is read of the machine at each scrape. Without this key: the machine's numbers, no processes.",
+        description="What is read of the machine at each scrape. Without this key: its numbers, and no processes.",
         examples=[{"exclude": ["temperature"]}],
     )
     cost: CostSection | None = Field(

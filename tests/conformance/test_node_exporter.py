@@ -20,9 +20,9 @@ MACHINE = tuple(name for name in COLLECTORS if name not in ("process", "gpu", "c
 Series = dict[frozenset[tuple[str, str]], float]
 MIB = 2.0**20
 # Debian's own leaves out more: `lo`, and places such as /mnt and /media, where data of models often lie.
+_HIDDEN = "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
 UPSTREAM = (
-    "--collector.filesystem.mount-points-exclude="
-    "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+    f"--collector.filesystem.mount-points-exclude={_HIDDEN}",
     "--collector.netdev.device-exclude=^$",
 )
 

@@ -101,7 +101,7 @@ BATCH = (
     ),
     _metric(
         "last_run_timestamp_seconds",
-        "When the newest run that is over ended, well or not, in Unix seconds.",
+        "When the newest run that is over ended, well or not, in Unix seconds; when it began, if it told no end.",
         _plain(_last_run),
     ),
     _metric(
