@@ -108,7 +108,7 @@ def test_page_is_the_committed_one(pages: dict[str, str], golden_update: bool) -
 
 def test_page_has_every_metric() -> None:
     """The committed page has each family of the program but those that tell of its own failures, of bins
-    too coarse, of replicas and their machines, or of a better threshold."""
+    too coarse, of replicas and their machines, of a better threshold, or of a beginning that history holds."""
     missing = [
         each.name for each in (*METRICS, *FAMILIES) if f"# TYPE {each.name} {each.kind}\n" not in GOLDEN.read_text()
     ]
@@ -121,9 +121,11 @@ def test_page_has_every_metric() -> None:
         "ml_infrastructure_suspect_since_timestamp_seconds",
         "ml_recommended_threshold",
         "ml_replica_error_ratio",
+        "ml_replica_info",
         "ml_replica_skew",
         "ml_replica_skew_detected",
         "ml_replica_unusable_score_ratio",
+        "ml_worst_slice_onset_timestamp_seconds",
     ]
 
 
