@@ -39,7 +39,10 @@ EXPECTED = {
     "labels_stop": ("arrival_delay", {("wait_for_labels", "labels_late", "")}),
     "concept_flip": ("flight_delay", {("review_slice", "slice", "carrier=UA")}),
     # Other carriers fly from there: a real shift, of the kind that hurts nobody.
-    "traffic_burst": ("flight_delay", {("none", "drift_without_harm", subject) for subject in ("carrier", "distance")}),
+    "traffic_burst": (
+        "flight_delay",
+        {("none", "well", ""), *(("none", "drift_without_harm", subject) for subject in ("carrier", "distance"))},
+    ),
     "cpu_starvation": ("flight_delay", {("fix_infrastructure", "cpu_starved", "host-a")}),
     "slow_disk": ("flight_delay", {("fix_infrastructure", "disk_slow", "host-a sda")}),
 }

@@ -1,11 +1,12 @@
 """What mutes what, asked of a real Alertmanager on the committed configuration."""
 
+import contextlib
 import json
 import re
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,12 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
             process.terminate()
 
 
+def settle(done: Callable[[], bool]) -> None:
+    """Returns once `done`, or after ten seconds: the inhibitor hears of alerts a moment after the interface does."""
+    with contextlib.suppress(AssertionError):
+        until(done, 10.0, "the inhibitor has heard")
+
+
 def source_alert(matchers: tuple[str, ...]) -> dict[str, str]:
     """An alert of the bundle that the matchers fit."""
     for name, severity in KNOWN:
@@ -127,14 +134,18 @@ def test_each_cause_mutes_its_symptoms_and_nothing_of_another_model(alertmanager
         named = [name for name, _ in KNOWN if any(name in each for each in target)]
         assert muted or all(any(fits({"alertname": n}, o) for _, o, _ in INHIBITIONS) for n in named), why
     alertmanager.post(posted)
-    found = {
-        (each["labels"]["model"], each["labels"]["alertname"], each["labels"]["severity"]): bool(
-            each["status"]["inhibitedBy"]
-        )
-        for each in alertmanager.alerts()
-        if each["labels"]["part"] == "symptom"
-    }
-    assert found == expected
+
+    def found() -> dict[tuple[str, str, str], bool]:
+        return {
+            (each["labels"]["model"], each["labels"]["alertname"], each["labels"]["severity"]): bool(
+                each["status"]["inhibitedBy"]
+            )
+            for each in alertmanager.alerts()
+            if each["labels"]["part"] == "symptom"
+        }
+
+    settle(lambda: found() == expected)
+    assert found() == expected
 
 
 @pytest.mark.parametrize(
@@ -160,10 +171,16 @@ def test_what_machines_and_jobs_do_mutes_what_follows(alertmanager: Alertmanager
             {"alertname": symptom, "severity": "critical", "model": f"other-{model}", "part": "pair"},
         ]
     )
-    states = {
-        (each["labels"]["alertname"], each["labels"]["model"]): each["status"]["state"]
-        for each in alertmanager.alerts()
-        if model in each["labels"]["model"]
-    }
-    states.pop((cause, model), None)
-    assert states == {(symptom, model): "suppressed", (symptom, f"other-{model}"): "active"}
+    expected = {(symptom, model): "suppressed", (symptom, f"other-{model}"): "active"}
+
+    def states() -> dict[tuple[str, str], str]:
+        found = {
+            (each["labels"]["alertname"], each["labels"]["model"]): each["status"]["state"]
+            for each in alertmanager.alerts()
+            if model in each["labels"]["model"]
+        }
+        found.pop((cause, model), None)
+        return found
+
+    settle(lambda: states() == expected)
+    assert states() == expected

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exporter.metrics.evaluation import Thresholds
-from exporter.metrics.performance import PERFORMANCE, band
+from exporter.metrics.performance import PERFORMANCE, parts
 from exporter.metrics.performance.band import variations
 from exporter.profile.counts import Counts
 from exporter.profile.layout import Layout
@@ -78,7 +78,7 @@ def test_band_widens_as_labels_get_fewer(calm):
 
 def test_windows_computed_side_by_side_say_the_same_however_many(calm, monkeypatch):
     together = variations(replace(calm), DAY, Thresholds())
-    monkeypatch.setattr(band, "_AT_ONCE", 7)
+    monkeypatch.setattr(parts, "AT_ONCE", 7)
     assert together == variations(replace(calm), DAY, Thresholds())
     assert {60} == {known.between.windows for known in together.values()}
 
