@@ -83,7 +83,7 @@ def _family(
             f"Ends of the 95 % interval of when {subject} began; an upper one alone: before all that is kept.",
             _bounds(family),
             labels=(*labels, "bound"),
-            internal=not shapes,  # slices have a column on *Why*, no picture
+            internal=prefix == "ml_worst_slice",  # a column on *Why*, no picture
             rank=35,
         ),
     )
