@@ -114,10 +114,18 @@ def variation(windows: Floats, total: Floats) -> Variation:
     return Variation(float(given.ratio()), float(classes.ratio()))
 
 
-def recognised(window: Floats, reference: Floats, known: Variation = INDEPENDENT, *, distorted: bool = False) -> bool:
+def recognised(
+    window: Floats,
+    reference: Floats,
+    known: Variation = INDEPENDENT,
+    *,
+    distorted: bool = False,
+    alone: bool = False,
+) -> bool:
     """True where tables (G, Y) tell of a change of prior, and of hardly anything else.
 
-    Where scores are `distorted` by bad cells, what they do beside the prior is not asked.
+    Where scores are `distorted` by bad cells, what they do beside the prior is not asked. Where these tables speak
+    `alone`, as features are not known by class, nothing but chance may be beside it.
     """
     if min(window.sum(), reference.sum()) <= 0:
         return False
@@ -126,6 +134,8 @@ def recognised(window: Floats, reference: Floats, known: Variation = INDEPENDENT
         return False
     if min(_evidence(window, reference)) < _EVIDENCE * max(known.given, known.classes):
         return False
+    if alone:
+        return bool(distance(window, reference).is_noise(_NOISE, known.given))
     return distorted or bool(same_given_class(window, reference, known.given, classes))
 
 

@@ -83,13 +83,14 @@ def _recognised(evaluation: Evaluation) -> bool:
     distorted = _distorted(evaluation, reference)
     if distorted and known.values is None:
         return False  # neither scores nor features could tell
-    if not prior.recognised(prior.merged(now, known.group), known.table, known.chance, distorted=distorted):
+    table, alone = prior.merged(now, known.group), known.values is None
+    if not prior.recognised(table, known.table, known.chance, distorted=distorted, alone=alone):
         return False
     if known.values is None:
         return True
-    table, chance = known.values
+    total, chance = known.values
     values = _by_class(evaluation.layout, evaluation.counts["feature_truth"][None])[0]
-    return bool(prior.same_given_class(values, table, chance).all())
+    return bool(prior.same_given_class(values, total, chance).all())
 
 
 def _distorted(evaluation: Evaluation, reference: Reference) -> bool:
