@@ -148,9 +148,11 @@ SLICES = Signal(
     queries=columns(
         (
             "Costs",
-            (
+            otherwise(
                 f"{SLICE} (ml_worst_slice_gap{{{WINDOW_OF}}} * on (model, version, window, dimension, value)"
-                f" ml_worst_slice_labels_ratio{{{WINDOW_OF}}})"
+                f" ml_worst_slice_labels_ratio{{{WINDOW_OF}}})",
+                "value",
+                "none beyond chance",
             ),
         ),
         ("Gap", f"{SLICE} (ml_worst_slice_gap{{{WINDOW_OF}}})"),
