@@ -135,7 +135,7 @@ class Relations:
             found = []
             for mark in itertools.chain.from_iterable(self._unread.values()):
                 with contextlib.suppress(OSError):
-                    head = _beginning(mark.path, None)
+                    head = beginning(mark.path, None)
                     found.append(replace(mark, head=digest(head), head_bytes=len(head), offset=len(head)))
             self._unread_heads = _Heads(found)
         return self._unread_heads.alike(file)
@@ -159,7 +159,7 @@ class _Heads:
         if self._parquet and file.format in ("parquet", None):
             found += self._parquet.get(footer_digest(file.path), ())
         if self._text and file.format != "parquet":
-            head = _beginning(file.path, file.compression)
+            head = beginning(file.path, file.compression)
             for size, marks in self._text.items():
                 found += marks.get(digest(head[:size]), ())
         return found
@@ -171,7 +171,7 @@ def stems_from(path: str, other: str) -> bool:
     return len(name) > len(stem) and name.startswith(stem)
 
 
-def _beginning(path: str, compression: str | None) -> bytes:
+def beginning(path: str, compression: str | None) -> bytes:
     """The first 1 KiB of content, or what stands before its end or the place where it is broken."""
     window = Window(path, compression, 0)
     try:

@@ -6,7 +6,7 @@ from typing import Final
 
 from exporter.sources.file_content import BrokenContent
 from exporter.sources.file_cursor import Mark
-from exporter.sources.file_identity import LogFile, Relations
+from exporter.sources.file_identity import LogFile, Relations, beginning
 from exporter.sources.file_reader import start_of
 from exporter.sources.file_survey import Known, Survey, settled
 
@@ -34,6 +34,8 @@ class Kinship:
         self._heirs: dict[tuple[int, int], Mark | None] = {}
         """Of files that may be read: the mark that they go on with."""
         self._errors: dict[tuple[int, int], OSError | BrokenContent] = {}
+        self._beginnings: dict[tuple[int, int], bytes] = {}
+        """Of text files that were looked at: their first bytes then."""
         self._looked_at: set[tuple[int, int]] = set()
         self._taken: set[tuple[int, int]] = set()
 
@@ -60,6 +62,10 @@ class Kinship:
         self._taken.add(file.identity)
         return self._heirs[file.identity]
 
+    def beginning(self, file: LogFile) -> bytes:
+        """First bytes of a new file when it was looked at: with others it is another one under the same inode."""
+        return self._beginnings.get(file.identity, b"")
+
     def give_back(self, file: LogFile) -> None:
         """The file could not be read after all: its mark waits for it."""
         self._taken.discard(file.identity)
@@ -70,6 +76,8 @@ class Kinship:
         for file in files:
             self._looked_at.add(file.identity)
             try:
+                if file.format != "parquet":
+                    self._beginnings[file.identity] = beginning(file.path, file.compression)
                 heir = self._relations.heir(file)
                 if heir is not None or not self._relations.copied(file):
                     self._heirs[file.identity] = heir

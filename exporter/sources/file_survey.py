@@ -4,7 +4,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.sources.file_content import BrokenContent, Format, head_of
@@ -131,12 +131,12 @@ def settled(found: Survey, patterns: Sequence[str], anew: Iterable[LogFile]) -> 
     """True where what was compared is still what was listed, so that what was found out of new files `anew` holds.
 
     While logs are being rotated a listing may miss a file, and a name may stand for another file than it did. The new
-    files and all that they may be copies of must stand where they stood and not have shrunk, and no file that was
+    files and all that they may be copies of must stand where they stood and hold what they held, and no file that was
     missed may have turned up.
     """
     new = {file.identity for file in anew}
-    compared = (one.file for one in found.known if one.file.identity in new or one.file.compression is None)
-    if not all(_stands(file) for file in compared):
+    compared = (one for one in found.known if one.file.identity in new or one.file.compression is None)
+    if not all(_stands(one) for one in compared):
         return False
     listed = {one.file.path for one in found.known}
     missed = {mark.identity for mark in found.lost if mark.inode} - {one.file.identity for one in found.known}
@@ -148,13 +148,22 @@ def settled(found: Survey, patterns: Sequence[str], anew: Iterable[LogFile]) -> 
     return True
 
 
-def _stands(file: LogFile) -> bool:
-    """Whether the file is still at its path and has not shrunk."""
+def _stands(one: Known) -> bool:
+    """Whether the file is still at its path, has not shrunk, and still holds what was read of it.
+
+    One that has changed may have been cut and filled again, or be a new one that was given the inode of the old.
+    """
+    file, mark = one.file, one.mark
     try:
         found = os.stat(file.path)  # noqa: PTH116 -- as the glob gave it
-    except OSError:
+        if (found.st_dev, found.st_ino) != file.identity or found.st_size < file.size:
+            return False
+        unchanged = (found.st_size, found.st_mtime_ns) == (file.size, file.mtime)
+        if unchanged or mark is None or mark.offset == 0 or file.compression is not None:
+            return True
+        return same_content(replace(file, size=found.st_size), mark)
+    except (OSError, BrokenContent):
         return False
-    return (found.st_dev, found.st_ino) == file.identity and found.st_size >= file.size
 
 
 def is_text(path: str) -> bool:

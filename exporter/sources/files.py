@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -168,7 +169,9 @@ class FilesSource:
         if known.idle and not self._may_end(known, found):
             return None if mark is None else replace(mark, path=file.path, device=file.device, inode=file.inode)
         if mark is None or mark.offset == 0:  # nothing was read of it: it may be another one's copy, begun a moment ago
-            if not kinship.may_be_read(file):
+            # What is empty cannot be told from a copy of which nothing is there yet.
+            empty = not file.size and file.format != "parquet"
+            if empty or not kinship.may_be_read(file):
                 return None
             heir = kinship.take(file)
             if heir is not None:
@@ -177,7 +180,9 @@ class FilesSource:
         kind = file.format or sniffed(file.path, file.compression)
         if kind == "parquet":
             return self._read_parquet(file, mark, harvest)
-        return self._read_text(file, mark, kind, harvest, lambda: self._finished(Known(file, mark, moved=moved), found))
+        beginning = kinship.beginning(file) if mark.offset == 0 else b""
+        ending = partial(self._finished, Known(file, mark, moved=moved), found)
+        return self._read_text(file, mark, kind, harvest, ending, beginning=beginning)
 
     def _may_end(self, known: Known, found: Survey) -> bool:
         """True where a plain file that does not change has a last line without newline, and that is now complete."""
@@ -196,6 +201,8 @@ class FilesSource:
         kind: Format | None,
         harvest: Harvest,
         ending: Callable[[], bool],
+        *,
+        beginning: bytes,
     ) -> Mark:
         start = self._start(file, kind)
         if start is None:
@@ -210,6 +217,7 @@ class FilesSource:
             window = self._window(file, mark)
         try:
             head = b"" if mark.offset else window.peek(PRINT_BYTES)
+            _same_beginning(head, beginning)
             if kind == "jsonl" and mark.offset == 0 and window.peek(1) == b"[":
                 harvest.problems.append(
                     f"{file.path}: holds a JSON array; write one JSON object a line (jq -c '.[]' converts it)"
@@ -309,6 +317,11 @@ class FilesSource:
         stream = self._streams.pop(file.identity, None)
         if stream is not None:
             stream.close()
+
+
+def _same_beginning(head: bytes, looked_at: bytes) -> None:
+    if not head.startswith(looked_at):
+        raise BrokenContent("was replaced a moment ago; looked at again at the next poll")
 
 
 def _unread(file: LogFile, mark: Mark | None) -> int:
